@@ -1,0 +1,1 @@
+"""Shared credit data, from a provider's file to a point-in-time feature table."""

@@ -1,0 +1,110 @@
+"""The one error family: what was found, what was needed, what to do, in two languages.
+
+Every error a user can cause is a `XinqiaoError` with a stable `code`; the command prints its
+sentence and exits with `exit_code`, an HTTP edge answers with `status`. Sentences carry the place
+(file, line, column) and never a person's data.
+"""
+
+from typing import ClassVar, Literal
+
+Language = Literal["zh", "en"]
+
+
+class XinqiaoError(Exception):
+    """A mistake or a limit the user should hear about in one sentence.
+
+    Parameters
+    ----------
+    en, zh : str
+        The same sentence in English and Chinese.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.en = en
+        self.zh = zh
+
+    def sentence(self, language: Language) -> str:
+        """Return the sentence in the language asked for."""
+        return self.zh if language == "zh" else self.en
+
+
+class CatalogueError(XinqiaoError):
+    """A dataset entry of the catalogue is wrong."""
+
+    code = "catalogue"
+    status = 500
+
+
+class MappingError(XinqiaoError):
+    """A mapping file does not fit the catalogue or the provider's file."""
+
+    code = "mapping"
+    status = 422
+
+
+class SourceFileError(XinqiaoError):
+    """A provider's file cannot be read as what it claims to be."""
+
+    code = "source_file"
+    status = 422
+
+
+class RejectedBatchError(XinqiaoError):
+    """So many rows are bad that the whole delivery is refused; nothing landed."""
+
+    code = "rejected_batch"
+    status = 422
+
+
+class LakeError(XinqiaoError):
+    """The lake is missing something, damaged, or busy."""
+
+    code = "lake"
+    status = 503
+
+
+class UnknownEnterpriseError(XinqiaoError):
+    """No enterprise of that id is in the lake."""
+
+    code = "unknown_enterprise"
+    status = 404
+
+
+class ScopeError(XinqiaoError):
+    """Something was asked for that the data scope does not open."""
+
+    code = "scope"
+    status = 403
+
+
+class FeatureDefinitionError(XinqiaoError):
+    """A feature is declared wrongly, or an unknown one was asked for."""
+
+    code = "feature_definition"
+    status = 500
+
+
+class BundleError(XinqiaoError):
+    """A model bundle is missing, damaged or does not fit these features."""
+
+    code = "bundle"
+    status = 503
+
+
+class CohortError(XinqiaoError):
+    """There are not enough labelled, consented rows to train on."""
+
+    code = "cohort"
+    status = 422
+
+
+class DataMissingError(XinqiaoError):
+    """A data set that the job needs is not where it is expected."""
+
+    code = "data_missing"
+    status = 503

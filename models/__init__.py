@@ -1,0 +1,1 @@
+"""From a feature vector to a calibrated, explained rating."""

@@ -1,0 +1,1 @@
+"""Cohorts, folds, fitting and validation; writes bundles, imports no serving code."""

@@ -1,0 +1,1 @@
+"""The command `xinqiao`: the one room that may import all others."""
