@@ -43,7 +43,7 @@ class Sensitivity(StrEnum):
 
     PUBLIC = "public"
     AUTHORISED = "authorised"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a sensitivity class, not a password
     INTERNAL = "internal"
 
 
@@ -83,8 +83,16 @@ class Column(Document):
     subject: str | None = None
 
 
+class Check(Document):
+    """A condition over the stored columns of one row; rows that fail it land marked `warn`."""
+
+    sql: str
+    zh: str
+    en: str
+
+
 class DatasetDocument(Document):
-    """A catalogue file as written; `check_dataset` says what is wrong with it."""
+    """A catalogue file as written; `check_catalogue` says what is wrong with it."""
 
     name: str
     code: str
@@ -101,16 +109,25 @@ class DatasetDocument(Document):
     primary_key: list[str] = Field(default_factory=list)
     notes: str = ""
     columns: dict[str, Column]
+    checks: dict[str, Check] = Field(default_factory=dict)
 
 
 #: Every delivered row says whose it is; authorised rows also under which consent they came.
 ENVELOPE: Mapping[str, Column] = {
     "uscc": Column(
-        type="str", zh="统一社会信用代码", en="Unified social credit code", required=True, max_length=18
+        type="str",
+        zh="统一社会信用代码",
+        en="Unified social credit code",
+        required=True,
+        max_length=18,
     ),
 }
 CONSENT_COLUMN = Column(
-    type="str", zh="授权编号", en="Consent under which the row was collected", required=True, max_length=64
+    type="str",
+    zh="授权编号",
+    en="Consent under which the row was collected",
+    required=True,
+    max_length=64,
 )
 #: Negative records can be repaired and stop being publishable (Order 36, in force 2026-04-01).
 NEGATIVE_COLUMNS: Mapping[str, Column] = {
@@ -262,23 +279,42 @@ def _columns(document: DatasetDocument) -> dict[str, Column]:
 
 def _problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]:
     """What the shape alone cannot say; each problem is a sentence that ends with the way out."""
-    name = document.name
-    if path.stem != name:
+    if path.stem != document.name:
         yield _problem(
-            path, f"the file is called '{path.stem}' but the dataset '{name}'; rename one of them."
+            path,
+            f"the file is called '{path.stem}' but the dataset '{document.name}'; rename one of them.",
         )
-    for column_name, column in document.columns.items():
-        if column.type not in LAKE_TYPES:
-            known = ", ".join(LAKE_TYPES)
-            yield _problem(
-                path, f"column '{column_name}' has the unknown type '{column.type}'; use one of {known}."
-            )
-        if column.type == "enum" and not column.values:
-            yield _problem(path, f"column '{column_name}' is an enum without values; list its codes.")
-        if column.subject is not None and column.subject not in document.columns:
-            yield _problem(
-                path, f"column '{column_name}' names the subject '{column.subject}', which is no column."
-            )
+    for name, column in document.columns.items():
+        yield from _column_problems(document, name, column, path)
+    yield from _key_problems(document, path)
+    if (
+        document.sensitivity in {Sensitivity.AUTHORISED, Sensitivity.SECRET}
+        and not document.consent_scope
+    ):
+        yield _problem(
+            path,
+            f"the dataset is {document.sensitivity} but has no consent_scope; "
+            "say which consent opens it.",
+        )
+
+
+def _column_problems(
+    document: DatasetDocument, name: str, column: Column, path: Path
+) -> Iterator[CatalogueError]:
+    if column.type not in LAKE_TYPES:
+        known = ", ".join(LAKE_TYPES)
+        yield _problem(
+            path, f"column '{name}' has the unknown type '{column.type}'; use one of {known}."
+        )
+    if column.type == "enum" and not column.values:
+        yield _problem(path, f"column '{name}' is an enum without values; list its codes.")
+    if column.subject is not None and column.subject not in document.columns:
+        yield _problem(
+            path, f"column '{name}' names the subject '{column.subject}', which is no column."
+        )
+
+
+def _key_problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]:
     if not document.primary_key:
         yield _problem(path, "there is no primary_key; name the columns that identify a row.")
     columns = _columns(document)
@@ -292,15 +328,6 @@ def _problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]
         event_date not in columns or columns[event_date].type not in {"date", "month", "ts"}
     ):
         yield _problem(path, f"event_date '{event_date}' is no date, month or ts column.")
-    if (
-        document.sensitivity in {Sensitivity.AUTHORISED, Sensitivity.SECRET}
-        and not document.consent_scope
-    ):
-        yield _problem(
-            path,
-            f"the dataset is {document.sensitivity} but has no consent_scope; "
-            "say which consent opens it.",
-        )
 
 
 def _problem(path: Path, clause: str) -> CatalogueError:

@@ -45,11 +45,11 @@ def load_document(
         return model.model_validate(content if content is not None else {})
     except ValidationError as invalid:
         first = invalid.errors()[0]
-        sentence = _explain(first, content, model)
+        sentence = _explain(first, model)
         raise error(en=f"{path}: {sentence}", zh=f"{path}：{sentence}") from invalid
 
 
-def _explain(first: ErrorDetails, content: object, model: type[Document]) -> str:
+def _explain(first: ErrorDetails, model: type[Document]) -> str:
     """One clause for the first violation: the key, what was found, what is needed."""
     key = ".".join(str(part) for part in first["loc"]) or "the document"
     if first["type"] == "extra_forbidden":

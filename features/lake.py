@@ -1,0 +1,335 @@
+"""The one reader and writer of the Parquet lake.
+
+What is in the lake is what its commits say: `commits/00000001.json`, `…2.json`, … each name the
+batches (one delivered file each), the surrogate keys and the superseded rows they add. Files are
+written first and are invisible until the commit that names them is renamed into place, so a run
+killed at any point leaves a whole commit or nothing; the next writer sweeps up what no commit names.
+
+Layout::
+
+    commits/<number>.json               the log, the only truth
+    data/<dataset>/<batch>.parquet      rows, sorted by enterprise, event date, row_id
+    quarantine/<dataset>/<batch>.parquet rejected rows: line, reasons, what was delivered
+    retired/<dataset>/<batch>.parquet   (row_id, valid_to) of rows this batch supersedes
+    parties/<commit>.parquet            (party_key, party_id, origin) added by the commit
+
+`row_id` is `batch_no * 2**32 + line`: a row alone says which file and which line it came from.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from features.engine import connect, parquet
+from features.errors import LakeError, UnknownEnterpriseError
+
+LINE_BITS = 32
+PARTY_COLUMNS = {"party_key": "INTEGER", "party_id": "VARCHAR", "origin": "VARCHAR"}
+RETIRED_COLUMNS = {"row_id": "BIGINT", "valid_to": "TIMESTAMP"}
+LOCK_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One delivered file as it landed: where it came from, what happened to its rows."""
+
+    batch_no: int
+    batch_id: str
+    dataset: str
+    file_name: str
+    file_sha256: str
+    mapping: str
+    mapping_sha256: str
+    provider: str
+    collected_at: str
+    delivered: int
+    landed: int
+    warned: int
+    duplicates: int
+    superseded: int
+    rejected: int
+    reasons: Mapping[str, int]
+    first_event: str | None
+    last_event: str | None
+    data: str
+    quarantine: str | None = None
+    retired: str | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A change of the lake: all of it is visible, or none."""
+
+    number: int
+    at: str
+    batches: tuple[Batch, ...]
+    parties: str | None = None
+    party_count: int = 0
+
+
+@dataclass(frozen=True)
+class Enterprise:
+    """An enterprise by its key, its code, and the id its provider knows it by."""
+
+    key: int
+    uscc: str
+    origin: str | None
+
+
+@dataclass(frozen=True)
+class LakeView:
+    """The lake as of one commit; later commits do not change it."""
+
+    root: Path
+    commits: tuple[Commit, ...]
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """Every batch in landing order."""
+        return tuple(batch for commit in self.commits for batch in commit.batches)
+
+    @property
+    def party_count(self) -> int:
+        """Number of surrogate keys given so far."""
+        return self.commits[-1].party_count if self.commits else 0
+
+    @property
+    def version(self) -> int:
+        """Number of the last commit; 0 for an empty lake."""
+        return self.commits[-1].number if self.commits else 0
+
+    def files(self, dataset: str) -> list[Path]:
+        """Data files of one dataset."""
+        return [self.root / b.data for b in self.batches if b.dataset == dataset and b.landed]
+
+    def retired_files(self, dataset: str) -> list[Path]:
+        """Files that name superseded rows of one dataset."""
+        return [self.root / b.retired for b in self.batches if b.dataset == dataset and b.retired]
+
+    def quarantine_files(self, dataset: str) -> list[Path]:
+        """Files of rejected rows of one dataset."""
+        return [
+            self.root / b.quarantine for b in self.batches if b.dataset == dataset and b.quarantine
+        ]
+
+    def party_files(self) -> list[Path]:
+        """The dictionary of surrogate keys."""
+        return [self.root / commit.parties for commit in self.commits if commit.parties]
+
+    def parties_sql(self) -> str:
+        """FROM clause over the dictionary of surrogate keys."""
+        return parquet(self.party_files(), PARTY_COLUMNS)
+
+    def batch_of(self, row_id: int) -> tuple[Batch, int]:
+        """The batch and the line (row number, from 1) a row came from.
+
+        Raises
+        ------
+        LakeError
+            If no batch of the lake gave that row id.
+        """
+        number, line = row_id >> LINE_BITS, row_id & (2**LINE_BITS - 1)
+        for batch in self.batches:
+            if batch.batch_no == number:
+                return batch, line
+        raise LakeError(
+            en=f"No batch of the lake holds row {row_id}.", zh=f"数据湖中没有编号为 {row_id} 的行。"
+        )
+
+    def find_enterprise(self, name: str) -> Enterprise:
+        """Resolve a USCC, or the id a provider uses (`E1`, or `cumcm2020c:E1`).
+
+        Raises
+        ------
+        UnknownEnterpriseError
+            If nothing or more than one thing is called that.
+        """
+        query = (
+            f"SELECT party_key, party_id, origin FROM {self.parties_sql()} "
+            "WHERE party_id = $name OR origin = $name OR (origin IS NOT NULL AND "
+            "substr(origin, strpos(origin, ':') + 1) = $name) ORDER BY party_key LIMIT 6"
+        )
+        with connect(threads=1) as connection:
+            found = connection.execute(query, {"name": name}).fetchall()
+        if len(found) == 1:
+            return Enterprise(*found[0])
+        if found:
+            names = ", ".join(str(row[2] or row[1]) for row in found)
+            raise UnknownEnterpriseError(
+                en=f"'{name}' names several enterprises: {names}. Use the full id or the USCC.",
+                zh=f"“{name}”对应多家企业：{names}。请使用完整编号或统一社会信用代码。",
+            )
+        raise UnknownEnterpriseError(
+            en=f"There is no enterprise '{name}' in the lake. Use a USCC or the id its provider uses.",
+            zh=f"数据湖中没有企业“{name}”。请使用统一社会信用代码或数据提供单位使用的编号。",
+        )
+
+
+class Lake:
+    """A folder that holds the lake.
+
+    Parameters
+    ----------
+    root : Path
+        Created when the first batch lands.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def view(self) -> LakeView:
+        """The lake as it is now.
+
+        Raises
+        ------
+        LakeError
+            If a commit cannot be read or one is missing from the sequence.
+        """
+        commits = tuple(
+            _read_commit(path) for path in sorted((self.root / "commits").glob("*.json"))
+        )
+        for expected, commit in enumerate(commits, start=1):
+            if commit.number != expected:
+                raise LakeError(
+                    en=f"Commit {expected} of the lake {self.root} is missing. Restore it from a backup.",
+                    zh=f"数据湖 {self.root} 缺少第 {expected} 次提交，请从备份恢复。",
+                )
+        return LakeView(self.root, commits)
+
+    @contextmanager
+    def writing(self) -> "Generator[LakeWriter]":
+        """Hold the lake's only write lock; leftovers of a killed run are removed first.
+
+        Raises
+        ------
+        LakeError
+            If another writer holds the lock for longer than a minute.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "LOCK").open("a") as lock:
+            _acquire(lock.fileno(), self.root)
+            writer = LakeWriter(self)
+            writer.sweep()
+            try:
+                yield writer
+            finally:
+                fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
+
+
+class LakeWriter:
+    """Write access to the lake; exists only while the lock is held."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.root = lake.root
+        self.view = lake.view()
+
+    def next_batch_no(self, already_staged: int = 0) -> int:
+        """The number the next batch will have."""
+        return len(self.view.batches) + already_staged + 1
+
+    def new_file(self, kind: str, dataset: str, stem: str) -> Path:
+        """Path of a file to be written and then named by a commit."""
+        path = self.root / kind / dataset / f"{stem}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def relative(self, path: Path) -> str:
+        """A path as commits name it."""
+        return path.relative_to(self.root).as_posix()
+
+    def sweep(self) -> None:
+        """Remove files that no commit names: the leftovers of a killed run."""
+        named = {
+            name
+            for commit in self.view.commits
+            for batch in commit.batches
+            for name in (batch.data, batch.quarantine, batch.retired)
+            if name
+        } | {commit.parties for commit in self.view.commits if commit.parties}
+        for kind in ("data", "quarantine", "retired", "parties"):
+            for path in (self.root / kind).rglob("*.parquet"):
+                if self.relative(path) not in named:
+                    path.unlink()
+        for leftover in (self.root / "commits").glob("*.tmp"):
+            leftover.unlink()
+        shutil.rmtree(self.root / "staging", ignore_errors=True)
+
+    def commit(
+        self,
+        batches: list[Batch],
+        *,
+        now: datetime,
+        parties: Path | None = None,
+        added_parties: int = 0,
+    ) -> Commit:
+        """Make batches visible, all at once.
+
+        Every file they name is on disk before the commit's name is: fsync, then rename.
+        """
+        commit = Commit(
+            number=self.view.version + 1,
+            at=now.isoformat(timespec="seconds"),
+            batches=tuple(batches),
+            parties=self.relative(parties) if parties else None,
+            party_count=self.view.party_count + added_parties,
+        )
+        for batch in batches:
+            for name in (batch.data, batch.quarantine, batch.retired):
+                if name:
+                    _flush(self.root / name)
+        if parties:
+            _flush(parties)
+        folder = self.root / "commits"
+        folder.mkdir(exist_ok=True)
+        target = folder / f"{commit.number:08d}.json"
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(
+            json.dumps(asdict(commit), ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+        _flush(temporary)
+        temporary.replace(target)
+        _flush(folder)
+        return commit
+
+
+def _read_commit(path: Path) -> Commit:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        batches = tuple(Batch(**batch) for batch in content.pop("batches"))
+        return Commit(batches=batches, **content)
+    except (OSError, ValueError, KeyError, TypeError) as damaged:
+        raise LakeError(
+            en=f"The commit {path} cannot be read ({type(damaged).__name__}). Restore it from a backup.",
+            zh=f"数据湖提交文件 {path} 无法读取（{type(damaged).__name__}），请从备份恢复。",
+        ) from damaged
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, root: Path) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LakeError(
+                    en=f"Another run is writing to the lake {root}. Wait for it to end, then try again.",
+                    zh=f"另一个任务正在写入数据湖 {root}，请等待其结束后重试。",
+                ) from None
+            time.sleep(0.1)
+        else:
+            return

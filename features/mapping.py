@@ -1,0 +1,235 @@
+"""A provider's own format as a file: which source column is which, codes, dates, derived ids.
+
+Example::
+
+    dataset: invoice_line
+    provider: {name: 全国大学生数学建模竞赛, uscc: null}
+    file: {encoding: gb18030}
+    columns:
+      uscc: {synthetic: enterprise_id, namespace: cumcm2020c}
+      direction: {constant: sales}
+      invoice_no: invoice_no
+      status: {from: status, codes: {有效发票: valid, 作废发票: void}}
+      counterparty: {template: "cumcm2020c:{counterparty_id}"}
+    available_at: {after: issued_on, days: 1}
+"""
+
+import hashlib
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from features.contracts import Dataset
+from features.documents import Document, load_document, suggestion
+from features.errors import MappingError
+
+
+class Rule(Document):
+    """Where one contract column comes from: exactly one of `from`, `constant`, `template`, `synthetic`.
+
+    Parameters
+    ----------
+    source : str
+        `from:` a column of the file.
+    constant : str
+    template : str
+        Text with `{source_column}` in it; missing if any of them is.
+    synthetic : str
+        The file's own firm id, turned into a synthetic code (only for `uscc`); needs `namespace`.
+    codes : dict
+        The provider's codes, translated; a code that is not listed is rejected.
+    date_formats : list of str
+        strptime patterns that replace the usual ones.
+    """
+
+    source: str | None = Field(default=None, alias="from")
+    constant: str | None = None
+    template: str | None = None
+    synthetic: str | None = None
+    namespace: str | None = None
+    kind: str = "91"
+    codes: dict[str, str] = Field(default_factory=dict)
+    date_formats: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [self.source, self.constant, self.template, self.synthetic]
+        if sum(origin is not None for origin in given) != 1:
+            msg = "give exactly one of 'from', 'constant', 'template' or 'synthetic'"
+            raise ValueError(msg)
+        if self.synthetic is not None and self.namespace is None:
+            msg = "'synthetic' needs a 'namespace', so that two data sets never share a code"
+            raise ValueError(msg)
+        return self
+
+    def source_columns(self) -> list[str]:
+        """Columns of the file this rule reads."""
+        if self.template is not None:
+            return [name for _, name, _, _ in string.Formatter().parse(self.template) if name]
+        return [name for name in (self.source, self.synthetic) if name is not None]
+
+
+class FileFormat(Document):
+    """How to read the file; the suffix decides what is not said here."""
+
+    format: Literal["csv", "excel", "parquet"] | None = None
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    delimiter: str = ","
+    sheet: str | int = 0
+    thousands: str = ""
+
+
+class Provider(Document):
+    """Who delivered."""
+
+    name: str
+    uscc: str | None = None
+
+
+class AvailableAt(Document):
+    """When the platform could first use a row; without a rule that is the moment of ingest.
+
+    For back history a rule states the lag that delivery would have had: `days` after the end of the
+    day in contract column `after`, or the instant in source column `from`, or one `constant` instant.
+    It is never later than the ingest itself.
+    """
+
+    after: str | None = None
+    days: int = 0
+    source: str | None = Field(default=None, alias="from")
+    constant: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if sum(origin is not None for origin in (self.after, self.source, self.constant)) != 1:
+            msg = "give exactly one of 'after', 'from' or 'constant'"
+            raise ValueError(msg)
+        return self
+
+
+class MappingDocument(Document):
+    """A mapping file as written."""
+
+    dataset: str
+    provider: Provider
+    file: FileFormat = FileFormat()
+    columns: dict[str, str | Rule]
+    available_at: AvailableAt | None = None
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping checked against its dataset's contract."""
+
+    name: str
+    sha256: str
+    dataset: Dataset
+    provider: Provider
+    file: FileFormat
+    rules: dict[str, Rule]
+    available_at: AvailableAt | None
+
+    def source_columns(self) -> list[str]:
+        """Every column of the file that is read, once, in order of first use."""
+        names = [name for rule in self.rules.values() for name in rule.source_columns()]
+        if self.available_at is not None and self.available_at.source is not None:
+            names.append(self.available_at.source)
+        return list(dict.fromkeys(names))
+
+    def personal_sources(self) -> set[str]:
+        """Columns of the file that hold personal identifiers; they are never written in plain."""
+        columns = self.dataset.columns
+        return {
+            source
+            for name, rule in self.rules.items()
+            if columns[name].personal is not None
+            for source in rule.source_columns()
+        }
+
+
+def load_mapping(path: Path, dataset: Dataset) -> Mapping:
+    """Read a mapping file and hold it against the contract of the dataset.
+
+    Raises
+    ------
+    MappingError
+        If it is for another dataset, maps a column the contract does not have, or leaves out a
+        required one.
+    """
+    document = load_document(path, MappingDocument, MappingError)
+    if document.dataset != dataset.name:
+        raise MappingError(
+            en=f"{path} maps the dataset '{document.dataset}', not '{dataset.name}'. "
+            "Give the mapping of this dataset.",
+            zh=f"{path} 是数据集“{document.dataset}”的映射，不是“{dataset.name}”的。",
+        )
+    rules = {
+        name: rule if isinstance(rule, Rule) else Rule.model_validate({"from": rule})
+        for name, rule in document.columns.items()
+    }
+    mapping = Mapping(
+        name=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        dataset=dataset,
+        provider=document.provider,
+        file=document.file,
+        rules=rules,
+        available_at=document.available_at,
+    )
+    _check(mapping, str(path))
+    return mapping
+
+
+def identity_mapping(dataset: Dataset) -> Mapping:
+    """The mapping of a file that already uses the contract's column names."""
+    return Mapping(
+        name="identity",
+        sha256=hashlib.sha256(dataset.path.read_bytes()).hexdigest(),
+        dataset=dataset,
+        provider=Provider(name=dataset.document.provider.zh),
+        file=FileFormat(),
+        rules={name: Rule.model_validate({"from": name}) for name in dataset.columns},
+        available_at=None,
+    )
+
+
+def _check(mapping: Mapping, where: str) -> None:
+    columns = mapping.dataset.columns
+    for name, rule in mapping.rules.items():
+        if name not in columns:
+            hint = suggestion(name, list(columns))
+            raise MappingError(
+                en=f"{where} maps '{name}', which dataset '{mapping.dataset.name}' does not have.{hint}",
+                zh=f"{where} 映射了数据集“{mapping.dataset.name}”没有的列“{name}”。",
+            )
+        if rule.synthetic is not None and name != "uscc":
+            raise MappingError(
+                en=f"{where}: only 'uscc' can be synthetic, not '{name}'.",
+                zh=f"{where}：只有 uscc 列可以使用 synthetic，“{name}”不可以。",
+            )
+        strange = sorted(set(rule.codes.values()) - set(columns[name].values))
+        if strange:
+            raise MappingError(
+                en=f"{where} translates to the code(s) {', '.join(strange)}, which '{name}' does not know; "
+                f"it knows {', '.join(columns[name].values) or 'none'}.",
+                zh=f"{where} 把“{name}”译为未定义的代码：{'、'.join(strange)}。",
+            )
+    missing = [
+        name for name, column in columns.items() if column.required and name not in mapping.rules
+    ]
+    if missing:
+        raise MappingError(
+            en=f"{where} leaves out the required column(s) {', '.join(missing)} of "
+            f"'{mapping.dataset.name}'. Map them.",
+            zh=f"{where} 缺少数据集“{mapping.dataset.name}”的必填列：{'、'.join(missing)}。",
+        )
+    rule = mapping.available_at
+    if rule is not None and rule.after is not None and rule.after not in mapping.rules:
+        raise MappingError(
+            en=f"{where}: available_at counts from '{rule.after}', which is not mapped.",
+            zh=f"{where}：available_at 依据的列“{rule.after}”没有映射。",
+        )

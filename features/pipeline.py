@@ -1,0 +1,107 @@
+"""Definitions × snapshot → feature table: one GROUP BY a grain, joined on the register.
+
+The same rendering serves training panels, the nightly batch and one firm on demand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.engine import identifier
+from features.registry import Aggregate, Feature, Grain, Registry, lineage_of
+from features.snapshot import Snapshot
+
+KEYS = ("enterprise_key", "uscc")
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of enterprises at one as-of, in key order.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        `enterprise_key`, `uscc`, then one float64 column a feature; NULL where there is no value.
+    as_of_date : date
+    registry : Registry
+    """
+
+    table: pa.Table
+    as_of_date: date
+    registry: Registry
+
+    @property
+    def enterprise_keys(self) -> npt.NDArray[np.int64]:
+        """Surrogate keys, shape (n,)."""
+        return self.table["enterprise_key"].to_numpy().astype(np.int64)
+
+    @property
+    def usccs(self) -> list[str]:
+        """Codes, length n."""
+        return self.table["uscc"].to_pylist()
+
+    def matrix(self, names: Iterable[str] | None = None) -> npt.NDArray[np.float64]:
+        """Values as float64 of shape (n, k), NaN where NULL; in registry order by default."""
+        wanted = list(names) if names is not None else list(self.registry.names)
+        columns = [self.table[name].to_numpy(zero_copy_only=False) for name in wanted]
+        if not columns:
+            return np.empty((self.table.num_rows, 0))
+        return np.column_stack(columns).astype(np.float64)
+
+
+def build_features(snapshot: Snapshot, registry: Registry) -> FeatureTable:
+    """Compute every feature of the registry for every enterprise of the snapshot.
+
+    A feature is NULL for an enterprise if the scope withholds any dataset it reads.
+    """
+    connection = snapshot.connection
+    table = connection.sql(render(registry, snapshot.as_of_date)).to_arrow_table()
+    return FeatureTable(table, snapshot.as_of_date, registry)
+
+
+def render(registry: Registry, as_of_date: date) -> str:
+    """The whole registry as one query over the views of a snapshot."""
+    grains: dict[str, Grain] = {}
+    aggregates: dict[str, dict[str, str]] = {}
+    selected: list[str] = []
+    for feature in registry:
+        names: dict[str, str] = {}
+        for key, aggregate in feature.of.items():
+            for grain in lineage_of(aggregate.grain):
+                grains.setdefault(grain.name, grain)
+            names[key] = _place(aggregate, as_of_date, aggregates)
+        selected.append(f"{_masked(feature, names)} AS {identifier(feature.name)}")
+    relations = [f"{name} AS ({grain.select(as_of_date)})" for name, grain in grains.items()]
+    joins: list[str] = []
+    for name, columns in aggregates.items():
+        listed = ", ".join(f"{sql} AS {column}" for sql, column in columns.items())
+        relations.append(
+            f"by_{name} AS (SELECT enterprise_key, {listed} FROM {name} GROUP BY enterprise_key)"
+        )
+        joins.append(f"LEFT JOIN by_{name} USING (enterprise_key)")
+    with_clause = f"WITH {', '.join(relations)} " if relations else ""
+    columns = ", ".join([*(f"e.{key}" for key in KEYS), *selected])
+    return (
+        f"{with_clause}SELECT {columns} FROM enterprise e "
+        f"JOIN visibility v USING (enterprise_key) {' '.join(joins)} ORDER BY enterprise_key"
+    )
+
+
+def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:
+    """Column that holds the aggregate; equal aggregates of several features are computed once."""
+    columns = aggregates.setdefault(aggregate.grain.name, {})
+    sql = aggregate.render(as_of_date)
+    column = columns.setdefault(sql, f"a{len(columns)}")
+    return f"by_{aggregate.grain.name}.{column}"
+
+
+def _masked(feature: Feature, names: dict[str, str]) -> str:
+    value = f"CAST({feature.expression.format(**names)} AS DOUBLE)"
+    if feature.missing == "zero":
+        value = f"coalesce({value}, 0)"
+    opened = " AND ".join(f"v.{identifier(name)}" for name in sorted(feature.datasets))
+    return f"CASE WHEN {opened} THEN {value} END" if opened else value

@@ -1,0 +1,211 @@
+"""The only as-of cut: what was known by a moment, is still publishable, and consented to.
+
+`open_snapshot` is the single place that decides visibility, for training, batch and one firm alike.
+It gives a DuckDB connection in which every catalogue dataset is a view `visible_<dataset>`, the
+registered enterprises are the table `enterprise`, and `visibility` says dataset by dataset whether
+the scope opens it for a firm, so that "no record" and "not allowed to look" stay apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from features.clock import end_of
+from features.contracts import Catalogue, Dataset
+from features.engine import connect, identifier, literal, parquet
+from features.lake import RETIRED_COLUMNS, LakeView
+from features.scope import DataScope, Purpose
+
+if TYPE_CHECKING:
+    import duckdb
+
+CONSENTS = "consent_event"
+REGISTER = "reg_basic"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An open cut through the lake; close it, or use it as a context manager.
+
+    Attributes
+    ----------
+    connection : duckdb connection
+        With the views described above.
+    as_of_date : date
+        A date D means D 24:00, Asia/Shanghai.
+    scope : DataScope
+    catalogue : Catalogue
+    """
+
+    connection: "duckdb.DuckDBPyConnection"
+    as_of_date: date
+    scope: DataScope
+    catalogue: Catalogue
+
+    def __enter__(self) -> Self:
+        """Nothing to do; the snapshot is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def open_snapshot(
+    lake: LakeView,
+    catalogue: Catalogue,
+    as_of_date: date,
+    scope: DataScope,
+    *,
+    now: datetime,
+    enterprises: Sequence[int] | None = None,
+    threads: int | None = None,
+) -> Snapshot:
+    """Cut the lake at a moment and a consent.
+
+    Parameters
+    ----------
+    now : datetime
+        Asia/Shanghai wall time. Records repaired by now are gone from every as-of, except for
+        purpose `replay`.
+    enterprises : sequence of int, optional
+        Surrogate keys to look at; all registered enterprises when omitted.
+
+    Raises
+    ------
+    ScopeError
+        If the scope has ended before `as_of_date`.
+    """
+    scope.require_live(as_of_date)
+    connection = connect(threads=threads)
+    chosen = "true"
+    if enterprises is not None:
+        listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
+        chosen = f"enterprise_key IN ({listed})"
+    _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
+    _open_consents(connection, lake, catalogue, as_of_date, scope)
+    _open_visibility(connection, catalogue, scope)
+    for dataset in catalogue:
+        connection.execute(
+            f"CREATE VIEW visible_{dataset.name} AS "
+            + _visible_rows(lake, dataset, as_of_date, scope, now, chosen)
+        )
+    return Snapshot(connection, as_of_date, scope, catalogue)
+
+
+def known_by(
+    dataset: Dataset, lake: LakeView, as_of_date: date, scope: DataScope, now: datetime
+) -> str:
+    """The visibility predicate without consent: known by `as_of`, not superseded, publishable.
+
+    A row is visible iff it was available, no later row has taken its place, its publicity has not
+    ended, and it is not repaired by now (for `replay`: not by `as_of`).
+    """
+    moment = _instant(end_of(as_of_date))
+    conditions = [f"available_at <= {moment}"]
+    if lake.retired_files(dataset.name):
+        retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
+        conditions.append(
+            f"row_id NOT IN (SELECT row_id FROM {retired} WHERE valid_to <= {moment})"
+        )
+    if dataset.document.negative:
+        repaired_by = (
+            moment if scope.purpose is Purpose.REPLAY else _instant(max(now, end_of(as_of_date)))
+        )
+        conditions.append(f"(repaired_at IS NULL OR repaired_at > {repaired_by})")
+        conditions.append(f"(publicity_end IS NULL OR publicity_end > DATE '{as_of_date}')")
+    return " AND ".join(conditions)
+
+
+def _visible_rows(
+    lake: LakeView, dataset: Dataset, as_of_date: date, scope: DataScope, now: datetime, chosen: str
+) -> str:
+    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    predicate = known_by(dataset, lake, as_of_date, scope, now)
+    if not scope.opens(dataset.name):
+        predicate = "false"
+    elif _is_decided_by_consent(dataset, scope):
+        predicate += f" AND enterprise_key IN (SELECT enterprise_key FROM visibility WHERE {identifier(dataset.name)})"
+    return f"SELECT * FROM {rows} WHERE {chosen} AND {predicate}"
+
+
+def _open_register(
+    connection: "duckdb.DuckDBPyConnection",
+    lake: LakeView,
+    catalogue: Catalogue,
+    as_of_date: date,
+    scope: DataScope,
+    now: datetime,
+    chosen: str,
+) -> None:
+    """Table `enterprise`: who is on the public register by then, whatever the scope."""
+    register = catalogue[REGISTER]
+    rows = parquet(lake.files(REGISTER), register.lake_columns())
+    connection.execute(
+        "CREATE TABLE enterprise AS SELECT enterprise_key, party_id AS uscc, origin FROM ("
+        f"SELECT DISTINCT enterprise_key FROM {rows} WHERE {chosen} "
+        f"AND {known_by(register, lake, as_of_date, scope, now)}) "
+        f"JOIN {lake.parties_sql()} ON party_key = enterprise_key ORDER BY enterprise_key"
+    )
+
+
+def _open_consents(
+    connection: "duckdb.DuckDBPyConnection",
+    lake: LakeView,
+    catalogue: Catalogue,
+    as_of_date: date,
+    scope: DataScope,
+) -> None:
+    """Table `live_consent`: (enterprise_key, consent_scope) this grantee holds for this purpose.
+
+    Consent itself is not credit data: it is read whatever the scope, by what had happened and was
+    known by `as_of`, never by what came after. A consent's state is its latest event.
+    """
+    rows = parquet(lake.files(CONSENTS), catalogue[CONSENTS].lake_columns())
+    moment = _instant(end_of(as_of_date))
+    day = f"DATE '{as_of_date}'"
+    connection.execute(
+        "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("
+        "SELECT *, row_number() OVER (PARTITION BY enterprise_key, consent_id "
+        f"ORDER BY occurred_at DESC, row_id DESC) AS place FROM {rows} "
+        f"WHERE available_at <= {moment} AND occurred_at <= {moment} "
+        f"AND grantee = {literal(scope.grantee or '')} AND purpose = {literal(scope.purpose)}) "
+        f"WHERE place = 1 AND event IN ('granted', 'narrowed') AND valid_from <= {day} AND valid_to >= {day}"
+    )
+
+
+def _open_visibility(
+    connection: "duckdb.DuckDBPyConnection", catalogue: Catalogue, scope: DataScope
+) -> None:
+    """Table `visibility`: per enterprise one boolean a dataset; the mask of the law of consent."""
+    flags: list[str] = []
+    for dataset in catalogue:
+        name = identifier(dataset.name)
+        if not scope.opens(dataset.name):
+            flags.append(f"false AS {name}")
+        elif _is_decided_by_consent(dataset, scope):
+            wanted = literal(dataset.document.consent_scope or "")
+            flags.append(
+                "enterprise_key IN (SELECT enterprise_key FROM live_consent "
+                f"WHERE consent_scope = {wanted}) AS {name}"
+            )
+        else:
+            flags.append(f"true AS {name}")
+    connection.execute(
+        f"CREATE TABLE visibility AS SELECT enterprise_key, {', '.join(flags)} FROM enterprise"
+    )
+
+
+def _is_decided_by_consent(dataset: Dataset, scope: DataScope) -> bool:
+    return dataset.needs_consent and scope.grantee is not None
+
+
+def _instant(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ', timespec='microseconds')}'"
