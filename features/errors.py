@@ -108,3 +108,24 @@ class DataMissingError(XinqiaoError):
 
     code = "data_missing"
     status = 503
+
+
+class ModelDocumentError(XinqiaoError):
+    """A parameter file of the models (scale, reasons) is wrong."""
+
+    code = "model_document"
+    status = 500
+
+
+class ModelInputError(XinqiaoError):
+    """A model was given something it cannot work on: wrong shape, wrong range, nothing at all."""
+
+    code = "model_input"
+    status = 422
+
+
+class CalibrationError(XinqiaoError):
+    """A margin cannot be turned into a probability by a rising line in log-odds."""
+
+    code = "calibration"
+    status = 422

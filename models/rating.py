@@ -1,0 +1,110 @@
+"""The rating model as a specification: which features, which shape, which words.
+
+Hyper-parameters are fixed here before any outcome was looked at. With about a hundred labelled
+firms a search would only find the noise of the sample.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from features.contracts import Words
+from features.registry import Registry
+from models.manifest import ProbabilityKind
+
+Parameter = str | int | float | bool | list[int]
+
+#: Small, shallow and slow to learn; every choice errs on the side of too simple.
+_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        "objective": "binary",
+        "learning_rate": 0.05,
+        "max_depth": 3,
+        "num_leaves": 8,
+        "min_data_in_leaf": 10,
+        "min_sum_hessian_in_leaf": 1.0,
+        "lambda_l2": 5.0,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "max_bin": 63,
+        "monotone_constraints_method": "advanced",
+        "deterministic": True,
+        "force_row_wise": True,
+        "feature_pre_filter": False,
+        "verbosity": -1,
+    }
+)
+
+
+@dataclass(frozen=True)
+class RatingSpec:
+    """What is trained, before there is data.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model; a version is given when it is registered.
+    datasets : frozenset of str
+        The model uses every feature that reads these datasets only.
+    probability_kind : {"default_probability", "pd_12m"}
+        What the calibrated number may be called.
+    label : Words
+        What counts as a default, printed under the probability.
+    disclaimer : Words
+    rounds : int
+        Trees, at most.
+    parameters : mapping
+        LightGBM parameters but for seed, threads and directions.
+    """
+
+    name: str
+    datasets: frozenset[str]
+    probability_kind: ProbabilityKind
+    label: Words
+    disclaimer: Words
+    rounds: int = 300
+    parameters: Mapping[str, Parameter] = field(default_factory=lambda: _PARAMETERS)
+
+    def features(self, registry: Registry) -> Registry:
+        """Return the model's features, in the registry's order."""
+        return registry.reading_only(self.datasets)
+
+    def training_parameters(
+        self, features: Registry, *, seed: int, threads: int = 1
+    ) -> dict[str, Parameter]:
+        """LightGBM parameters with the directions of these features as constraints.
+
+        Parameters
+        ----------
+        features : Registry
+            Columns of the training matrix, in order.
+        seed : int
+            Decides every random choice; the same seed gives the same trees.
+        threads : int
+            Number of threads; the result is the same for each number only up to rounding, so a
+            registered model is trained with 1.
+        """
+        return {
+            **self.parameters,
+            "monotone_constraints": [feature.direction for feature in features],
+            "seed": seed,
+            "num_threads": threads,
+        }
+
+
+DISCLAIMER = Words(
+    zh="仅供参考，不构成授信承诺",
+    en="For reference only; this is not a promise of credit",
+)
+
+INVOICE_RATING = RatingSpec(
+    name="invoice-rating",
+    datasets=frozenset({"invoice_line"}),
+    probability_kind="default_probability",
+    label=Words(
+        zh="违约标签无日期：表示样本企业是否违约，不是未来12个月违约概率（PD）",
+        en="undated label: whether a sample firm defaulted at some time; not a 12-month PD",
+    ),
+    disclaimer=DISCLAIMER,
+)
