@@ -11,6 +11,7 @@ from models.scale import sigmoid
 
 _STEPS = 100
 _TOLERANCE = 1e-10
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ def _descend(
     for halvings in range(40):
         tried = line - step * 0.5**halvings
         found = _loss(design @ tried, target, weight)
-        if found <= loss:
+        # At the optimum the loss is flat to the last bit; a rise by rounding is no rise.
+        if found <= loss + _ROUNDING * abs(loss):
             return tried, found
     return line, loss
 

@@ -1,0 +1,78 @@
+"""Fit one rating model: trees, how many of them, and the calibration line, from its rows alone.
+
+Nothing is chosen outside: the number of trees and the line come from inner folds of the rows
+given, so the same call inside an outer fold never sees what is held out there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from features.registry import Registry
+from models.calibration import LogitLine, fit_logit_line
+from models.rating import Parameter, RatingSpec
+from training.splits import repeated_folds
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+INNER_FOLDS = 5
+#: Numbers of trees that compete, by log loss on the inner held-out rows.
+TREE_STEP = 20
+
+
+@dataclass(frozen=True)
+class FittedRating:
+    """Trees and line of one fit.
+
+    Attributes
+    ----------
+    booster : lightgbm.Booster
+        Truncated to `trees`.
+    line : LogitLine
+        From inner held-out margins.
+    trees : int
+    """
+
+    booster: lgb.Booster
+    line: LogitLine
+    trees: int
+
+    def probability(self, matrix: FloatArray) -> FloatArray:
+        """Calibrated probability of default of rows of shape (n, k), shape (n,)."""
+        margin = self.booster.predict(matrix, raw_score=True)
+        return self.line.probability(np.asarray(margin, dtype=np.float64))
+
+
+def fit_rating(
+    matrix: FloatArray,
+    is_default: BoolArray,
+    spec: RatingSpec,
+    features: Registry,
+    *,
+    seed: int,
+) -> FittedRating:
+    """Fit the specification to rows of shape (n, k) and their outcomes of shape (n,)."""
+    parameters = spec.training_parameters(features, seed=seed)
+    counts = list(range(TREE_STEP, spec.rounds + 1, TREE_STEP))
+    held_out = np.empty((len(counts), len(is_default)))
+    for _, _, train, test in repeated_folds(is_default, repeats=1, folds=INNER_FOLDS, seed=seed):
+        booster = _grow(matrix[train], is_default[train], parameters, spec.rounds)
+        for place, count in enumerate(counts):
+            held_out[place, test] = booster.predict(
+                matrix[test], raw_score=True, num_iteration=count
+            )
+    losses = np.logaddexp(0.0, np.where(is_default, -held_out, held_out)).mean(axis=1)
+    best = int(np.argmin(losses))
+    line = fit_logit_line(held_out[best], is_default)
+    return FittedRating(_grow(matrix, is_default, parameters, counts[best]), line, counts[best])
+
+
+def _grow(
+    matrix: FloatArray, is_default: BoolArray, parameters: Mapping[str, Parameter], rounds: int
+) -> lgb.Booster:
+    rows = lgb.Dataset(matrix, label=is_default.astype(np.float64), free_raw_data=False)
+    return lgb.train(dict(parameters), rows, num_boost_round=rounds)
