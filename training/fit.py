@@ -57,10 +57,11 @@ def fit_rating(
 ) -> FittedRating:
     """Fit the specification to rows of shape (n, k) and their outcomes of shape (n,)."""
     parameters = spec.training_parameters(features, seed=seed)
+    names = list(features.names)
     counts = list(range(TREE_STEP, spec.rounds + 1, TREE_STEP))
     held_out = np.empty((len(counts), len(is_default)))
     for _, _, train, test in repeated_folds(is_default, repeats=1, folds=INNER_FOLDS, seed=seed):
-        booster = _grow(matrix[train], is_default[train], parameters, spec.rounds)
+        booster = _grow(matrix[train], is_default[train], names, parameters, spec.rounds)
         for place, count in enumerate(counts):
             held_out[place, test] = booster.predict(
                 matrix[test], raw_score=True, num_iteration=count
@@ -68,11 +69,16 @@ def fit_rating(
     losses = np.logaddexp(0.0, np.where(is_default, -held_out, held_out)).mean(axis=1)
     best = int(np.argmin(losses))
     line = fit_logit_line(held_out[best], is_default)
-    return FittedRating(_grow(matrix, is_default, parameters, counts[best]), line, counts[best])
+    trees = counts[best]
+    return FittedRating(_grow(matrix, is_default, names, parameters, trees), line, trees)
 
 
 def _grow(
-    matrix: FloatArray, is_default: BoolArray, parameters: Mapping[str, Parameter], rounds: int
+    matrix: FloatArray,
+    is_default: BoolArray,
+    names: list[str],
+    parameters: Mapping[str, Parameter],
+    rounds: int,
 ) -> lgb.Booster:
-    rows = lgb.Dataset(matrix, label=is_default.astype(np.float64), free_raw_data=False)
+    rows = lgb.Dataset(matrix, label=is_default.astype(np.float64), feature_name=names)
     return lgb.train(dict(parameters), rows, num_boost_round=rounds)

@@ -1,0 +1,7 @@
+"""`python -m xinqiao …`."""
+
+import sys
+
+from xinqiao.app import main
+
+sys.exit(main())

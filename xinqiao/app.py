@@ -1,0 +1,33 @@
+"""The command: its verbs, and what happens to an error."""
+
+import typer
+
+from features.errors import XinqiaoError
+from xinqiao import catalogue, demo, features, ingest, lake, rate, train
+from xinqiao.console import LANGUAGE, fail
+from xinqiao.settings import load_settings
+
+app = typer.Typer(
+    name="xinqiao",
+    help="信桥：让银行看见小企业。 Shared credit data, cut at a moment and a consent, becomes a rating.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(lake.app, name="lake")
+app.add_typer(features.app, name="features")
+app.add_typer(train.app, name="train")
+app.command("ingest", help=ingest.HELP)(ingest.ingest)
+app.command("rate", help=rate.HELP)(rate.rate)
+app.command("demo", help=demo.HELP)(demo.demo)
+
+
+def main() -> int:
+    """Run the command; an error becomes one sentence and a non-zero exit."""
+    LANGUAGE.set(load_settings().language)
+    try:
+        app()
+    except XinqiaoError as error:
+        return fail(error)
+    return 0

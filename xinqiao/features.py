@@ -1,0 +1,69 @@
+"""`xinqiao features …`: the feature table."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow.parquet as pq
+import typer
+
+from features.clock import now_in_shanghai
+from features.contracts import load_catalogue
+from features.definitions import REGISTRY
+from features.lake import Lake
+from features.pipeline import FeatureTable, build_features
+from features.registry import Registry
+from features.scope import DataScope, Purpose
+from features.snapshot import open_snapshot
+from xinqiao.console import show
+from xinqiao.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, help="特征 · point-in-time features")
+
+AsOf = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="截止日 · as-of date")]
+
+
+@app.command()
+def build(
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option(help="输出 Parquet · Parquet file to write")],
+) -> None:
+    """计算全部企业在某一截止日的特征。 All features of all enterprises at one as-of date.
+
+    例 Example: xinqiao features build --as-of 2020-02-29 --out features.parquet
+    """
+    table = self_features(load_settings(), REGISTRY, as_of.date())
+    write_parquet(table.table, out)
+    show(
+        f"{table.table.num_rows} 家企业 × {len(table.registry)} 个特征 → {out}",
+        f"{table.table.num_rows} enterprises × {len(table.registry)} features → {out}",
+    )
+
+
+def self_features(
+    settings: Settings, registry: Registry, as_of_date: date, enterprises: list[int] | None = None
+) -> FeatureTable:
+    """Features under scope kind `self`: all that is held about each firm."""
+    catalogue, now = load_catalogue(), now_in_shanghai()
+    with open_snapshot(
+        Lake(settings.lake).view(),
+        catalogue,
+        as_of_date,
+        self_scope(now.date()),
+        now=now,
+        enterprises=enterprises,
+    ) as snapshot:
+        return build_features(snapshot, registry)
+
+
+def self_scope(today: date) -> DataScope:
+    """Every dataset, for the firm's own report."""
+    return DataScope(frozenset(load_catalogue().datasets), Purpose.SELF_REPORT, until=today)
+
+
+def write_parquet(table: object, path: Path) -> None:
+    """Write a Parquet file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, temporary, compression="zstd")
+    temporary.replace(path)

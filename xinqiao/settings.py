@@ -1,0 +1,62 @@
+"""Where things are: the only place that reads the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import Language
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Folders and language of one run of the command.
+
+    Attributes
+    ----------
+    home : Path
+        State: lake, vault, bundles (`XINQIAO_HOME`, default `var` in the checkout).
+    data : Path
+        Public data sets (`XINQIAO_DATA`, default `../shared/data` beside the checkout).
+    mlruns : Path
+        MLflow's folder (`XINQIAO_MLRUNS`, default `mlruns` in the checkout).
+    language : Language
+        Of words for people (`XINQIAO_LANG`, default `zh`).
+    """
+
+    home: Path
+    data: Path
+    mlruns: Path
+    language: Language
+
+    @property
+    def lake(self) -> Path:
+        """The Parquet lake."""
+        return self.home / "lake"
+
+    @property
+    def vault(self) -> Path:
+        """Keys of personal identifiers."""
+        return self.home / "vault"
+
+    @property
+    def bundles(self) -> Path:
+        """Model bundles by their id, and the aliases that name one."""
+        return self.home / "bundles"
+
+
+def load_settings() -> Settings:
+    """Read the environment once."""
+    return Settings(
+        home=_folder("XINQIAO_HOME", "var"),
+        data=_folder("XINQIAO_DATA", "../shared/data"),
+        mlruns=_folder("XINQIAO_MLRUNS", "mlruns"),
+        language="en" if os.environ.get("XINQIAO_LANG", "zh").lower().startswith("en") else "zh",
+    )
+
+
+def _folder(variable: str, default: str) -> Path:
+    """Relative values count from the working folder, defaults from the checkout."""
+    given = os.environ.get(variable)
+    return Path(given).resolve() if given else (CHECKOUT / default).resolve()
