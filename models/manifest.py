@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, FiniteFloat
 
 from features.contracts import Words
 from features.documents import Document
@@ -35,7 +35,7 @@ class ModelFeature(Document):
     group: str
     direction: Direction
     datasets: list[str]
-    gain: float = Field(ge=0)
+    gain: FiniteFloat = Field(ge=0)
 
 
 class GradeRate(Document):
@@ -46,15 +46,15 @@ class GradeRate(Document):
 
     n: int = Field(ge=0)
     defaults: int = Field(ge=0)
-    low: float | None
-    high: float | None
+    low: FiniteFloat | None
+    high: FiniteFloat | None
 
 
 class Line(Document):
     """The calibration line as written."""
 
-    intercept: float
-    slope: float
+    intercept: FiniteFloat
+    slope: FiniteFloat
 
 
 class Manifest(Document):
@@ -86,8 +86,34 @@ class Manifest(Document):
     consent_scopes: dict[str, str | None]
     calibration: Line
     scale_id: str
-    metrics: dict[str, float]
+    metrics: dict[str, FiniteFloat]
     grades: dict[str, GradeRate]
     interval_level: float = Field(gt=0, lt=1)
     libraries: dict[str, str]
     files: dict[str, str]
+
+
+class ProofRow(Document):
+    """A made-up row and what the model must answer to it.
+
+    Missing and infinite values are written as the strings `NaN`, `Infinity` and `-Infinity`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+    values: list[float]
+    margin: float
+    score: int
+    points: list[int]
+
+
+class Proof(Document):
+    """Rows that a bundle must still answer as on the day it was written.
+
+    `groups` names the columns of the rows' points.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+    groups: list[str]
+    rows: list[ProofRow] = Field(min_length=1)

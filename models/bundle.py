@@ -1,0 +1,354 @@
+"""A model as a folder of data: written whole or not at all, refused when anything differs.
+
+`model.txt` holds the trees, `manifest.json` everything around them, `scale.yaml` and `reasons.yaml`
+what turned probabilities and points into words that day, `proof.json` rows with their answers.
+There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
+holds the SHA-256 of every other file.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from features.contracts import load_catalogue
+from features.documents import Document
+from features.errors import BundleError, XinqiaoError
+from features.registry import Registry
+from models.arrays import FloatArray
+from models.booster import TreeModel, read_model
+from models.calibration import LogitLine
+from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
+from models.points import Points, PointsLayout, points_of
+from models.proof import make_proof, proof_values
+from models.rating import RatingSpec
+from models.reasons import REASONS_PATH, Reasons, load_reasons
+from models.scale import SCALE_PATH, Scale, load_scale
+
+MANIFEST = "manifest.json"
+#: Every other file of a bundle.
+FILES = ("model.txt", "proof.json", "reasons.yaml", "scale.yaml")
+
+#: A margin may differ by rounding only; points and scores may not differ at all.
+_MARGIN_TOLERANCE = 1e-9
+
+DocumentT = TypeVar("DocumentT", bound=Document)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that has been checked and is ready to rate.
+
+    Parameters
+    ----------
+    path : Path
+    id : str
+        SHA-256 of the manifest [hex, 64 characters].
+    manifest : Manifest
+    model : TreeModel
+    scale : Scale
+    reasons : Reasons
+    """
+
+    path: Path
+    id: str
+    manifest: Manifest
+    model: TreeModel
+    scale: Scale
+    reasons: Reasons
+
+    @cached_property
+    def line(self) -> LogitLine:
+        """Calibration of the margin."""
+        return LogitLine(self.manifest.calibration.intercept, self.manifest.calibration.slope)
+
+    @cached_property
+    def layout(self) -> PointsLayout:
+        """Features and their reason groups."""
+        return layout_of(self.manifest.features)
+
+    def points(self, matrix: FloatArray) -> Points:
+        """Points of rows at full scope; `models.scorer` adds everything around them."""
+        return _points(self.model, self.line, self.scale, self.layout, matrix)
+
+
+@dataclass(frozen=True)
+class BundleRecipe:
+    """Everything a bundle is made from.
+
+    Parameters
+    ----------
+    spec : RatingSpec
+    version : str
+    created_at : datetime
+        With a time zone.
+    as_of_date : date
+        Moment of the features in training.
+    features : Registry
+        Columns of the model, in order.
+    model_text : str
+        LightGBM text of the trained model.
+    line : LogitLine
+    scale_id : str
+    metrics : mapping of str to float
+        Validation figures; finite numbers.
+    grades : mapping of str to GradeRate
+        From `models.metrics.grade_rates` on the same validation.
+    interval_level : float
+        Coverage of the intervals in `grades`.
+    """
+
+    spec: RatingSpec
+    version: str
+    created_at: datetime
+    as_of_date: date
+    features: Registry
+    model_text: str
+    line: LogitLine
+    scale_id: str
+    metrics: Mapping[str, float]
+    grades: Mapping[str, GradeRate]
+    interval_level: float = 0.90
+    scale_path: Path = field(default=SCALE_PATH)
+    reasons_path: Path = field(default=REASONS_PATH)
+
+
+def write_bundle(
+    recipe: BundleRecipe, destination: Path, *, sample: FloatArray, rng: np.random.Generator
+) -> Bundle:
+    """Write a bundle beside its destination, load it from there, then move it into place.
+
+    Parameters
+    ----------
+    recipe : BundleRecipe
+    destination : Path
+        Folder that must not exist yet.
+    sample : ndarray of shape (n, k)
+        Training matrix; its columns are shuffled apart to make proof rows.
+    rng : numpy.random.Generator
+        Decides the proof rows.
+
+    Returns
+    -------
+    Bundle
+        As loaded, so a bundle that could not be read back never appears.
+
+    Raises
+    ------
+    BundleError
+        If the destination exists, or model, features and words do not fit together.
+    """
+    if destination.exists():
+        _refuse(destination, "exists already; choose another folder", "已存在，请另选目录")
+    model = read_model(recipe.model_text)
+    scale = load_scale(recipe.scale_path, scale_id=recipe.scale_id)
+    features = _model_features(recipe.features, model, destination)
+    layout = layout_of(features)
+    values = proof_values(sample, rng)
+    proof = make_proof(values, layout, _points(model, recipe.line, scale, layout, values))
+    files = {
+        "model.txt": recipe.model_text.encode(),
+        "proof.json": proof.model_dump_json(indent=1).encode(),
+        "reasons.yaml": recipe.reasons_path.read_bytes(),
+        "scale.yaml": recipe.scale_path.read_bytes(),
+    }
+    manifest = _manifest(recipe, features, files, destination)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    try:
+        for name, content in files.items():
+            (workshop / name).write_bytes(content)
+        (workshop / MANIFEST).write_bytes(manifest.model_dump_json(indent=2).encode())
+        bundle = load_bundle(workshop, recipe.features)
+        workshop.chmod(0o755)
+        workshop.rename(destination)
+    except OSError as failed:
+        _refuse(destination, f"cannot be written: {failed.strerror}", "无法写入", failed)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    return replace(bundle, path=destination)
+
+
+def load_bundle(path: Path, registry: Registry) -> Bundle:
+    """Load a bundle after checking all of it.
+
+    Parameters
+    ----------
+    path : Path
+    registry : Registry
+        The features of this checkout; the model's must be among them, defined as in training.
+
+    Raises
+    ------
+    BundleError
+        If a file is missing, damaged or not the one the manifest names, if features are defined
+        differently here, or if a proof row is answered differently.
+    """
+    text = _read(path, MANIFEST)
+    manifest = _parsed(path, MANIFEST, text, Manifest)
+    if set(manifest.files) != set(FILES):
+        _refuse(path, f"must name the files {', '.join(FILES)}", "清单中的文件名单不完整")
+    content = {name: _read(path, name) for name in FILES}
+    for name in FILES:
+        if _sha256(content[name]) != manifest.files[name]:
+            _refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
+    _require_same_features(path, manifest, registry)
+    try:
+        bundle = Bundle(
+            path=path,
+            id=_sha256(text),
+            manifest=manifest,
+            model=read_model(content["model.txt"].decode("ascii", errors="replace")),
+            scale=load_scale(path / "scale.yaml", scale_id=manifest.scale_id),
+            reasons=load_reasons(path / "reasons.yaml"),
+        )
+        _require_fitting_parts(bundle)
+        _require_proof(bundle, _parsed(path, "proof.json", content["proof.json"], Proof))
+    except BundleError:
+        raise
+    except XinqiaoError as wrong:
+        raise BundleError(
+            en=f"The bundle {path} is not usable: {wrong.en}",
+            zh=f"模型包 {path} 不可用：{wrong.zh}",
+        ) from wrong
+    return bundle
+
+
+def layout_of(features: list[ModelFeature]) -> PointsLayout:
+    """Names and reason groups of a model's features."""
+    return PointsLayout(tuple(f.name for f in features), {f.name: f.group for f in features})
+
+
+def _points(
+    model: TreeModel, line: LogitLine, scale: Scale, layout: PointsLayout, matrix: FloatArray
+) -> Points:
+    contributions = model.contributions(matrix)[:, :-1]
+    return points_of(contributions, model.base_margin, line, scale, layout)
+
+
+def _model_features(features: Registry, model: TreeModel, path: Path) -> list[ModelFeature]:
+    if model.feature_names != features.names:
+        _refuse(path, "would hold a model with other columns than its features", "的特征与模型不符")
+    return [
+        ModelFeature(
+            name=feature.name,
+            definition_hash=feature.definition_hash,
+            group=feature.group,
+            direction=feature.direction,
+            datasets=sorted(feature.datasets),
+            gain=float(gain),
+        )
+        for feature, gain in zip(features, model.gains, strict=True)
+    ]
+
+
+def _manifest(
+    recipe: BundleRecipe, features: list[ModelFeature], files: Mapping[str, bytes], path: Path
+) -> Manifest:
+    catalogue = load_catalogue()
+    datasets = sorted({dataset for feature in features for dataset in feature.datasets})
+    try:
+        return Manifest(
+            name=recipe.spec.name,
+            version=recipe.version,
+            created_at=recipe.created_at,
+            probability_kind=recipe.spec.probability_kind,
+            label=recipe.spec.label,
+            disclaimer=recipe.spec.disclaimer,
+            as_of_date=recipe.as_of_date,
+            features=features,
+            consent_scopes={name: catalogue[name].document.consent_scope for name in datasets},
+            calibration=Line(intercept=recipe.line.intercept, slope=recipe.line.slope),
+            scale_id=recipe.scale_id,
+            metrics=dict(recipe.metrics),
+            grades=dict(recipe.grades),
+            interval_level=recipe.interval_level,
+            libraries={name: version_of(name) for name in ("lightgbm", "numpy")},
+            files={name: _sha256(content) for name, content in files.items()},
+        )
+    except ValidationError as invalid:
+        key = ".".join(str(part) for part in invalid.errors()[0]["loc"])
+        message = invalid.errors()[0]["msg"]
+        _refuse(path, f"has a wrong '{key}': {message}", f"的“{key}”有误：{message}", invalid)
+
+
+def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -> None:
+    known = {feature.name: feature.definition_hash for feature in registry}
+    changed = [f.name for f in manifest.features if known.get(f.name) != f.definition_hash]
+    if changed:
+        shown = ", ".join([*changed[:3], *(["…"] if changed[3:] else [])])
+        _refuse(
+            path,
+            f"was trained on {len(changed)} features that are defined differently here ({shown}). "
+            "Train again, or use the checkout it was trained with",
+            f"训练时的 {len(changed)} 个特征与当前定义不同（{shown}），请重新训练或换回原版本",
+        )
+
+
+def _require_fitting_parts(bundle: Bundle) -> None:
+    if bundle.model.feature_names != bundle.layout.features:
+        _refuse(bundle.path, "holds trees on other features than it says", "的模型与清单特征不符")
+    silent = [code for code in bundle.layout.groups if code not in bundle.reasons.groups]
+    if silent:
+        _refuse(
+            bundle.path,
+            f"has no words for reason group {', '.join(silent)}",
+            f"缺少原因组 {', '.join(silent)} 的说明",
+        )
+    codes = [grade.code for grade in bundle.scale.version.grades]
+    if not set(bundle.manifest.grades) <= set(codes):
+        _refuse(bundle.path, "has rates of grades unknown to its scale", "的等级与主标尺不符")
+
+
+def _require_proof(bundle: Bundle, proof: Proof) -> None:
+    """Answer every proof row again; a difference is a different model."""
+    width = len(bundle.layout.features)
+    is_shaped = all(len(row.values) == width for row in proof.rows)
+    if list(bundle.layout.groups) != proof.groups or not is_shaped:
+        _refuse(bundle.path, "has proof rows of another shape", "的验证样例形状不符")
+    found = bundle.points(np.array([row.values for row in proof.rows], dtype=np.float64))
+    expected = np.array([row.margin for row in proof.rows])
+    differs = np.abs(found.margin - expected) > _MARGIN_TOLERANCE * np.maximum(1, np.abs(expected))
+    for place, row in enumerate(proof.rows):
+        answer = (int(found.score[place]), found.group_points[place].tolist())
+        if differs[place] or answer != (row.score, row.points):
+            _refuse(
+                bundle.path,
+                f"answers proof row {place} with score {answer[0]} instead of {row.score}, or with "
+                "other points; it does not compute here as it did where it was written",
+                f"对验证样例 {place} 的结果与写入时不同（{answer[0]}/{row.score}）",
+            )
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return (path / name).read_bytes()
+    except OSError as missing:
+        _refuse(path, f"has no readable {name}", f"缺少可读取的 {name}", missing)
+
+
+def _parsed(path: Path, name: str, content: bytes, model: type[DocumentT]) -> DocumentT:
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the document"
+        clause = f"'{key}': {first['msg']}"
+        _refuse(path, f"has a damaged {name}: {clause}", f"的 {name} 已损坏：{clause}", invalid)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refuse(path: Path, en: str, zh: str, cause: Exception | None = None) -> NoReturn:
+    raise BundleError(en=f"The bundle {path} {en}.", zh=f"模型包 {path} {zh}。") from cause
