@@ -1,6 +1,5 @@
 """Repeated stratified folds as a file, so that every model is judged on the same splits."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 
 def write_folds(
     path: Path,
-    enterprises: Sequence[str],
-    labels: Sequence[int],
+    enterprises: list[str],
+    labels: list[int],
     *,
     repeats: int,
     folds: int,
@@ -24,7 +23,7 @@ def write_folds(
     ----------
     path : Path
         Parquet file to write.
-    enterprises, labels : sequence of shape (n_firms,)
+    enterprises, labels : list of shape (n_firms,)
         Ids, and 1 for default; the share of defaults is kept in every fold.
     repeats, folds : int
     seed : int
@@ -37,7 +36,7 @@ def write_folds(
     for repeat in range(repeats):
         splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed + repeat)
         for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(target)), target)):
-            ids += [enterprises[row] for row in held_out]
+            ids.extend(enterprises[int(row)] for row in held_out)
             repeat_of += [repeat] * len(held_out)
             fold_of += [fold] * len(held_out)
     table = pa.table({"enterprise_id": ids, "repeat": repeat_of, "fold": fold_of})
