@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Literal
 
 from benchmarks.peers.meter import cpu_seconds, peak_rss_mib
+from benchmarks.setting import ROOT
 
 Quantity = Literal["cpu_seconds", "wall_seconds", "peak_rss_mib"]
 _USED: tuple[Quantity, ...] = ("cpu_seconds", "wall_seconds", "peak_rss_mib")
@@ -115,7 +116,7 @@ def of_callable(function: Callable[[], object]) -> Runner:
     return run
 
 
-def of_command(command: Sequence[str | Path], *, cwd: Path | None = None) -> Runner:
+def of_command(command: Sequence[str | Path], *, cwd: Path = ROOT) -> Runner:
     """Make a runner of a process whose last line of output is a `Meter` report.
 
     Raises

@@ -1,6 +1,7 @@
 """Measure against the peers: `python -m benchmarks.run [--only AREA]`.
 
-An area is a function from a `Setting` to entries. It is registered once our side of it exists.
+An area is a function from a `Setting` to entries, registered once our side of it exists:
+`"features": partial(area_features.compare, our_features=...)`.
 """
 
 import argparse

@@ -48,4 +48,4 @@ class Setting:
 
 def data_folder() -> Path:
     """`XINQIAO_DATA`, by default the folder `shared/data` beside the checkout."""
-    return Path(os.environ.get("XINQIAO_DATA", ROOT.parent / "shared" / "data"))
+    return Path(os.environ.get("XINQIAO_DATA", ROOT.parent / "shared" / "data")).resolve()

@@ -14,7 +14,6 @@ from benchmarks.measure import (
     of_callable,
     of_command,
 )
-from benchmarks.setting import ROOT
 
 
 def printing(text: str) -> list[str]:
@@ -79,7 +78,7 @@ def test_a_process_without_a_report_is_refused(last: str) -> None:
 def test_a_small_process_is_not_charged_for_its_large_parent() -> None:
     ballast = b"x" * (300 * 1024 * 1024)  # written, therefore resident
     code = "from benchmarks.peers.meter import Meter; Meter().report(answer=42)"
-    sample = of_command([sys.executable, "-c", code], cwd=ROOT)()
+    sample = of_command([sys.executable, "-c", code])()
     del ballast
     assert sample.peak_rss_mib < 100
     assert sample.figures["answer"] == 42
