@@ -19,13 +19,21 @@ COLUMNS = [
 ]
 
 
-def read_invoices(data: Path, direction: str, sets: tuple[str, ...] = BOTH_SETS) -> pd.DataFrame:
-    """Invoices of one direction keys as categories, `is_valid` in place of the status text."""
+def read_invoices(
+    data: Path, direction: str, sets: tuple[str, ...] = BOTH_SETS, *, is_once: bool = False
+) -> pd.DataFrame:
+    """Invoices of one direction, keys as categories, `is_valid` in place of the status text.
+
+    With `is_once`, a number counts once a firm and day, as `pandas_ingest` lands it.
+    """
+    columns = [*COLUMNS, "invoice_no"] if is_once else COLUMNS
     stem = STEMS[direction]
     parts = [
-        pd.read_parquet(data / f"{stem}_invoices_{one}.parquet", columns=COLUMNS) for one in sets
+        pd.read_parquet(data / f"{stem}_invoices_{one}.parquet", columns=columns) for one in sets
     ]
     frame = pd.concat(parts, ignore_index=True)
+    if is_once:
+        frame = frame.drop_duplicates(["enterprise_id", "invoice_no", "invoice_date"])
     frame = frame.astype({"enterprise_id": "category", "counterparty_id": "category"})
     frame["is_valid"] = frame["status"].str.strip() == VALID
     return frame.drop(columns="status")

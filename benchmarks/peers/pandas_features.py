@@ -1,8 +1,8 @@
-"""Fifty-eight invoice features as a careful pandas user writes them by hand.
+"""Fifty-six invoice features as a careful pandas user writes them by hand.
 
-Keys become categories once, months are numbers, and every aggregate is a vectorised group-by; this
-is the hand-written notebook at its best, not a straw man. Turnover counts valid invoices without
-tax; a red invoice has a negative total.
+The same columns with the same meaning as `features.definitions.invoice`. Keys become categories
+once, months are numbers, and every aggregate is a vectorised group-by; this is the hand-written
+notebook at its best, not a straw man. Turnover counts valid invoices without tax.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from meter import Meter
 
 KEY = "enterprise_id"
 PARTY = "counterparty_id"
-LOW_RATE = 0.035
+LOOK_BACK_MONTHS = 36
+DAYS_A_MONTH = 30.4375
 
 
 def months_before(day: pd.Timestamp, months: int) -> pd.Timestamp:
@@ -35,33 +36,45 @@ def per_firm(frame: pd.DataFrame):
     return frame.groupby(KEY, observed=False, sort=False)
 
 
-def turnover(valid: pd.DataFrame, as_of: pd.Timestamp, counts: tuple[int, ...]) -> pd.DataFrame:
+def share(part: pd.Series, whole: pd.Series) -> pd.Series:
+    """Divide where the whole is positive."""
+    return part / whole.where(whole > 0)
+
+
+def clipped(ratio: pd.Series) -> pd.Series:
+    """Ratios end at -1 and 10."""
+    return ratio.clip(-1, 10)
+
+
+def turnover(valid: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFrame:
     """Add up and count, and compare with the year and the half-year before."""
-    out = {}
+    amount, count = {}, {}
     for months in (3, 6, 12):
         grouped = per_firm(window(valid, as_of, months))
-        out[f"amount_sum_{months}m_cny"] = grouped["amount"].sum()
-        if months in counts:
-            out[f"invoice_count_{months}m"] = grouped.size()
-    before = {
-        "3m_yoy": (3, per_firm(window(valid, as_of, 3, prior=12))["amount"].sum()),
-        "12m_yoy": (12, per_firm(window(valid, as_of, 12, prior=12))["amount"].sum()),
-        "6m_change": (6, per_firm(window(valid, as_of, 6, prior=6))["amount"].sum()),
-    }
-    for name, (months, base) in before.items():
-        out[f"amount_{name}_ratio"] = out[f"amount_sum_{months}m_cny"] / base.where(base > 0) - 1
+        amount[months], count[months] = grouped["amount"].sum(), grouped.size()
+    out = {f"{side}_amount_sum_{months}m_cny": amount[months] for months in amount}
+    year_before = per_firm(window(valid, as_of, 12, prior=12))
+    out[f"{side}_invoices_count_12m"] = count[12]
+    out[f"{side}_amount_yoy_12m"] = clipped(share(amount[12], year_before["amount"].sum()) - 1)
+    if side == "sales":
+        quarter = per_firm(window(valid, as_of, 3, prior=12))["amount"].sum()
+        half = per_firm(window(valid, as_of, 6, prior=6))["amount"].sum()
+        out["sales_invoices_count_3m"], out["sales_invoices_count_6m"] = count[3], count[6]
+        out["sales_amount_yoy_3m"] = clipped(share(amount[3], quarter) - 1)
+        out["sales_amount_change_6m"] = clipped(share(amount[6], half) - 1)
+        out["sales_invoices_yoy_12m"] = clipped(share(count[12], year_before.size()) - 1)
     return pd.DataFrame(out)
 
 
-def rhythm(valid: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def rhythm(valid: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFrame:
     """How often, how lately, and the longest silence of the last year."""
-    year = window(valid, as_of, 12)
-    two_years = window(valid, as_of, 24)
+    positive = valid[valid["amount"] > 0]
+    year = window(positive, as_of, 12)
     days = year[[KEY, "invoice_date"]].drop_duplicates().sort_values([KEY, "invoice_date"])
-    ever = per_firm(valid)["invoice_date"].agg(["min", "max"])
-    start = months_before(as_of, 12)
+    ever = per_firm(positive)["invoice_date"].agg(["min", "max"])
     within = per_firm(days)["invoice_date"].agg(["min", "max"])
     inner = days.assign(gap=per_firm(days)["invoice_date"].diff())
+    start = months_before(as_of, 12)
     gaps = pd.DataFrame(
         {
             "inner": per_firm(inner)["gap"].max(),
@@ -69,47 +82,46 @@ def rhythm(valid: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
             "last": as_of - within["max"].fillna(start),
         }
     ).where(ever["min"].notna(), other=pd.NaT)
-    first = ever["min"]
-    return pd.DataFrame(
-        {
-            "active_months_12m": per_firm(year)["month"].nunique(),
-            "active_months_24m": per_firm(two_years)["month"].nunique(),
-            "active_days_12m": per_firm(days).size(),
-            "invoice_amount_median_12m_cny": per_firm(year)["amount"].median(),
-            "history_months": 12 * (as_of.year - first.dt.year) + as_of.month - first.dt.month,
-            "days_since_last": (as_of - ever["max"]).dt.days,
-            "longest_gap_12m_days": gaps.max(axis=1).dt.days,
-        }
-    )
+    out = {
+        f"{side}_days_since_last": (as_of - ever["max"]).dt.days,
+        f"{side}_gap_max_12m_days": gaps.max(axis=1).dt.days,
+    }
+    if side == "sales":
+        out["sales_active_days_count_12m"] = per_firm(days).size()
+        out["sales_invoice_amount_median_12m_cny"] = per_firm(year)["amount"].median()
+        out["sales_history_months"] = (as_of - ever["min"]).dt.days / DAYS_A_MONTH
+    return pd.DataFrame(out)
 
 
 def slope(months: pd.DataFrame) -> pd.Series:
     """Least-squares slope over the columns, divided by their mean."""
     time = np.arange(months.shape[1]) - (months.shape[1] - 1) / 2
-    mean = months.mean(axis=1)
-    return months @ time / (time @ time) / mean.where(mean > 0)
+    return clipped(share(months @ time / (time @ time), months.mean(axis=1)))
 
 
-def shape(valid: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def shape(valid: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFrame:
     """Trend, variation and season of the monthly sums over complete months."""
     last = as_of.year * 12 + as_of.month - (0 if as_of.is_month_end else 1)
-    grid = valid[valid["month"].between(last - 23, last)].pivot_table(
+    complete = valid[valid["month"].between(last - 23, last)]
+    grid = complete.pivot_table(
         index=KEY, columns="month", values="amount", aggfunc="sum", fill_value=0, observed=False
-    )
-    grid = grid.reindex(columns=range(last - 23, last + 1), fill_value=0)
+    ).reindex(columns=range(last - 23, last + 1), fill_value=0)
     year, before = grid.iloc[:, 12:], grid.iloc[:, :12]
-    mean = year.mean(axis=1).where(lambda value: value > 0)
-    return pd.DataFrame(
-        {
-            "amount_slope_6m_ratio": slope(year.iloc[:, 6:]),
-            "amount_slope_12m_ratio": slope(year),
-            "amount_cv_12m_ratio": year.std(axis=1) / mean,
-            "peak_month_share_12m_ratio": year.max(axis=1) / (12 * mean),
-            "season_correlation_24m_ratio": pd.Series(
-                correlation(year.to_numpy(), before.to_numpy()), index=grid.index
-            ),
-        }
-    )
+    active = per_firm(complete[complete["month"] > last - 12])["month"].nunique()
+    out = {
+        f"{side}_active_months_count_12m": active,
+        f"{side}_amount_slope_12m": slope(year),
+        f"{side}_amount_cv_12m": share(year.std(axis=1, ddof=0), year.mean(axis=1)),
+    }
+    if side == "sales":
+        total = year.sum(axis=1)
+        both = (total > 0) & (before.sum(axis=1) > 0)
+        season = pd.Series(correlation(year.to_numpy(), before.to_numpy()), index=grid.index)
+        out["sales_active_months_count_24m"] = per_firm(complete)["month"].nunique()
+        out["sales_amount_slope_6m"] = slope(year.iloc[:, 6:])
+        out["sales_peak_month_share_12m"] = share(year.max(axis=1), total).clip(upper=1)
+        out["sales_season_correlation_24m"] = season.where(both)
+    return pd.DataFrame(out)
 
 
 def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -120,134 +132,101 @@ def correlation(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left * right).sum(axis=1) / np.where(spread > 0, spread, np.nan)
 
 
-def parties(valid: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def parties(valid: pd.DataFrame, as_of: pd.Timestamp, party: str) -> pd.DataFrame:
     """Concentration among counterparties, those lost and those new."""
-    keys = [KEY, PARTY]
     now, before = (
-        window(valid, as_of, 12, prior).groupby(keys, observed=True, sort=False)["amount"].sum()
+        window(valid, as_of, 12, prior)
+        .groupby([KEY, PARTY], observed=True, sort=False)["amount"]
+        .sum()
+        .round(2)  # a buyer whose red notes cancel all is worth 0, not the rest of a float sum
+        .clip(lower=0)
         for prior in (0, 12)
     )
-    both = now.rename("now").to_frame().join(before.rename("before"), how="outer").reset_index()
-    both["is_here"], both["was_here"] = both["now"].notna(), both["before"].notna()
-    both[["now", "before"]] = both[["now", "before"]].clip(lower=0)
+    both = pd.DataFrame({"now": now, "before": before}).fillna(0).reset_index()
     firms = per_firm(both)
     total, total_before = firms["now"].sum(), firms["before"].sum()
-    some, some_before = total.where(total > 0), total_before.where(total_before > 0)
-    ranked = both.sort_values("now", ascending=False)
-    lost = per_firm(both[both["was_here"] & ~both["is_here"]])["before"].sum()
-    new = per_firm(both[both["is_here"] & ~both["was_here"]])["now"].sum()
-    return pd.DataFrame(
-        {
-            "party_count_12m": firms["is_here"].sum(),
-            "top1_share_12m_ratio": firms["now"].max() / some,
-            "top5_share_12m_ratio": per_firm(per_firm(ranked).head(5))["now"].sum() / some,
-            "party_hhi_12m_ratio": per_firm(both.assign(now=both["now"] ** 2))["now"].sum()
-            / some**2,
-            "party_churn_12m_ratio": lost / some_before,
-            "new_party_share_12m_ratio": new / some,
-        }
-    )
+    out = {
+        f"{party}_count_12m": (both["now"] > 0).groupby(both[KEY], observed=False).sum(),
+        f"{party}_top1_share_12m": share(firms["now"].max(), total),
+        f"{party}_hhi_12m": share(
+            per_firm(both.assign(now=both["now"] ** 2))["now"].sum(), total**2
+        ),
+        f"{party}_churn_12m": share(per_firm(both[both["now"] == 0])["before"].sum(), total_before),
+    }
+    if party == "buyer":
+        five = per_firm(both.sort_values("now", ascending=False)).head(5)
+        new = per_firm(both[both["before"] == 0])["now"].sum()
+        out["buyer_top5_share_12m"] = share(per_firm(five)["now"].sum(), total)
+        out["buyer_new_share_12m"] = share(new, total)
+    return pd.DataFrame(out)
 
 
-def corrections(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def corrections(known: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFrame:
     """Red and void invoices, by number and by amount."""
-    year = window(frame, as_of, 12)
-    size = year["total"].abs()
-    is_red = year["is_valid"] & (year["total"] < 0)
-    year = year.assign(
-        is_void=~year["is_valid"],
-        is_red=is_red,
-        size=size,
-        void_size=size.where(~year["is_valid"], 0),
-        valid_size=size.where(year["is_valid"], 0),
-        red_size=size.where(is_red, 0),
-    )
-    firms = per_firm(year)
-    count, sums = firms.size(), firms[["is_void", "is_red", "is_valid"]].sum()
-    sizes = firms[["size", "void_size", "valid_size", "red_size"]].sum()
-    valid_size = sizes["valid_size"].where(sizes["valid_size"] > 0)
-    return pd.DataFrame(
-        {
-            "red_count_share_12m_ratio": sums["is_red"]
-            / sums["is_valid"].where(sums["is_valid"] > 0),
-            "red_amount_share_12m_ratio": sizes["red_size"] / valid_size,
-            "void_count_share_12m_ratio": sums["is_void"] / count.where(count > 0),
-            "void_amount_share_12m_ratio": sizes["void_size"]
-            / sizes["size"].where(sizes["size"] > 0),
-        }
-    )
+    year = window(known, as_of, 12)
+    is_red = year["is_valid"] & (year["amount"] < 0)
+    firms = per_firm(year.assign(is_void=~year["is_valid"], is_red=is_red))
+    count, sums = firms.size(), firms[["is_valid", "is_void", "is_red"]].sum()
+    out = {
+        f"{side}_red_count_share_12m": share(sums["is_red"], sums["is_valid"]),
+        f"{side}_void_count_share_12m": share(sums["is_void"], count),
+    }
+    if side == "sales":
+        taken_back = -per_firm(year[is_red])["amount"].sum()
+        sold = per_firm(year[year["is_valid"] & (year["amount"] > 0)])["amount"].sum()
+        out["sales_red_amount_share_12m"] = share(taken_back, sold)
+    return pd.DataFrame(out)
 
 
-def tax_rates(valid: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def tax_rates(valid: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFrame:
     """Tax rates on positive invoices of the last year, weighted by amount."""
     year = window(valid, as_of, 12)
     year = year[year["amount"] > 0]
-    rate = year["tax"] / year["amount"]
+    percent = (100 * year["tax"] / year["amount"]).round()
     year = year.assign(
-        percent=(rate * 100).round(),
-        low=year["amount"].where((rate > 0) & (rate <= LOW_RATE), 0),
-        zero=year["amount"].where(year["tax"] == 0, 0),
+        percent=percent,
+        low=year["amount"].where(percent.between(1, 3), 0),
+        zero=year["amount"].where(percent == 0, 0),
     )
     firms = per_firm(year)
     sums = firms[["amount", "tax", "low", "zero"]].sum()
-    amount = sums["amount"].where(sums["amount"] > 0)
-    return pd.DataFrame(
-        {
-            "tax_rate_mean_12m_ratio": sums["tax"] / amount,
-            "tax_rate_kinds_12m": firms["percent"].nunique(),
-            "low_rate_share_12m_ratio": sums["low"] / amount,
-            "zero_rate_share_12m_ratio": sums["zero"] / amount,
-        }
-    )
+    out = {
+        f"{side}_tax_rate_mean_12m": share(sums["tax"], sums["amount"]),
+        f"{side}_zero_rate_share_12m": share(sums["zero"], sums["amount"]),
+    }
+    if side == "sales":
+        out["sales_tax_rate_kinds_count_12m"] = firms["percent"].nunique()
+        out["sales_low_rate_share_12m"] = share(sums["low"], sums["amount"])
+    return pd.DataFrame(out)
 
 
-def features(data: Path, as_of: pd.Timestamp) -> pd.DataFrame:
+def features(data: Path, as_of: pd.Timestamp, *, is_once: bool = False) -> pd.DataFrame:
     """Build the whole table, one row a firm."""
-    raw = {side: read_invoices(data, side) for side in ("sales", "purchase")}
+    raw = {side: read_invoices(data, side, is_once=is_once) for side in ("sales", "purchase")}
     firms = raw["sales"][KEY].cat.categories.union(raw["purchase"][KEY].cat.categories)
-    tables, tax = [], {}
-    for side, frame in raw.items():
-        known = frame[frame["invoice_date"] <= as_of].assign(
+    families, tax = [], {}
+    for (side, frame), party in zip(raw.items(), ("buyer", "supplier"), strict=True):
+        known = window(frame, as_of, LOOK_BACK_MONTHS).assign(
             enterprise_id=lambda rows: rows[KEY].cat.set_categories(firms),
             month=lambda rows: rows["invoice_date"].dt.year * 12 + rows["invoice_date"].dt.month,
         )
         valid = known[known["is_valid"]]
         tax[side] = per_firm(window(valid, as_of, 12))["tax"].sum()
-        families = [
-            turnover(valid, as_of, counts=(3, 6, 12) if side == "sales" else (12,)),
-            rhythm(valid, as_of),
-            shape(valid, as_of),
-            parties(valid, as_of),
-            corrections(known, as_of),
+        families += [
+            turnover(valid, as_of, side),
+            rhythm(valid, as_of, side),
+            shape(valid, as_of, side),
+            parties(valid, as_of, party),
+            corrections(known, as_of, side),
+            tax_rates(valid, as_of, side),
         ]
-        if side == "sales":
-            families.append(tax_rates(valid, as_of))
-        table = pd.concat([family.reindex(firms) for family in families], axis=1)
-        if side == "purchase":
-            table = table.drop(columns=SALES_ONLY)
-        tables.append(table.add_prefix(f"{side}_"))
-    table = pd.concat(tables, axis=1)
-    sales, bought = table["sales_amount_sum_12m_cny"], table["purchase_amount_sum_12m_cny"]
-    some = sales.where(sales > 0)
+    table = pd.concat([family.reindex(firms) for family in families], axis=1)
+    sold, bought = table["sales_amount_sum_12m_cny"], table["purchase_amount_sum_12m_cny"]
     return table.assign(
-        purchase_to_sales_12m_ratio=bought / some,
-        gross_margin_12m_ratio=(sales - bought) / some,
-        vat_payable_12m_ratio=(tax["sales"] - tax["purchase"]).reindex(firms) / some,
+        purchase_to_sales_ratio_12m=clipped(share(bought, sold)),
+        gross_margin_amount_sum_12m_cny=sold - bought,
+        vat_payable_ratio_12m=clipped(share((tax["sales"] - tax["purchase"]).reindex(firms), sold)),
     ).rename_axis(KEY)
-
-
-#: Cheap by-products of shared group-bys that only sales report.
-SALES_ONLY = [
-    "amount_3m_yoy_ratio",
-    "active_months_24m",
-    "active_days_12m",
-    "history_months",
-    "amount_slope_6m_ratio",
-    "peak_month_share_12m_ratio",
-    "season_correlation_24m_ratio",
-    "red_amount_share_12m_ratio",
-    "void_amount_share_12m_ratio",
-]
 
 
 def main() -> None:
@@ -256,9 +235,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the contest's Parquet files")
     parser.add_argument("--as-of", type=pd.Timestamp, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--once", action="store_true", help="drop repeated invoices first, to compare values"
+    )
     arguments = parser.parse_args()
     meter = Meter()
-    table = features(arguments.data, arguments.as_of)
+    table = features(arguments.data, arguments.as_of, is_once=arguments.once)
     table.reset_index().to_parquet(arguments.out, index=False)
     meter.report(enterprises=len(table), features=table.shape[1])
 
