@@ -11,8 +11,8 @@ from optbinning import BinningProcess
 from sklearn.linear_model import LogisticRegression
 
 KEY = "enterprise_id"
-#: The library's default of 1 drowns in 58 columns of 98 firms (AUC 0.77); this is the best of
-#: 1, 0.1 and 0.01 on the very firms it is judged on, which favours the peer.
+#: The library's default of 1 drowns in 56 columns of 98 firms (2×5-fold AUC 0.80, not 0.85);
+#: this is the best of 1, 0.1 and 0.01 on the very firms it is judged on, which favours the peer.
 INVERSE_PENALTY = 0.01
 
 
