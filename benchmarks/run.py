@@ -1,0 +1,50 @@
+"""Measure against the peers: `python -m benchmarks.run [--only AREA]`.
+
+An area is a function from a `Setting` to entries, registered once our side of it exists:
+`"features": partial(area_features.compare, our_features=...)`.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from benchmarks.results import Entry, record
+from benchmarks.setting import Setting, data_folder
+from features.clock import now_in_shanghai
+
+Area = Callable[[Setting], Iterable[Entry]]
+
+#: Areas by name, in the order they run.
+AREAS: Mapping[str, Area] = {}
+
+
+def main(arguments: list[str] | None = None, areas: Mapping[str, Area] = AREAS) -> int:
+    """Run the areas asked for and store what they measured; 2 if there is no such area."""
+    parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
+    parser.add_argument("--only", metavar="AREA", help="one area instead of all")
+    parser.add_argument("--turns", type=int, default=5, help="runs of each side")
+    asked = parser.parse_args(arguments)
+    if asked.only is not None and asked.only not in areas:
+        known = ", ".join(areas) or "none yet"
+        print(f"There is no benchmark area '{asked.only}'. Known areas: {known}.", file=sys.stderr)
+        return 2
+    for name in [asked.only] if asked.only else areas:
+        with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as work:
+            setting = Setting(data_folder(), Path(work), now_in_shanghai(), turns=asked.turns)
+            entries = list(areas[name](setting))
+        record(entries)
+        for entry in entries:
+            print(_line(entry))
+    return 0
+
+
+def _line(entry: Entry) -> str:
+    peer = "" if entry.peer is None else f" · peer {entry.peer:g}"
+    ratio = "" if entry.ratio is None else f" · ratio {entry.ratio:g}"
+    return f"{entry.area}: {entry.name}: {entry.ours:g}{peer} {entry.unit}{ratio}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
