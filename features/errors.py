@@ -129,3 +129,18 @@ class CalibrationError(XinqiaoError):
 
     code = "calibration"
     status = 422
+
+
+class RequestError(XinqiaoError):
+    """A request contradicts itself or asks for something that cannot be."""
+
+    code = "request"
+    status = 422
+    exit_code = 2
+
+
+class NoRecordError(XinqiaoError):
+    """Nothing is on record that the model could read; silence is not rated."""
+
+    code = "no_record"
+    status = 404

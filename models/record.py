@@ -74,7 +74,9 @@ def rating_table(
         "points_limit": spread(ratings.points_limit, pa.int32()),
         "coverage": spread(np.full(len(ratings), ratings.coverage), pa.float64()),
         "confidence": spread(np.full(len(ratings), ratings.confidence), pa.string()),
-        "unrated_because": pa.array([None if seen else NO_RECORD for seen in has_record], pa.string()),
+        "unrated_because": pa.array(
+            [None if seen else NO_RECORD for seen in has_record], pa.string()
+        ),
         "feature_hash": pa.array([_hash(row) for row in matrix], pa.string()),
         "valid_until": pa.array([as_of_date + timedelta(days=VALID_DAYS)] * rows, pa.date32()),
         "disclaimer": pa.array([bundle.manifest.disclaimer.zh] * rows, pa.string()),
@@ -84,7 +86,7 @@ def rating_table(
 
 def has_any_record(matrix: FloatArray) -> npt.NDArray[np.bool_]:
     """Whether a firm has any value at all, shape (n,)."""
-    return ~np.isnan(matrix).all(axis=1)
+    return np.asarray(~np.isnan(matrix).all(axis=1), dtype=np.bool_)
 
 
 def _hash(row: FloatArray) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.registry import Registry
 from models.manifest import GradeRate
 from models.metrics import auc, brier, calibration_line, grade_rates, ks, log_loss
 from models.rating import RatingSpec
@@ -152,10 +151,7 @@ def judge(
 def fold_aucs(is_default: BoolArray, probability: FloatArray, folds: Folds) -> FloatArray:
     """AUC of every test fold, shape (folds,); firms of different folds are never compared."""
     return np.array(
-        [
-            auc(is_default[test], probability[repeat, test])
-            for repeat, _, _, test in folds
-        ]
+        [auc(is_default[test], probability[repeat, test]) for repeat, _, _, test in folds]
     )
 
 
@@ -222,7 +218,12 @@ def drawn_aucs(
 
 
 def recency_report(
-    cohort: Cohort, spec: RatingSpec, full: Validation, *, seed: int, on_progress: Progress | None = None
+    cohort: Cohort,
+    spec: RatingSpec,
+    full: Validation,
+    *,
+    seed: int,
+    on_progress: Progress | None = None,
 ) -> dict[str, Estimate]:
     """What features that know how long ago the last record was carry of the AUC.
 

@@ -63,9 +63,8 @@ def fit_rating(
     for _, _, train, test in repeated_folds(is_default, repeats=1, folds=INNER_FOLDS, seed=seed):
         booster = _grow(matrix[train], is_default[train], names, parameters, spec.rounds)
         for place, count in enumerate(counts):
-            held_out[place, test] = booster.predict(
-                matrix[test], raw_score=True, num_iteration=count
-            )
+            margin = booster.predict(matrix[test], raw_score=True, num_iteration=count)
+            held_out[place, test] = np.asarray(margin, dtype=np.float64)
     losses = np.logaddexp(0.0, np.where(is_default, -held_out, held_out)).mean(axis=1)
     best = int(np.argmin(losses))
     line = fit_logit_line(held_out[best], is_default)

@@ -6,6 +6,7 @@ since when. MLflow's telemetry is switched off before it is imported, here and n
 """
 
 import json
+import logging
 import os
 import subprocess
 from collections.abc import Mapping
@@ -84,6 +85,8 @@ def log_run(record: RunRecord, bundle: Path, folder: Path) -> str:
 @contextmanager
 def _mlflow() -> "Generator[ModuleType]":
     os.environ.update(_QUIET)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow  # noqa: PLC0415 - only after telemetry is off, and it takes seconds to load
 
     yield mlflow

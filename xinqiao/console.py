@@ -63,7 +63,7 @@ def fail(error: XinqiaoError) -> int:
 
 @contextmanager
 def progress(zh: str, en: str) -> Generator[Callable[[int, int], None]]:
-    """A progress bar on stderr that disappears when the work is done."""
+    """A progress bar on stderr that disappears when the work is done; none in a log file."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -71,6 +71,7 @@ def progress(zh: str, en: str) -> Generator[Callable[[int, int], None]]:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
     with bar:
         task = bar.add_task(say(zh, en), total=None)

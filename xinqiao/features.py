@@ -20,7 +20,9 @@ from xinqiao.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="特征 · point-in-time features")
 
-AsOf = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="截止日 · as-of date")]
+AsOf = Annotated[
+    datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="截止日 · as-of date")
+]
 
 
 @app.command()

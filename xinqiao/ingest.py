@@ -89,7 +89,9 @@ def _report(delivery: Delivery) -> None:
     for reason, count in batch.reasons.items():
         column, _, code = reason.partition(":")
         words = REASONS[code]
-        where = "" if column == "row" else f"“{column}”" if LANGUAGE.get() == "zh" else f"'{column}' "
+        where = (
+            "" if column == "row" else f"“{column}”" if LANGUAGE.get() == "zh" else f"'{column}' "
+        )
         show(f"  拒收 {count:,} 行：{where}{words.zh}", f"  {count:,} rejected: {where}{words.en}")
     if batch.quarantine:
         show(f"  明细：{batch.quarantine}", f"  details: {batch.quarantine}")
