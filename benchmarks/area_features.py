@@ -1,30 +1,34 @@
 """Invoice features: ours beside hand-written pandas and beside the bare column scan."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Iterator
 
 from benchmarks.measure import Measured, measure_pair, of_command
 from benchmarks.results import Entry, compared
 from benchmarks.setting import Setting
 
 AREA = "features"
-#: Columns the features need of every invoice, by their names in the contest's files.
-SCANNED = "enterprise_id,invoice_date,counterparty_id,amount,tax,total,status"
+#: Columns of the lake's invoices that the features read.
+SCANNED = (
+    "enterprise_key,direction,status,issued_on,counterparty_key,amount_fen,tax_fen,available_at"
+)
 
-#: (setting, Parquet file to write) -> a command that computes the features and ends with a report.
-OurFeatures = Callable[[Setting, Path], Sequence[str | Path]]
 
-
-def compare(setting: Setting, our_features: OurFeatures) -> Iterator[Entry]:
-    """Measure our features against pandas and against the scan.
-
-    Parameters
-    ----------
-    setting : Setting
-    our_features : callable
-        Our side; see `OurFeatures`. Its report may carry `features`, their number.
-    """
-    ours = of_command(our_features(setting, setting.work / "ours.parquet"))
+def compare(setting: Setting) -> Iterator[Entry]:
+    """Measure our features, on one thread, against pandas and against the scan."""
+    home = setting.work / "home"
+    of_command([sys.executable, "-m", "benchmarks.our_ingest", setting.data, home])()
+    ours = of_command(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.our_features",
+            home / "lake",
+            setting.as_of_date.isoformat(),
+            setting.work / "ours.parquet",
+            "1",
+        ]
+    )
     pandas = of_command(
         setting.peer(
             "pandas_features",
@@ -59,7 +63,10 @@ def compare(setting: Setting, our_features: OurFeatures) -> Iterator[Entry]:
     )
     scan = of_command(
         setting.peer(
-            "column_scan", setting.contest / "*put_invoices_*.parquet", "--columns", SCANNED
+            "column_scan",
+            home / "lake" / "data" / "invoice_line" / "*.parquet",
+            "--columns",
+            SCANNED,
         )
     )
     bound = measure_pair(ours, scan, turns=setting.turns)

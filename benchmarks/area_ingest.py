@@ -1,7 +1,7 @@
 """Landing a delivery: ours beside a careful pandas script."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Iterator
 
 from benchmarks.measure import measure_pair, of_command
 from benchmarks.results import Entry, compared
@@ -9,21 +9,12 @@ from benchmarks.setting import Setting
 
 AREA = "ingest"
 
-#: (setting, folder to write into) -> a command that lands the invoices and ends with a report.
-#: It is run several times: each run must start from an empty lake of its own.
-OurIngest = Callable[[Setting, Path], Sequence[str | Path]]
 
-
-def compare(setting: Setting, our_ingest: OurIngest) -> Iterator[Entry]:
-    """Measure our landing of the contest's invoices against pandas.
-
-    Parameters
-    ----------
-    setting : Setting
-    our_ingest : callable
-        Our side; see `OurIngest`. Its report carries `landed`, the number of rows.
-    """
-    ours = of_command(our_ingest(setting, setting.work / "lake"))
+def compare(setting: Setting) -> Iterator[Entry]:
+    """Measure our landing of the contest's invoices against pandas; each run has an empty lake."""
+    ours = of_command(
+        [sys.executable, "-m", "benchmarks.our_ingest", setting.data, setting.work / "home"]
+    )
     peer = of_command(
         setting.peer("pandas_ingest", setting.contest, "--out", setting.work / "pandas")
     )

@@ -1,170 +1,170 @@
-"""Who defaults: our rating beside plain LightGBM and a WoE scorecard, on the same folds."""
+"""Who defaults: our rating beside plain LightGBM and a WoE scorecard, on the same folds.
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+Nothing here is tuned: our side is the specification of `models.rating` as it stands. Every figure
+of every side comes from `training.evaluate`, so no two are computed differently.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
-from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from benchmarks.folds import write_folds
 from benchmarks.measure import of_command
 from benchmarks.results import Entry, compared
 from benchmarks.setting import Setting
+from features.contracts import load_catalogue
+from features.definitions import REGISTRY
+from features.lake import Lake
+from models.rating import INVOICE_RATING
+from training.cohort import Cohort, build_cohort
+from training.evaluate import (
+    REPEATS,
+    Estimate,
+    Validation,
+    auc_difference,
+    judge,
+    recency_report,
+    validate,
+)
+from training.rating import SEED
+from training.splits import Folds
+from xinqiao.demo import land_tour
+from xinqiao.settings import load_settings
 
 AREA = "rating"
-REPEATS, FOLDS, SEED = 10, 5, 20200229
-DRAWS = 1_000
-
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What every model is asked.
-
-    Parameters
-    ----------
-    folds : Path
-        Parquet `enterprise_id, repeat, fold`.
-    out : Path
-        Parquet to write: the folds with `probability`, out of fold.
-    """
-
-    folds: Path
-    out: Path
-
-
-#: (setting, question) -> a command that writes our out-of-fold probabilities, then its report.
-OurRating = Callable[[Setting, Question], Sequence[str | Path]]
-
-
-def compare(setting: Setting, our_rating: OurRating) -> Iterator[Entry]:
-    """Judge our out-of-fold probabilities beside two peers'.
-
-    Parameters
-    ----------
-    setting : Setting
-    our_rating : callable
-        Our side; see `OurRating`. The expert's rating must not reach it: D means default.
-    """
-    labels = _labels(setting.contest)
+def compare(setting: Setting) -> Iterator[Entry]:
+    """Judge our out-of-fold probabilities beside two peers', then what recency carries."""
+    cohort = _cohort(setting)
+    ours = validate(cohort, INVOICE_RATING, seed=SEED)
     folds = setting.work / "folds.parquet"
-    write_folds(folds, list(labels), list(labels.values()), repeats=REPEATS, folds=FOLDS, seed=SEED)
+    names = [origin.partition(":")[2] for origin in cohort.origins]
+    _write_folds(folds, names, ours.folds)
     table = setting.work / "features.parquet"
     as_of = setting.as_of_date.isoformat()
-    of_command(setting.peer("pandas_features", setting.contest, "--as-of", as_of, "--out", table))()
-
-    def ask(name: str, command: Callable[[Question], Sequence[str | Path]]) -> FloatArray:
-        question = Question(folds, setting.work / f"{name}.parquet")
-        of_command(command(question))()
-        return _probabilities(question.out, list(labels))
-
-    def plain(question: Question) -> Sequence[str | Path]:
-        files = ("--folds", question.folds, "--out", question.out)
-        return setting.peer("plain_lightgbm", setting.contest, *files)
-
-    def scorecard(question: Question) -> Sequence[str | Path]:
-        files = ("--features", table, "--folds", question.folds, "--out", question.out)
-        return setting.peer("woe_logistic", setting.contest, *files)
-
-    target = np.array(list(labels.values()), dtype=np.int64)
-    ours = ask("ours", lambda question: our_rating(setting, question))
-    for title, name, command in (
-        ("plain LightGBM", "plain_lightgbm", plain),
-        ("a WoE scorecard", "woe_logistic", scorecard),
-    ):
-        yield from judged(title, target, ours, ask(name, command), setting)
+    pandas = ("pandas_features", setting.contest, "--as-of", as_of, "--out", table)
+    of_command(setting.peer(*pandas))()
+    out = setting.work / "peer.parquet"
+    asked = ("--folds", folds, "--out", out)
+    peers: dict[str, Sequence[str | Path]] = {
+        "plain LightGBM": setting.peer("plain_lightgbm", setting.contest, *asked),
+        "a WoE scorecard": setting.peer(
+            "woe_logistic", setting.contest, "--features", table, *asked
+        ),
+    }
+    for title, command in peers.items():
+        of_command(command)()
+        theirs = judge(cohort.is_default, _probabilities(out, names), ours.folds, seed=SEED)
+        yield from _beside(title, ours, theirs, setting)
+    yield from _recency(cohort, ours, setting)
 
 
-def judged(
-    title: str, target: IntArray, ours: FloatArray, peer: FloatArray, setting: Setting
-) -> Iterator[Entry]:
-    """AUC and Brier score of both sides, with the interval of the AUC difference.
+def _cohort(setting: Setting) -> Cohort:
+    home = setting.work / "home"
+    settings = replace(load_settings(), home=home, data=setting.data, language="en")
+    land_tour(settings, "cumcm2020c")
+    return build_cohort(
+        Lake(settings.lake).view(),
+        load_catalogue(),
+        INVOICE_RATING.features(REGISTRY),
+        as_of_date=setting.as_of_date,
+        now=setting.now,
+    )
 
-    Parameters
-    ----------
-    title : str
-        The peer as a noun.
-    target : ndarray of shape (n_firms,)
-        1 for default.
-    ours, peer : ndarray of shape (n_repeats, n_firms)
-        Out-of-fold probability of default.
-    """
-    low, high = auc_difference_interval(target, ours, peer)
-    sample = f"{len(target)} firms, {int(target.sum())} defaults, {len(ours)}×{FOLDS}-fold"
+
+def _beside(title: str, ours: Validation, theirs: Validation, setting: Setting) -> Iterator[Entry]:
+    """AUC with its paired difference, Brier score and calibration slope of both sides."""
+    difference = auc_difference(ours, theirs, seed=SEED)
+    sample = (
+        f"{len(ours.is_default)} firms, {int(ours.is_default.sum())} defaults, {REPEATS}×5-fold"
+    )
     yield compared(
         AREA,
         f"AUC, against {title}",
-        ours=mean_auc(target, ours),
-        peer=mean_auc(target, peer),
+        ours=ours.auc.value,
+        peer=theirs.auc.value,
         better="higher",
         unit="",
         now=setting.now,
-        note=f"{sample}; difference 95 % [{low:+.3f}, {high:+.3f}] over firms",
+        note=f"{sample}, mean of test folds; 95 %: ours {_span(ours.auc)}, peer {_span(theirs.auc)}; "
+        f"paired difference {difference.value:+.3f} {_span(difference)}",
     )
     yield compared(
         AREA,
         f"Brier score, against {title}",
-        ours=_mean_brier(target, ours),
-        peer=_mean_brier(target, peer),
+        ours=ours.brier.value,
+        peer=theirs.brier.value,
         better="lower",
         unit="",
         now=setting.now,
-        note=sample,
+        note=f"{sample}; 95 %: ours {_span(ours.brier)}, peer {_span(theirs.brier)}",
+    )
+    yield compared(
+        AREA,
+        f"Calibration slope off 1, against {title}",
+        ours=abs(ours.calibration_slope.value - 1),
+        peer=abs(theirs.calibration_slope.value - 1),
+        better="lower",
+        unit="",
+        now=setting.now,
+        note=f"{sample}; slope ours {ours.calibration_slope.value:.2f} {_span(ours.calibration_slope)}, "
+        f"peer {theirs.calibration_slope.value:.2f} {_span(theirs.calibration_slope)}",
     )
 
 
-def mean_auc(target: IntArray, probabilities: FloatArray) -> float:
-    """AUC of each repeat, pooled over its folds, averaged over the repeats; higher is better."""
-    return float(np.mean([roc_auc_score(target, one) for one in probabilities]))
+def _recency(cohort: Cohort, ours: Validation, setting: Setting) -> Iterator[Entry]:
+    """What features that know how long ago the last invoice was carry of the AUC."""
+    report = recency_report(cohort, INVOICE_RATING, ours, seed=SEED)
+    names = {
+        "without_recency": "AUC without recency features",
+        "recency_only": "AUC of recency alone",
+    }
+    carried = report["carried_by_recency"]
+    for key, name in names.items():
+        yield compared(
+            AREA,
+            name,
+            ours=report[key].value,
+            peer=None,
+            better="higher",
+            unit="",
+            now=setting.now,
+            note=f"95 % {_span(report[key])}; recency carries {carried.value:+.3f} {_span(carried)}, "
+            "paired on the same folds",
+        )
 
 
-def auc_difference_interval(
-    target: IntArray, ours: FloatArray, peer: FloatArray, *, draws: int = DRAWS
-) -> tuple[float, float]:
-    """95 % interval of our AUC minus the peer's, drawing firms with replacement.
-
-    Both sides are averaged over the repeats first and see the same draws, so what the firms have
-    in common cancels. Draws without both classes are left out.
-    """
-    rng = np.random.default_rng(SEED)
-    mine, theirs = ours.mean(axis=0), peer.mean(axis=0)
-    differences: list[float] = []
-    for _ in range(draws):
-        rows = rng.integers(0, len(target), len(target))
-        if 0 < target[rows].sum() < len(rows):
-            differences.append(
-                roc_auc_score(target[rows], mine[rows]) - roc_auc_score(target[rows], theirs[rows])
-            )
-    low, high = np.quantile(differences, [0.025, 0.975])
-    return float(low), float(high)
+def _span(estimate: Estimate) -> str:
+    sign = "+" if estimate.low < 0 else ""
+    return f"[{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
-def _mean_brier(target: IntArray, probabilities: FloatArray) -> float:
-    return float(np.mean([brier_score_loss(target, one) for one in probabilities]))
+def _write_folds(path: Path, names: list[str], folds: Folds) -> None:
+    repeats, rows = folds.fold_of.shape
+    table = {
+        "enterprise_id": names * repeats,
+        "repeat": np.repeat(np.arange(repeats), rows),
+        "fold": folds.fold_of.ravel(),
+    }
+    pq.write_table(pa.table(table), path)
 
 
-def _labels(contest: Path) -> dict[str, int]:
-    path = contest / "enterprises_with_record.parquet"
-    table = pq.read_table(path, columns=["enterprise_id", "default"]).to_pydict()
-    return dict(zip(table["enterprise_id"], map(int, table["default"]), strict=True))
-
-
-def _probabilities(path: Path, enterprises: Sequence[str]) -> FloatArray:
+def _probabilities(path: Path, names: Sequence[str]) -> FloatArray:
     """Read out-of-fold probabilities as repeats × firms; every cell must be filled."""
     rows = pq.read_table(path, columns=["enterprise_id", "repeat", "probability"]).to_pydict()
-    column = {enterprise: place for place, enterprise in enumerate(enterprises)}
-    matrix = np.full((REPEATS, len(enterprises)), np.nan)
-    for enterprise, repeat, probability in zip(
+    column = {name: place for place, name in enumerate(names)}
+    matrix = np.full((REPEATS, len(names)), np.nan)
+    for name, repeat, probability in zip(
         rows["enterprise_id"], rows["repeat"], rows["probability"], strict=True
     ):
-        matrix[repeat, column[enterprise]] = probability
+        matrix[repeat, column[name]] = probability
     if np.isnan(matrix).any():
-        raise ValueError(
-            f"{path.name} misses {int(np.isnan(matrix).sum())} of {matrix.size} out-of-fold values."
-        )
+        missing = int(np.isnan(matrix).sum())
+        raise ValueError(f"{path.name} misses {missing} of {matrix.size} out-of-fold values.")
     return matrix

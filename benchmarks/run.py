@@ -1,7 +1,6 @@
 """Measure against the peers: `python -m benchmarks.run [--only AREA]`.
 
-An area is a function from a `Setting` to entries, registered once our side of it exists:
-`"features": partial(area_features.compare, our_features=...)`.
+An area is a function from a `Setting` to entries.
 """
 
 import argparse
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from benchmarks import area_features, area_ingest, area_rating
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, data_folder
 from features.clock import now_in_shanghai
@@ -17,7 +17,11 @@ from features.clock import now_in_shanghai
 Area = Callable[[Setting], Iterable[Entry]]
 
 #: Areas by name, in the order they run.
-AREAS: Mapping[str, Area] = {}
+AREAS: Mapping[str, Area] = {
+    area_ingest.AREA: area_ingest.compare,
+    area_features.AREA: area_features.compare,
+    area_rating.AREA: area_rating.compare,
+}
 
 
 def main(arguments: list[str] | None = None, areas: Mapping[str, Area] = AREAS) -> int:

@@ -11,6 +11,7 @@ import typer
 
 import features
 from features.errors import DataMissingError
+from features.lake import Batch
 from xinqiao.console import show
 from xinqiao.ingest import land
 from xinqiao.rate import print_card, rate_all
@@ -100,15 +101,19 @@ def demo(
     )
 
 
-def land_tour(settings: Settings, data: str) -> None:
+def land_tour(settings: Settings, data: str) -> list[Batch]:
     """Ingest every file of a tour; what has landed before is skipped."""
-    for step in _tour(data).steps:
-        land(
+    deliveries = [
+        delivery
+        for step in _tour(data).steps
+        for delivery in land(
             settings,
             [settings.data / data / name for name in step.files],
             step.dataset,
             MAPPINGS / data / step.mapping,
         )
+    ]
+    return [delivery.batch for delivery in deliveries]
 
 
 def _tour(data: str) -> Tour:
