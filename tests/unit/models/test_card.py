@@ -109,7 +109,7 @@ def test_facts_and_advice_follow_the_points(facts: CardFacts, bundle: Bundle) ->
     told = replace(facts, explanation=explain(bundle.reasons, points, values))
     card = render_card(told)
     assert "近12个月销售额较上年同期下降30–50 %" in card
-    assert "近12个月月月有销售开票" in card
+    assert "近12个整月月月有销售开票" in card
     assert "R08 客户结构" in card
     assert "低于参考企业" in card
     assert "R27 稳定订单" in card
