@@ -41,7 +41,7 @@ _WORDS: dict[str, Words] = {
         zh="验证样本中没有该等级的企业，无法给出区间",
         en="No firm of this grade in validation, hence no interval",
     ),
-    "why": Words(zh="分数构成（与参考企业相比）", en="How the score adds up (vs reference firms)"),
+    "why": Words(zh="分数构成（与参考企业相比）", en="How the score adds up (vs reference)"),
     "lowers": Words(zh="拉低", en="lowers"),
     "raises": Words(zh="提高", en="raises"),
     "base": Words(zh="基准分（参考企业）", en="Base (reference firms)"),
@@ -234,7 +234,7 @@ class _Card:
         left = f"{self._say('grade')} {facts.grade} {self._in(facts.grade_label)}"
         middle = f"{self._say('score')} {facts.score}"
         yield _apart(f"{left}    {middle}", f"{kind} {_percent(facts.probability)}")
-        yield from self._lines(f"{self._say('use')}: {self._in(facts.suggested_use)}")
+        yield from self._lines(f"{self._say('use')} {self._in(facts.suggested_use)}")
         if facts.confidence == "L":
             yield from self._lines(f"{self._say('range')} {'–'.join(facts.grade_range)}")
         yield from self._lines(self._interval())
@@ -272,11 +272,11 @@ class _Card:
             names = titles.join(f"{code} {self._in(title)}" for code, title in found.withheld)
             scopes = ", ".join(facts.withheld_scopes)
             tail = f" ({self._say('authorise')}{scopes})" if scopes else ""
-            yield from self._lines(f"{self._say('withheld')}: {names}{tail}")
+            yield from self._lines(f"{self._say('withheld')} {names}{tail}")
         if found.advice:
             yield f" {self._say('advice')}"
             for code, advice in found.advice:
-                yield from self._lines(f"{code} {self._in(advice)}", indent=3)
+                yield from self._lines(f"{code} {self._in(advice)}", indent=3, hanging=4)
         coverage = f"{facts.coverage:.0%}".replace("%", " %")
         said = f"{self._say('confidence')} {self._in(_CONFIDENCE[facts.confidence])}"
         if self.language == "zh":
@@ -309,9 +309,11 @@ class _Card:
             d=rate.defaults,
         )
 
-    def _lines(self, text: str, indent: int = 1) -> Iterator[str]:
-        for line in wrapped(text, WIDTH - indent - 1):
-            yield " " * indent + line
+    def _lines(self, text: str, indent: int = 1, hanging: int = 0) -> Iterator[str]:
+        first, *more = wrapped(text, WIDTH - indent - hanging - 1)
+        yield " " * indent + first
+        for line in more:
+            yield " " * (indent + hanging) + line
 
     def _say(self, key: str) -> str:
         return self._in(_WORDS[key])

@@ -106,7 +106,7 @@ INVOICE_RATING = RatingSpec(
     probability_kind="default_probability",
     label=Words(
         zh="违约标签无日期：表示样本企业是否违约，不是未来12个月违约概率（PD）",
-        en="undated label: whether a sample firm defaulted at some time; not a 12-month PD",
+        en="undated label: whether a sample firm ever defaulted; not a 12-month PD",
     ),
     disclaimer=DISCLAIMER,
 )

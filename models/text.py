@@ -65,7 +65,8 @@ def _pieces(text: str) -> Iterator[str]:
     for character in text:
         is_wide = width_of(character) == 2  # noqa: PLR2004  two columns
         after_wide = bool(piece) and width_of(piece[-1]) == 2  # noqa: PLR2004  two columns
-        if piece and character not in _CLOSING and (is_wide or after_wide or piece[-1] == " "):
+        sticks = character in _CLOSING or character == " "
+        if piece and not sticks and (is_wide or after_wide or piece[-1] == " "):
             yield piece
             piece = ""
         piece += character
