@@ -107,14 +107,14 @@ def _beside(title: str, ours: Validation, theirs: Validation, setting: Setting) 
     )
     yield compared(
         AREA,
-        f"Calibration slope off 1, against {title}",
-        ours=abs(ours.calibration_slope.value - 1),
-        peer=abs(theirs.calibration_slope.value - 1),
-        better="lower",
+        f"Calibration slope (best at 1), against {title}",
+        ours=ours.calibration_slope.value,
+        peer=theirs.calibration_slope.value,
+        better="neither",
         unit="",
         now=setting.now,
-        note=f"{sample}; slope ours {ours.calibration_slope.value:.2f} {_span(ours.calibration_slope)}, "
-        f"peer {theirs.calibration_slope.value:.2f} {_span(theirs.calibration_slope)}",
+        note=f"{sample}; 95 %: ours {_span(ours.calibration_slope)}, "
+        f"peer {_span(theirs.calibration_slope)}",
     )
 
 

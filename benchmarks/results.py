@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parent / "results.json"
 #: Figures are stored to this many significant digits; more would be noise in every diff.
 DIGITS = 4
 
-Better = Literal["lower", "higher"]
+Better = Literal["lower", "higher", "neither"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def compared(
 
     Parameters
     ----------
-    better : {'lower', 'higher'}
-        Which way the unit runs: seconds lower, AUC higher.
+    better : {'lower', 'higher', 'neither'}
+        Which way the unit runs: seconds lower, AUC higher; neither, and so no ratio, for a figure
+        that is best at a value (a calibration slope at 1).
     now : datetime
         Wall time in Asia/Shanghai, without a zone.
 
@@ -100,7 +101,7 @@ def compared(
 
 
 def _ratio(ours: float, peer: float | None, better: Better) -> float | None:
-    if peer is None:
+    if peer is None or better == "neither":
         return None
     above, below = (peer, ours) if better == "lower" else (ours, peer)
     return _rounded(above / below) if below else None

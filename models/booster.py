@@ -6,12 +6,15 @@ down with it, so the shape of the text is checked here before the library sees a
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 
 from features.errors import BundleError
 from models.arrays import FloatArray
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 #: Without any of these LightGBM ends the process instead of raising.
 _TREE_KEYS = frozenset(
@@ -42,7 +45,7 @@ class TreeModel:
         Never leaves this module.
     """
 
-    booster: lgb.Booster
+    booster: "lgb.Booster"
 
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
@@ -87,6 +90,8 @@ def read_model(text: str) -> TreeModel:
     BundleError
         If the text is not a whole model of one output.
     """
+    import lightgbm as lgb  # noqa: PLC0415 - takes seconds; only who reads a model pays for it
+
     problem = _damage(text)
     if problem:
         raise BundleError(
