@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.errors import CalibrationError
 from models.manifest import GradeRate
 from models.metrics import auc, brier, calibration_line, grade_rates, ks, log_loss
 from models.rating import RatingSpec
@@ -121,17 +122,11 @@ def judge(
     def over_repeats(metric: Callable[[BoolArray, FloatArray], float]) -> Estimate:
         value = float(np.mean([metric(is_default, row) for row in probability]))
         mean = probability.mean(axis=0)
-        spread = [metric(is_default[rows], mean[rows]) for rows in draws[: DRAWS // 4]]
+        drawn = np.array([metric(is_default[rows], mean[rows]) for rows in draws[: DRAWS // 4]])
         # The draws see the repeats' mean probability; their spread is moved to the figure itself.
-        shift = value - metric(is_default, mean)
-        low, high = np.quantile(spread, _ends()) + shift
+        shifted = drawn[np.isfinite(drawn)] + (value - metric(is_default, mean))
+        low, high = np.quantile(shifted, _ends()) if len(shifted) else (np.nan, np.nan)
         return Estimate(value, float(low), float(high))
-
-    def slope(y: BoolArray, p: FloatArray) -> float:
-        return calibration_line(y, p)[1]
-
-    def intercept(y: BoolArray, p: FloatArray) -> float:
-        return calibration_line(y, p)[0]
 
     return Validation(
         probability=probability,
@@ -142,8 +137,8 @@ def judge(
         ks=over_repeats(ks),
         brier=over_repeats(brier),
         log_loss=over_repeats(log_loss),
-        calibration_slope=over_repeats(slope),
-        calibration_intercept=over_repeats(intercept),
+        calibration_slope=over_repeats(_slope),
+        calibration_intercept=over_repeats(_intercept),
         trees=trees,
     )
 
@@ -244,6 +239,22 @@ def recency_report(
         "recency_only": alone.auc,
         "carried_by_recency": auc_difference(full, without, seed=seed),
     }
+
+
+def _slope(is_default: BoolArray, probability: FloatArray) -> float:
+    return _line(is_default, probability)[1]
+
+
+def _intercept(is_default: BoolArray, probability: FloatArray) -> float:
+    return _line(is_default, probability)[0]
+
+
+def _line(is_default: BoolArray, probability: FloatArray) -> tuple[float, float]:
+    """Calibration line of a sample; NaN where the outcomes are separated and there is none."""
+    try:
+        return calibration_line(is_default, probability)
+    except CalibrationError:
+        return float("nan"), float("nan")
 
 
 def _ends() -> list[float]:

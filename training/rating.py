@@ -126,7 +126,7 @@ def figures_of(validation: Validation) -> dict[str, Estimate]:
 def metrics_of(
     cohort: Cohort, validation: Validation, figures: Mapping[str, Estimate]
 ) -> dict[str, float]:
-    """Figures as flat numbers for the manifest and the run."""
+    """Figures as flat numbers for the manifest and the run; what has no finite value is left out."""
     flat = {
         f"{name}{suffix}": value
         for name, estimate in figures.items()
@@ -135,6 +135,7 @@ def metrics_of(
             ("_low", estimate.low),
             ("_high", estimate.high),
         )
+        if np.isfinite(value)
     }
     return {
         "n": float(len(cohort.usccs)),

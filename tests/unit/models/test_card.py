@@ -23,7 +23,7 @@ SUBJECT = Subject(
     as_of_date=date(2020, 2, 29),
     first_invoice_on=date(2017, 1, 3),
     last_invoice_on=date(2020, 2, 27),
-    available_until=datetime(2020, 2, 28, 9, 30),  # noqa: DTZ001  the lake's clock is local
+    available_until=datetime(2020, 2, 28, 9, 30),
 )
 FIRM = np.array([-0.4, 0.8, 2.5, 12.0, 3.0, 40.0])
 
