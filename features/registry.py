@@ -20,6 +20,9 @@ from features.windows import Window
 Unit = Literal["cny", "count", "ratio", "days", "months"]
 #: Shape constraint on the probability of default: +1 rises with the feature, -1 falls, 0 free.
 Direction = Literal[-1, 0, 1]
+SAFER: Direction = -1
+RISKIER: Direction = 1
+FREE: Direction = 0
 #: What NULL stands for once the datasets are visible: `unknown` stays NULL, `zero` becomes 0.
 Missing = Literal["unknown", "zero"]
 

@@ -7,8 +7,7 @@ from single invoices, never a silent stand-in: a feature reads one source.
 from datetime import date
 
 from features.contracts import Words
-from features.definitions.invoice import RISKIER, SAFER
-from features.registry import Aggregate, Feature, Grain
+from features.registry import RISKIER, SAFER, Aggregate, Feature, Grain
 from features.windows import column_name, last_complete_month
 
 DATASETS = frozenset({"invoice_month"})
