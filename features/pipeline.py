@@ -78,10 +78,8 @@ def render(registry: Registry, as_of_date: date) -> str:
     relations = [f"{name} AS ({grain.select(as_of_date)})" for name, grain in grains.items()]
     joins: list[str] = []
     for name, columns in aggregates.items():
-        listed = ", ".join(f"{sql} AS {column}" for sql, column in columns.items())
-        relations.append(
-            f"by_{name} AS (SELECT enterprise_key, {listed} FROM {name} GROUP BY enterprise_key)"
-        )
+        listed = ", ".join(["enterprise_key", *(f"{sql} AS {c}" for sql, c in columns.items())])
+        relations.append(f"by_{name} AS (SELECT {listed} FROM {name} GROUP BY enterprise_key)")
         joins.append(f"LEFT JOIN by_{name} USING (enterprise_key)")
     with_clause = f"WITH {', '.join(relations)} " if relations else ""
     columns = ", ".join([*(f"e.{key}" for key in KEYS), *selected])
@@ -92,11 +90,22 @@ def render(registry: Registry, as_of_date: date) -> str:
 
 
 def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:
-    """Column that holds the aggregate; equal aggregates of several features are computed once."""
+    """The aggregate's value; equal aggregates of several features are computed once.
+
+    A firm can have records and yet no row in a coarser grain, for instance no whole month. Whether
+    it has records is asked of the grains that read the datasets themselves.
+    """
     columns = aggregates.setdefault(aggregate.grain.name, {})
     sql = aggregate.render(as_of_date)
     column = columns.setdefault(sql, f"a{len(columns)}")
-    return f"by_{aggregate.grain.name}.{column}"
+    placed = f"by_{aggregate.grain.name}.{column}"
+    if aggregate.empty is None or not aggregate.grain.parents:
+        return placed
+    sources = [grain.name for grain in lineage_of(aggregate.grain) if not grain.parents]
+    for name in sources:
+        aggregates.setdefault(name, {})
+    has_records = " OR ".join(f"by_{name}.enterprise_key IS NOT NULL" for name in sources)
+    return f"(CASE WHEN {has_records} THEN coalesce({placed}, {aggregate.empty}) END)"
 
 
 def _masked(feature: Feature, names: dict[str, str]) -> str:

@@ -1,7 +1,8 @@
 """The few shapes of value a feature can take, as SQL over named aggregates.
 
 Ratios follow three rules everywhere: nothing is said where the denominator is not positive, the
-value ends at -1 and at 10, and NULL stays NULL.
+value ends at -1 and at 10, and NULL stays NULL. Numbers are whole or DOUBLE, never DECIMAL: engines
+round DECIMAL differently, and `/` of whole numbers is a DOUBLE in all of them.
 """
 
 from collections.abc import Mapping
@@ -39,11 +40,11 @@ def days(aggregate: Aggregate) -> Value:
 
 def yuan(aggregate: Aggregate) -> Value:
     """An amount; the lake holds whole fen, the feature table yuan."""
-    return Value("cny", "{fen} / 100.0", {"fen": aggregate})
+    return Value("cny", "{fen} / 100", {"fen": aggregate})
 
 
 def share(part: Aggregate, whole: Aggregate) -> Value:
-    """A part of a whole."""
+    """Some of the rows over all of them, where none is negative: it lies between 0 and 1 by itself."""
     return Value("ratio", quotient("{part}", "{all}"), {"part": part, "all": whole})
 
 
@@ -75,8 +76,8 @@ def relative_slope(months: int) -> str:
     """
     sum_x = months * (months - 1) // 2
     spread = months * sum(x * x for x in range(months)) - sum_x * sum_x
-    slope = f"({months}.0 * {{xy}} - {sum_x}.0 * {{y}}) / {spread}.0"
-    return clipped(f"({quotient(slope, '({y} / ' + str(months) + '.0)')})")
+    slope = f"({months} * {{xy}} - {sum_x} * {{y}}) / {spread}"
+    return clipped(f"({quotient(slope, f'({{y}} / {months})')})")
 
 
 def variation() -> str:
@@ -84,9 +85,10 @@ def variation() -> str:
 
     Over `{ppm}`, the sum of the parts, and `{ppm2}`, the sum of their squares.
     """
-    mean = "({ppm} / 12.0)"
-    variance = f"({{ppm2}} / 12.0 - {mean} * {mean})"
-    return f"CASE WHEN {{ppm}} > 0 THEN sqrt(CASE WHEN {variance} > 0 THEN {variance} ELSE 0 END) / {mean} END"
+    mean = "({ppm} / 12)"
+    variance = f"({{ppm2}} / 12 - {mean} * {mean})"
+    deviation = f"sqrt(CASE WHEN {variance} > 0 THEN {variance} ELSE 0 END)"
+    return clipped(f"(CASE WHEN {{ppm}} > 0 THEN {deviation} / {mean} END)")
 
 
 def correlation() -> str:
@@ -94,6 +96,7 @@ def correlation() -> str:
 
     Over the sums `{x}` and `{y}`, of squares `{xx}` and `{yy}`, and of products `{xy}`.
     """
-    covariance = "(12.0 * {xy} - {x} * {y})"
-    spreads = "((12.0 * {xx} - {x} * {x}) * (12.0 * {yy} - {y} * {y}))"
-    return f"CASE WHEN {{x}} > 0 AND {{y}} > 0 AND {spreads} > 0 THEN {covariance} / sqrt({spreads}) END"
+    covariance = "(12 * {xy} - {x} * {y})"
+    spreads = "(CAST(12 * {xx} - {x} * {x} AS DOUBLE) * (12 * {yy} - {y} * {y}))"
+    both = f"{{x}} > 0 AND {{y}} > 0 AND {spreads} > 0"
+    return f"CASE WHEN {both} THEN {covariance} / sqrt({spreads}) END"

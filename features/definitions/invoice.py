@@ -83,7 +83,7 @@ def _size(side: Side) -> list[Feature]:
     active = [
         _feature(
             column_name(f"{side.name}_active_months", "count", f"{months}m"),
-            count(over_months("count(*)", side, months)), SAFER, "R07",
+            count(over_months("count(*)", side, months, "amount_fen > 0")), SAFER, "R07",
             f"近{months}个月有{side.zh}发票的月数", f"months with a {side.name} invoice, of the last {months}",
         )
         for months in ((12, 24) if is_sales else (12,))
@@ -105,7 +105,7 @@ _PRESENCE = [
     ),
     _feature(
         column_name("sales_history", "months"),
-        Value("months", "{days} / 30.4375", {"days": Aggregate(DAY, "max(days_ago)", "is_sale")}),
+        Value("months", "{days} / CAST(30.4375 AS DOUBLE)", {"days": Aggregate(DAY, "max(days_ago)", "is_sale")}),
         SAFER, "R07",
         "距首张销项发票的月数（最多36）", "months since the first sales invoice (36 at most)",
     ),
@@ -197,7 +197,7 @@ _STABILITY = [
     _feature(
         column_name("sales_peak_month", "share", "12m"),
         ratio(
-            "CASE WHEN {ppm} > 1000000 THEN 1 ELSE {ppm} / 1000000.0 END",
+            "CASE WHEN {ppm} > 1000000 THEN 1 ELSE {ppm} / 1000000 END",
             ppm=Aggregate(MONTH, "max(year_ppm)", "is_sale AND month_no < 12"),
         ),
         FREE, "R29",
@@ -230,7 +230,7 @@ def _parties(side: Side, group: str) -> list[Feature]:
 
     def held_by(sql: str, where: str = "") -> Value:
         held = over_parties(sql, side, where)
-        return ratio("CASE WHEN {all} > 0 THEN {ppm} / 1000000.0 END", ppm=held, all=everyone)
+        return ratio("CASE WHEN {all} > 0 THEN {ppm} / 1000000 END", ppm=held, all=everyone)
 
     def volume_of(where: str, column: str) -> Value:
         return share(
@@ -251,7 +251,7 @@ def _parties(side: Side, group: str) -> list[Feature]:
         _feature(
             column_name(party, "hhi", "12m"),
             ratio(
-                "CASE WHEN {all} > 0 THEN {ppm} / 1000000000000.0 END",
+                "CASE WHEN {all} > 0 THEN {ppm} / 1000000000000 END",
                 ppm=over_parties("sum(now_ppm * now_ppm)", side),
                 all=everyone,
             ),
@@ -302,7 +302,7 @@ def _corrections(side: Side) -> list[Feature]:
 _TAKEN_BACK = _feature(
     column_name("sales_red_amount", "share", "12m"),
     ratio(
-        quotient("-{part}", "{all}"),
+        clipped(f"({quotient('-{part}', '{all}')})"),
         part=sum_of("amount_fen", "is_valid AND is_sale AND amount_fen < 0", YEAR),
         all=sum_of("amount_fen", SALES.positive, YEAR),
     ),
@@ -319,7 +319,7 @@ _BALANCE = [
     ),
     _feature(
         column_name("gross_margin_amount", "sum", "12m", "cny"),
-        Value("cny", "({s} - {p}) / 100.0", {"s": turnover(SALES, YEAR), "p": turnover(PURCHASE, YEAR)}),
+        Value("cny", "({s} - {p}) / 100", {"s": turnover(SALES, YEAR), "p": turnover(PURCHASE, YEAR)}),
         SAFER, "R31", "近12个月销项减进项金额", "sales minus purchases in the last 12 months",
     ),
     _feature(
@@ -337,7 +337,7 @@ _BALANCE = [
 
 def _mean_rate(side: Side) -> Feature:
     value = ratio(
-        quotient("{tax}", "{all}"),
+        clipped(f"({quotient('{tax}', '{all}')})"),
         tax=sum_of("tax_fen", side.positive, YEAR),
         all=sum_of("amount_fen", side.positive, YEAR),
     )

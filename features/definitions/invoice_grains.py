@@ -41,12 +41,23 @@ PURCHASE = Side("purchase", "NOT is_sale", "进项", "purchases", "supplier", "�
 # --- relations ----------------------------------------------------------------------------------
 
 
+def _ppm(part: str, whole: str) -> str:
+    """A part of a positive whole in parts per million, ended like every ratio at -1 and 10.
+
+    A year that red notes leave a few fen above zero would otherwise hold months of any size, whose
+    squares no integer holds.
+    """
+    ppm = f"1000000 * CAST({part} AS DOUBLE) / {whole}"
+    ended = f"CASE WHEN {ppm} < -1000000 THEN -1000000 WHEN {ppm} > 10000000 THEN 10000000 ELSE {ppm} END"
+    return f"CASE WHEN {whole} > 0 THEN CAST(round({ended}) AS BIGINT) END"
+
+
 def _lines(as_of_date: date) -> str:
     """Single invoices, void ones included; the tax rate in whole percent."""
     return (
         "SELECT enterprise_key, direction = 'sales' AS is_sale, status = 'valid' AS is_valid, issued_on, "
         "counterparty_key, amount_fen, tax_fen, "
-        "CAST(round(100.0 * tax_fen / nullif(amount_fen, 0)) AS INTEGER) AS rate_percent "
+        "CAST(round(100 * CAST(tax_fen AS DOUBLE) / nullif(amount_fen, 0)) AS BIGINT) AS rate_percent "
         f"FROM visible_invoice_line WHERE {LOOK_BACK.covers('issued_on', as_of_date)}"
     )
 
@@ -59,13 +70,12 @@ def _months(as_of_date: date) -> str:
     number = f"{last_complete_month(as_of_date)} - (year(issued_on) * 12 + month(issued_on) - 1)"
     summed = (
         f"SELECT enterprise_key, is_sale, {number} AS month_no, "
-        "CAST(sum(amount_fen) AS BIGINT) AS amount_fen, CAST(count(*) AS BIGINT) AS invoices "
+        "sum(amount_fen) AS amount_fen "
         f"FROM invoice WHERE is_valid GROUP BY enterprise_key, is_sale, {number}"
     )
     return (
-        "SELECT *, CASE WHEN year_fen > 0 "
-        "THEN CAST(round(1000000.0 * amount_fen / year_fen) AS BIGINT) END AS year_ppm FROM ("
-        "SELECT *, sum(amount_fen) OVER (PARTITION BY enterprise_key, is_sale, month_no // 12) AS year_fen "
+        f"SELECT *, {_ppm('amount_fen', 'year_fen')} AS year_ppm FROM ("
+        "SELECT *, sum(amount_fen) OVER (PARTITION BY enterprise_key, is_sale, month_no < 12) AS year_fen "
         f"FROM ({summed}) AS summed WHERE month_no BETWEEN 0 AND {MONTHS_ON_GRID - 1}) AS placed"
     )
 
@@ -117,15 +127,15 @@ def _parties(as_of_date: date) -> str:
     )
     paid = (
         "SELECT enterprise_key, is_sale, counterparty_key, "
-        "CAST(CASE WHEN now_fen > 0 THEN now_fen ELSE 0 END AS BIGINT) AS now_fen, "
-        "CAST(CASE WHEN before_fen > 0 THEN before_fen ELSE 0 END AS BIGINT) AS before_fen "
+        "CASE WHEN now_fen > 0 THEN now_fen ELSE 0 END AS now_fen, "
+        "CASE WHEN before_fen > 0 THEN before_fen ELSE 0 END AS before_fen "
         f"FROM ({summed}) AS summed"
     )
+    all_fen = "sum(now_fen) OVER (PARTITION BY enterprise_key, is_sale)"
     return (
-        "SELECT *, CAST(round(1000000.0 * now_fen / nullif(sum(now_fen) OVER "
-        "(PARTITION BY enterprise_key, is_sale), 0)) AS BIGINT) AS now_ppm, "
+        f"SELECT *, {_ppm('now_fen', 'all_fen')} AS now_ppm FROM (SELECT *, {all_fen} AS all_fen, "
         "row_number() OVER (PARTITION BY enterprise_key, is_sale "
-        f"ORDER BY now_fen DESC, counterparty_key) AS place FROM ({paid}) AS paid"
+        f"ORDER BY now_fen DESC, counterparty_key) AS place FROM ({paid}) AS paid) AS placed"
     )
 
 
@@ -149,9 +159,10 @@ def turnover(side: Side, window: Window) -> Aggregate:
     return sum_of("amount_fen", f"is_valid AND {side.where}", window)
 
 
-def over_months(sql: str, side: Side, months: int) -> Aggregate:
+def over_months(sql: str, side: Side, months: int, where: str = "") -> Aggregate:
     """An aggregate over the last whole calendar months."""
-    return Aggregate(MONTH, sql, f"{side.where} AND month_no < {months}", empty="0")
+    condition = f"{side.where} AND month_no < {months}" + (f" AND {where}" if where else "")
+    return Aggregate(MONTH, sql, condition, empty="0")
 
 
 def over_seasons(sql: str) -> Aggregate:
