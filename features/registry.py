@@ -173,7 +173,8 @@ class Registry:
     Raises
     ------
     FeatureDefinitionError
-        If two features share a name, or an expression names an unknown aggregate.
+        If two features or two different grains share a name, or an expression names an unknown
+        aggregate.
     """
 
     features: tuple[Feature, ...]
@@ -182,7 +183,15 @@ class Registry:
     def __post_init__(self) -> None:
         """Check names and expressions once, when the registry is made."""
         by_name: dict[str, Feature] = {}
+        grains: dict[str, Grain] = {}
         for feature in self.features:
+            for grain in (g for own in feature.grains for g in lineage_of(own)):
+                if grains.setdefault(grain.name, grain) != grain:
+                    raise FeatureDefinitionError(
+                        en=f"Feature '{feature.name}' stands on a grain '{grain.name}', but another "
+                        "grain has that name already. Rename one of them.",
+                        zh=f"特征“{feature.name}”使用的粒度“{grain.name}”与另一粒度重名，请改名。",
+                    )
             if feature.name in by_name:
                 raise FeatureDefinitionError(
                     en=f"Feature '{feature.name}' is declared twice.",
