@@ -29,7 +29,7 @@ from tests.builders import (
     whole_scope,
 )
 from tests.negative import ONE_EACH, WHOLE
-from tests.oracle.worlds import land_world, world_of
+from tests.oracle.invoice_worlds import land_world, world_of
 
 FIRMS = range(1, 26)
 FIRST_DAY = date(2024, 1, 1)

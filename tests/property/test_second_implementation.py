@@ -7,8 +7,8 @@ import pytest
 
 from features.definitions import REGISTRY
 from tests.builders import TinyLake, by_enterprise, features_of, seeded
-from tests.oracle.invoices import invoice_features, month_features
-from tests.oracle.worlds import land_world, world_of
+from tests.oracle.invoice_features import invoice_features, month_features
+from tests.oracle.invoice_worlds import land_world, world_of
 
 AS_OF = [
     date(2020, 2, 29),

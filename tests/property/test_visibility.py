@@ -29,7 +29,7 @@ from tests.builders import (
     whole_scope,
 )
 from tests.negative import PENALTIES, WHOLE
-from tests.oracle.worlds import FIRMS, invoice_row, land_world, world_of
+from tests.oracle.invoice_worlds import FIRMS, invoice_row, land_world, world_of
 
 AS_OF = date(2020, 2, 29)
 MIDNIGHT = end_of(AS_OF)

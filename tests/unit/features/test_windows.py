@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import pytest
 
 from features.windows import Window, column_name, last_complete_month, months_before
-from tests.oracle.invoices import last_whole_month, months_ago
+from tests.oracle.invoice_features import last_whole_month, months_ago
 
 DAYS = [date(2019, 1, 1) + timedelta(days=n) for n in range(1500)]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from tests.builders import LONG_AGO, TinyLake, invoice, invoice_month, registered
-from tests.oracle.invoices import Invoice, Month
+from tests.oracle.invoice_features import Invoice, Month
 
 FIRMS = range(1, 41)
 World = Mapping[int, tuple[list[Invoice], list[Month]]]
