@@ -174,6 +174,14 @@ class Dataset:
             stored.update(lake_column(name, column))
         return stored
 
+    def lake_key(self) -> list[str]:
+        """Stored names of the columns that identify a record, whatever its version."""
+        stored: list[str] = []
+        for name in self.document.primary_key:
+            is_owner = name == "uscc"
+            stored += ["enterprise_key"] if is_owner else lake_column(name, self.columns[name])
+        return stored
+
 
 def lake_column(name: str, column: Column) -> dict[str, str]:
     """How one contract column is stored.

@@ -15,8 +15,6 @@ from features.engine import identifier
 from features.registry import Aggregate, Feature, Grain, Registry, lineage_of
 from features.snapshot import Snapshot
 
-KEYS = ("enterprise_key", "uscc")
-
 
 @dataclass(frozen=True)
 class FeatureTable:
@@ -64,39 +62,54 @@ def build_features(snapshot: Snapshot, registry: Registry) -> FeatureTable:
 
 
 def render(registry: Registry, as_of_date: date) -> str:
-    """The whole registry as one query over the views of a snapshot."""
+    """The whole registry as one query over the views of a snapshot.
+
+    Grains, then one GROUP BY a grain, then `known`: one row a firm with every aggregate once. The
+    features are expressions over `known`.
+    """
     grains: dict[str, Grain] = {}
     aggregates: dict[str, dict[str, str]] = {}
+    known: dict[str, str] = {}
     selected: list[str] = []
     for feature in registry:
         names: dict[str, str] = {}
         for key, aggregate in feature.of.items():
             for grain in lineage_of(aggregate.grain):
                 grains.setdefault(grain.name, grain)
-            names[key] = _place(aggregate, as_of_date, aggregates)
+            placed = _place(aggregate, as_of_date, aggregates)
+            names[key] = known.setdefault(placed, f"k{len(known)}")
         selected.append(f"{_masked(feature, names)} AS {identifier(feature.name)}")
     relations = [f"{name} AS ({grain.select(as_of_date)})" for name, grain in grains.items()]
     joins: list[str] = []
     for name, columns in aggregates.items():
-        listed = ", ".join(f"{sql} AS {column}" for sql, column in columns.items())
-        relations.append(
-            f"by_{name} AS (SELECT enterprise_key, {listed} FROM {name} GROUP BY enterprise_key)"
-        )
-        joins.append(f"LEFT JOIN by_{name} USING (enterprise_key)")
-    with_clause = f"WITH {', '.join(relations)} " if relations else ""
-    columns = ", ".join([*(f"e.{key}" for key in KEYS), *selected])
+        listed = ", ".join(["enterprise_key", *(f"{sql} AS {c}" for sql, c in columns.items())])
+        relations.append(f"by_{name} AS (SELECT {listed} FROM {name} GROUP BY enterprise_key)")
+        joins.append(f"LEFT JOIN by_{name} ON by_{name}.enterprise_key = e.enterprise_key")
+    columns = ", ".join(["e.enterprise_key", "e.uscc", *(f"{s} AS {k}" for s, k in known.items())])
+    relations.append(f"known AS (SELECT {columns} FROM enterprise e {' '.join(joins)})")
     return (
-        f"{with_clause}SELECT {columns} FROM enterprise e "
-        f"JOIN visibility v USING (enterprise_key) {' '.join(joins)} ORDER BY enterprise_key"
+        f"WITH {', '.join(relations)} SELECT {', '.join(['enterprise_key', 'uscc', *selected])} "
+        "FROM known JOIN visibility v USING (enterprise_key) ORDER BY enterprise_key"
     )
 
 
 def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:
-    """Column that holds the aggregate; equal aggregates of several features are computed once."""
+    """The aggregate's value; equal aggregates of several features are computed once.
+
+    A firm can have records and yet no row in a coarser grain, for instance no whole month. Whether
+    it has records is asked of the grains that read the datasets themselves.
+    """
     columns = aggregates.setdefault(aggregate.grain.name, {})
     sql = aggregate.render(as_of_date)
     column = columns.setdefault(sql, f"a{len(columns)}")
-    return f"by_{aggregate.grain.name}.{column}"
+    placed = f"by_{aggregate.grain.name}.{column}"
+    if aggregate.empty is None or not aggregate.grain.parents:
+        return placed
+    sources = [grain.name for grain in lineage_of(aggregate.grain) if not grain.parents]
+    for name in sources:
+        aggregates.setdefault(name, {})
+    has_records = " OR ".join(f"by_{name}.enterprise_key IS NOT NULL" for name in sources)
+    return f"CASE WHEN {has_records} THEN coalesce({placed}, {aggregate.empty}) END"
 
 
 def _masked(feature: Feature, names: dict[str, str]) -> str:

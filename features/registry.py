@@ -20,6 +20,9 @@ from features.windows import Window
 Unit = Literal["cny", "count", "ratio", "days", "months"]
 #: Shape constraint on the probability of default: +1 rises with the feature, -1 falls, 0 free.
 Direction = Literal[-1, 0, 1]
+SAFER: Direction = -1
+RISKIER: Direction = 1
+FREE: Direction = 0
 #: What NULL stands for once the datasets are visible: `unknown` stays NULL, `zero` becomes 0.
 Missing = Literal["unknown", "zero"]
 
@@ -170,7 +173,8 @@ class Registry:
     Raises
     ------
     FeatureDefinitionError
-        If two features share a name, or an expression names an unknown aggregate.
+        If two features or two different grains share a name, or an expression names an unknown
+        aggregate.
     """
 
     features: tuple[Feature, ...]
@@ -179,7 +183,15 @@ class Registry:
     def __post_init__(self) -> None:
         """Check names and expressions once, when the registry is made."""
         by_name: dict[str, Feature] = {}
+        grains: dict[str, Grain] = {}
         for feature in self.features:
+            for grain in (g for own in feature.grains for g in lineage_of(own)):
+                if grains.setdefault(grain.name, grain) != grain:
+                    raise FeatureDefinitionError(
+                        en=f"Feature '{feature.name}' stands on a grain '{grain.name}', but another "
+                        "grain has that name already. Rename one of them.",
+                        zh=f"特征“{feature.name}”使用的粒度“{grain.name}”与另一粒度重名，请改名。",
+                    )
             if feature.name in by_name:
                 raise FeatureDefinitionError(
                     en=f"Feature '{feature.name}' is declared twice.",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from features.clock import end_of
-from features.contracts import Catalogue, Dataset
+from features.contracts import Catalogue, Dataset, Sensitivity
 from features.engine import connect, identifier, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
@@ -90,7 +90,7 @@ def open_snapshot(
         listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
         chosen = f"enterprise_key IN ({listed})"
     _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
-    _open_consents(connection, lake, catalogue, as_of_date, scope)
+    _open_consents(connection, lake, catalogue, as_of_date, scope, now, chosen)
     _open_visibility(connection, catalogue, scope)
     for dataset in catalogue:
         connection.execute(
@@ -108,20 +108,42 @@ def known_by(
     A row is visible iff it was available, no later row has taken its place, its publicity has not
     ended, and it is not repaired by now (for `replay`: not by `as_of`).
     """
-    moment = _instant(end_of(as_of_date))
-    conditions = [f"available_at <= {moment}"]
-    if lake.retired_files(dataset.name):
-        retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
-        conditions.append(
-            f"row_id NOT IN (SELECT row_id FROM {retired} WHERE valid_to <= {moment})"
-        )
+    moment = end_of(as_of_date)
+    conditions = [_current_at(moment, dataset, lake)]
     if dataset.document.negative:
-        repaired_by = (
-            moment if scope.purpose is Purpose.REPLAY else _instant(max(now, end_of(as_of_date)))
-        )
-        conditions.append(f"(repaired_at IS NULL OR repaired_at > {repaired_by})")
+        repaired_by = moment if scope.purpose is Purpose.REPLAY else max(now, moment)
+        conditions.append(f"row_id NOT IN ({_repaired(repaired_by, dataset, lake)})")
         conditions.append(f"(publicity_end IS NULL OR publicity_end > DATE '{as_of_date}')")
     return " AND ".join(conditions)
+
+
+def _current_at(moment: datetime, dataset: Dataset, lake: LakeView, table: str = "") -> str:
+    """Predicate: known by the moment, and no later row had taken its place."""
+    column = f"{table}." if table else ""
+    known = f"{column}available_at <= {_instant(moment)}"
+    if not lake.retired_files(dataset.name):
+        return known
+    retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
+    ended = f"SELECT row_id FROM {retired} WHERE valid_to <= {_instant(moment)}"
+    return f"{known} AND {column}row_id NOT IN ({ended})"
+
+
+def _repaired(moment: datetime, dataset: Dataset, lake: LakeView) -> str:
+    """Row ids of every version of the records that are repaired by the moment.
+
+    A repair arrives as a new version of the record; the versions before it do not know of it and
+    must go with it.
+    """
+    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    same = " AND ".join(
+        f"version.{name} IS NOT DISTINCT FROM repair.{name}"
+        for name in map(identifier, dataset.lake_key())
+    )
+    return (
+        f"SELECT version.row_id FROM {rows} AS version JOIN {rows} AS repair ON {same} "
+        f"WHERE repair.repaired_at <= {_instant(moment)} "
+        f"AND {_current_at(moment, dataset, lake, 'repair')}"
+    )
 
 
 def _visible_rows(
@@ -129,7 +151,7 @@ def _visible_rows(
 ) -> str:
     rows = parquet(lake.files(dataset.name), dataset.lake_columns())
     predicate = known_by(dataset, lake, as_of_date, scope, now)
-    if not scope.opens(dataset.name):
+    if _is_closed(dataset, scope):
         predicate = "false"
     elif _is_decided_by_consent(dataset, scope):
         predicate += f" AND enterprise_key IN (SELECT enterprise_key FROM visibility WHERE {identifier(dataset.name)})"
@@ -162,22 +184,28 @@ def _open_consents(
     catalogue: Catalogue,
     as_of_date: date,
     scope: DataScope,
+    now: datetime,
+    chosen: str,
 ) -> None:
     """Table `live_consent`: (enterprise_key, consent_scope) this grantee holds for this purpose.
 
     Consent itself is not credit data: it is read whatever the scope, by what had happened and was
-    known by `as_of`, never by what came after. A consent's state is its latest event.
+    known by `as_of`, never by what came after. A consent's state is its latest event, whose purpose
+    counts. Of events at one instant the most restrictive holds, so that no order of rows can open
+    what a revocation closed.
     """
-    rows = parquet(lake.files(CONSENTS), catalogue[CONSENTS].lake_columns())
-    moment = _instant(end_of(as_of_date))
+    consents = catalogue[CONSENTS]
+    rows = parquet(lake.files(CONSENTS), consents.lake_columns())
     day = f"DATE '{as_of_date}'"
     connection.execute(
         "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("
         "SELECT *, row_number() OVER (PARTITION BY enterprise_key, consent_id "
-        f"ORDER BY occurred_at DESC, row_id DESC) AS place FROM {rows} "
-        f"WHERE available_at <= {moment} AND occurred_at <= {moment} "
-        f"AND grantee = {literal(scope.grantee or '')} AND purpose = {literal(scope.purpose)}) "
-        f"WHERE place = 1 AND event IN ('granted', 'narrowed') AND valid_from <= {day} AND valid_to >= {day}"
+        "ORDER BY occurred_at DESC, CASE event WHEN 'granted' THEN 2 WHEN 'narrowed' THEN 1 ELSE 0 END, "
+        f"event_id DESC) AS place FROM {rows} "
+        f"WHERE {chosen} AND {known_by(consents, lake, as_of_date, scope, now)} "
+        f"AND occurred_at <= {_instant(end_of(as_of_date))} AND grantee = {literal(scope.grantee or '')}) "
+        f"WHERE place = 1 AND purpose = {literal(scope.purpose)} AND event IN ('granted', 'narrowed') "
+        f"AND valid_from <= {day} AND valid_to >= {day}"
     )
 
 
@@ -188,7 +216,7 @@ def _open_visibility(
     flags: list[str] = []
     for dataset in catalogue:
         name = identifier(dataset.name)
-        if not scope.opens(dataset.name):
+        if _is_closed(dataset, scope):
             flags.append(f"false AS {name}")
         elif _is_decided_by_consent(dataset, scope):
             wanted = literal(dataset.document.consent_scope or "")
@@ -201,6 +229,12 @@ def _open_visibility(
     connection.execute(
         f"CREATE TABLE visibility AS SELECT enterprise_key, {', '.join(flags)} FROM enterprise"
     )
+
+
+def _is_closed(dataset: Dataset, scope: DataScope) -> bool:
+    """Outside the scope, or the platform's own records, which no institution reads."""
+    is_internal = dataset.document.sensitivity is Sensitivity.INTERNAL
+    return not scope.opens(dataset.name) or (is_internal and scope.grantee is not None)
 
 
 def _is_decided_by_consent(dataset: Dataset, scope: DataScope) -> bool:
