@@ -58,6 +58,7 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 docs: setup
+	$(BIN)/python -m xinqiao docs
 	$(BIN)/python -m benchmarks.pages
 
 lock: $(BIN)/uv

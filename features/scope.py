@@ -30,7 +30,8 @@ class DataScope:
     purpose : Purpose
         Why. `REPLAY` alone shows records that were repaired after `as_of`.
     until : date
-        Last day on which the scope is live, Asia/Shanghai.
+        Last day on which a look may be taken under the scope, and the last day it may be about,
+        Asia/Shanghai.
     grantee : str or None
         USCC (or `platform`) of the institution whose live consents decide, enterprise by
         enterprise, about authorised and secret datasets. None is the scope kind `self`: all that
@@ -52,19 +53,20 @@ class DataScope:
         """Whether rows of this dataset may be seen at all under the scope."""
         return dataset in self.datasets
 
-    def require_live(self, as_of_date: date) -> None:
-        """Refuse a look dated after the scope's last day.
+    def require_live(self, as_of_date: date, *, today: date) -> None:
+        """Refuse a look that is taken after the scope's last day, or is about a day after it.
 
         Raises
         ------
         ScopeError
-            If `as_of_date` lies after `until`.
+            If `today` or `as_of_date` lies after `until`.
         """
-        if as_of_date > self.until:
+        latest = max(as_of_date, today)
+        if latest > self.until:
             raise ScopeError(
-                en=f"The data scope ended on {self.until}; it cannot be used as of {as_of_date}. "
+                en=f"The data scope ended on {self.until}; it cannot be used on or for {latest}. "
                 "Ask the enterprise for a new consent.",
-                zh=f"数据授权范围已于 {self.until} 到期，不能用于 {as_of_date} 的查询；请向企业重新取得授权。",
+                zh=f"数据授权范围已于 {self.until} 到期，不能在 {latest} 使用；请向企业重新取得授权。",
             )
 
     def without(self, *datasets: str) -> "DataScope":

@@ -81,22 +81,24 @@ def open_snapshot(
     Raises
     ------
     ScopeError
-        If the scope has ended before `as_of_date`.
+        If the scope has ended by now, or before `as_of_date`.
     """
-    scope.require_live(as_of_date)
-    connection = connect(threads=threads)
+    scope.require_live(as_of_date, today=now.date())
     chosen = "true"
     if enterprises is not None:
         listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
         chosen = f"enterprise_key IN ({listed})"
-    _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
-    _open_consents(connection, lake, catalogue, as_of_date, scope, now, chosen)
-    _open_visibility(connection, catalogue, scope)
-    for dataset in catalogue:
-        connection.execute(
-            f"CREATE VIEW visible_{dataset.name} AS "
-            + _visible_rows(lake, dataset, as_of_date, scope, now, chosen)
-        )
+    connection = connect(threads=threads)
+    try:
+        _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
+        _open_consents(connection, lake, catalogue, as_of_date, scope, now, chosen)
+        _open_visibility(connection, catalogue, scope)
+        for dataset in catalogue:
+            rows = _visible_rows(lake, dataset, as_of_date, scope, now, chosen)
+            connection.execute(f"CREATE VIEW visible_{dataset.name} AS {rows}")
+    except BaseException:
+        connection.close()
+        raise
     return Snapshot(connection, as_of_date, scope, catalogue)
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from features.errors import XinqiaoError
-from xinqiao import catalogue, demo, features, ingest, lake, rate, train
+from xinqiao import catalogue, demo, docs, features, ingest, lake, rate, train
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
 
@@ -21,6 +21,7 @@ app.add_typer(train.app, name="train")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("rate", help=rate.HELP)(rate.rate)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.command("docs", help=docs.HELP)(docs.docs)
 
 
 def main() -> int:

@@ -178,10 +178,13 @@ def test_no_scope_no_rows(tmp_path: Path):
 def test_a_scope_ends_after_its_last_day(tmp_path: Path):
     lake = TinyLake(tmp_path)
     lake.land("reg_basic", [registered(1)])
-    scope = DataScope(frozenset({"invoice_line"}), Purpose.SELF_REPORT, AS_OF)
+    last_day = NOW.date()
+    scope = DataScope(frozenset({"invoice_line"}), Purpose.SELF_REPORT, last_day)
     assert list(by_enterprise(features_of(lake, AS_OF, scope))) == [1]
-    with pytest.raises(ScopeError, match="The data scope ended on 2020-02-29; it cannot be used"):
-        features_of(lake, AS_OF + timedelta(days=1), scope)
+    with pytest.raises(ScopeError, match=f"The data scope ended on {last_day}; it cannot be used"):
+        features_of(lake, last_day + timedelta(days=1), scope)
+    with pytest.raises(ScopeError, match=f"on or for {last_day + timedelta(days=1)}"):
+        features_of(lake, AS_OF, scope, now=NOW + timedelta(days=1))
 
 
 def test_a_scope_without_a_dataset_no_longer_opens_it():

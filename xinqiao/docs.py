@@ -1,0 +1,24 @@
+"""`xinqiao docs`: rewrite the pages that are made from the code."""
+
+from features.contracts import load_catalogue
+from features.definitions import REGISTRY
+from features.reference import catalogue_page, features_page
+from xinqiao.console import show
+from xinqiao.settings import CHECKOUT
+
+HELP = """重写由代码生成的参考页。 Rewrite the reference pages that are made from the code.
+
+例 Example: xinqiao docs
+"""
+
+
+def docs() -> None:
+    """See `HELP`."""
+    pages = {
+        "features.md": features_page(REGISTRY),
+        "catalogue.md": catalogue_page(load_catalogue()),
+    }
+    folder = CHECKOUT / "docs" / "reference"
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        show(f"已写入 docs/reference/{name}", f"wrote docs/reference/{name}")
