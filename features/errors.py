@@ -144,3 +144,10 @@ class NoRecordError(XinqiaoError):
 
     code = "no_record"
     status = 404
+
+
+class OnlineError(XinqiaoError):
+    """The online vectors are missing or damaged."""
+
+    code = "online"
+    status = 503
