@@ -64,7 +64,9 @@ def load_document(
     try:
         return model.model_validate(content if content is not None else {})
     except ValidationError as invalid:
-        first = invalid.errors()[0]
+        # A misspelt key is missing under its right name as well; what was written says more.
+        errors = invalid.errors()
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         sentence = _explain(first, model)
         raise error(en=f"{path}: {sentence}", zh=f"{path}：{sentence}") from invalid
 

@@ -141,15 +141,12 @@ def _stage_parquet(
         )
         # The reader's own row number is free; it gives way where a file has a column of that name.
         is_taken = "file_row_number" in {name.lower() for name in source.names}
-        rows = (
-            f"(SELECT *, row_number() OVER () AS {LINE} FROM read_parquet({readable(path)}))"
-            if is_taken
-            else f"(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {LINE}_ "
-            f"FROM read_parquet({readable(path)}, file_row_number = true))"
-        )
-        number = LINE if is_taken else f"{LINE}_"
+        number, option = "file_row_number + 1", ", file_row_number = true"
+        if is_taken:
+            number, option = "row_number() OVER ()", ""
         connection.execute(
-            f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT {number} AS {LINE}{listed} FROM {rows}"
+            f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT {number} AS {LINE}{listed} "
+            f"FROM read_parquet({readable(path)}{option})"
         )
     except duckdb.OutOfMemoryException:
         raise
