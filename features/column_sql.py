@@ -69,6 +69,9 @@ REASONS: MappingType[str, Words] = {
         zh="编号以浮点数提供，已被舍入，请以文本提供",
         en="is a long code delivered as a rounded number",
     ),
+    "not_a_name": Words(zh="含有号码，不是姓名", en="holds a number and is no name"),
+    "not_an_id": Words(zh="是手机号，不是证件号码", en="is a phone and no ID number"),
+    "not_a_phone": Words(zh="是证件号码，不是电话", en="is an ID number and no phone"),
     "personal_value": Words(
         zh="含有证件号码或手机号，而该列不应包含个人信息",
         en="holds an ID number or phone, which does not belong there",
@@ -90,6 +93,13 @@ REASONS: MappingType[str, Words] = {
     ),
 }
 
+#: One kind of identifier in the place of another: the row slipped by a column, and then a name lies
+#: where it would be stored in plain.
+_SLIPPED = {
+    "person_name": (r"[0-9]{5}", "not_a_name"),
+    "id_number": (r"^1[3-9][0-9]{9}$", "not_an_id"),
+    "phone": (_PERSONAL_FORMS[0], "not_a_phone"),
+}
 _PROBLEM_OF_TYPE = {
     "int": "not_an_integer",
     "money": "not_an_amount",
@@ -166,6 +176,9 @@ def compile_column(
     if column.minimum is not None:
         limit = column.minimum * (100 if column.type == "money" else 1)
         cases.append(f"WHEN {value_name} < {limit!r} THEN {_code(name, 'below_minimum')}")
+    if column.personal is not None:
+        form, code = _SLIPPED[column.personal]
+        cases.append(f"WHEN regexp_matches({value_name}, {literal(form)}) THEN {_code(name, code)}")
     is_free = column.personal is None and column.type in {"str", "party", "list"}
     if may_hold_persons and is_free and (name != "uscc" or rule.synthetic is not None):
         forms = " OR ".join(

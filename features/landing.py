@@ -49,7 +49,7 @@ def write_parties(run: Run) -> tuple[Path | None, int]:
         return None, 0
     path = run.writer.root / "parties" / f"{run.writer.view.version + 1:08d}.parquet"
     path.parent.mkdir(exist_ok=True)
-    _copy(run, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path)
+    copy_to(run, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path)
     return path, added
 
 
@@ -83,7 +83,7 @@ def write_retired(run: Run, batch_id: str) -> tuple[int, str | None]:
     if not superseded:
         return 0, None
     path = run.writer.new_file("retired", run.dataset.name, batch_id)
-    _copy(
+    copy_to(
         run,
         "SELECT CASE WHEN is_late THEN row_id ELSE landed_row_id END AS row_id, "
         "CASE WHEN is_late THEN landed_available_at ELSE available_at END AS valid_to FROM ("
@@ -106,7 +106,7 @@ def write_rows(run: Run, batch_no: int, batch_id: str) -> Path:
     order = ["enterprise_key", *([event] if event else []), "row_id"]
     columns = ", ".join(run.dataset.lake_columns())
     path = run.writer.new_file("data", run.dataset.name, batch_id)
-    _copy(
+    copy_to(
         run,
         f"SELECT {columns} FROM arriving a {joins} ORDER BY {', '.join(order)}",
         path,
@@ -140,7 +140,7 @@ def write_quarantine(run: Run, source: Source, batch_id: str) -> str:
     run.make("ragged", {"line": (pa.int64(), sorted(source.ragged_lines))})
     path = run.writer.new_file("quarantine", run.dataset.name, batch_id)
     name = literal(source.path.name)
-    _copy(
+    copy_to(
         run,
         f"SELECT {name} AS file_name, c.line, {REASON_LIST} AS reasons, "
         f"{f'CAST(json_object({packed}) AS VARCHAR)' if packed else 'NULL'} AS delivered "
@@ -208,7 +208,8 @@ def _seal(run: Run) -> None:
         )
 
 
-def _copy(run: Run, query: str, path: Path, row_group: int | None = None) -> None:
+def copy_to(run: Run, query: str, path: Path, row_group: int | None = None) -> None:
+    """Write what a query selects as one Parquet file; the only way data leaves the run's tables."""
     size = f", ROW_GROUP_SIZE {row_group}" if row_group else ""
     run.connection.execute(
         f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{size})"

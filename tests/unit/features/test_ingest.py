@@ -215,15 +215,11 @@ def test_availability_counts_from_the_end_of_the_day(desk: Desk) -> None:
 def test_row_order_does_not_change_what_lands(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    number, amount = st.integers(1, 4), st.sampled_from(["1.00", "2.00", "x"])
-    firm = st.sampled_from(["E1", "E2"])
-    rows = data.draw(
-        st.lists(
-            st.builds(lambda n, f, a: invoice(n, firm=f, amount=a), number, firm, amount),
-            min_size=2,
-            max_size=12,
-        )
+    row = st.tuples(
+        st.integers(1, 4), st.sampled_from(["E1", "E2"]), st.sampled_from(["1.00", "2.00", "x"])
     )
+    drawn = data.draw(st.lists(row, min_size=2, max_size=12))
+    rows = [invoice(number, firm=firm, amount=amount) for number, firm, amount in drawn]
     found: list[set[tuple[object, ...]]] = []
     for order in (rows, data.draw(st.permutations(rows))):
         desk = Desk(tmp_path_factory.mktemp("order"))
@@ -306,7 +302,11 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 ) -> None:
     path = write_invoices(desk.root / "a.csv", ROWS)
     hashes = iter(["one", "two"])
-    monkeypatch.setattr("features.sources.hash_file", lambda _path: next(hashes))
+
+    def hash_file(_path: Path) -> str:
+        return next(hashes)
+
+    monkeypatch.setattr("features.sources.hash_file", hash_file)
     assert "was changed while it was read" in desk.refuse(path).en
 
 
@@ -323,7 +323,12 @@ def test_codes_must_be_valid_and_long_ids_may_be_synthetic(desk: Desk) -> None:
 def test_two_ids_on_one_synthetic_code_are_not_merged(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "synthetic_uscc", lambda *_, **__: USCCS[0])
+
+    def one_for_all(*_ids: str, kind: str) -> str:
+        assert kind == "91"
+        return USCCS[0]
+
+    monkeypatch.setattr(checking, "synthetic_uscc", one_for_all)
     rows = [invoice(1), invoice(2), invoice(3, firm="E2")]
     batch = desk.ingest(write_invoices(desk.root / "a.csv", rows))[0].batch
     assert dict(batch.reasons) == {"uscc:synthetic_collision": 1}

@@ -161,7 +161,7 @@ def _run_of_two(desk: Desk) -> None:
 def _break(desk: Desk, step: int, error: BaseException) -> bool:
     fault = _Fault(step, error)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landing, "_copy", fault.around(landing._copy))
+        patch.setattr(landing, "copy_to", fault.around(landing.copy_to))
         patch.setattr(os, "fsync", fault.around(os.fsync))
         patch.setattr(Path, "replace", fault.around(Path.replace))
         patch.setattr("features.lake.json.dumps", fault.around(__import__("json").dumps))
@@ -217,7 +217,7 @@ def test_leftovers_of_a_killed_run_are_swept(desk: Desk) -> None:
 
 # --- killed for real ----------------------------------------------------------------------------
 
-FILES, ROWS_A_FILE = 12, 25
+FILES, ROWS_A_FILE = 8, 25
 
 
 def _kill_history(root: Path, kills: int, seed: int) -> None:
@@ -238,7 +238,7 @@ def _kill_history(root: Path, kills: int, seed: int) -> None:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
         try:
-            worker.wait(timeout=rng.uniform(0.02, 0.9))
+            worker.wait(timeout=rng.uniform(0.02, 0.7))
         except subprocess.TimeoutExpired:
             worker.kill()
         worker.wait()

@@ -41,9 +41,9 @@ def row(person: int, *, name: str = "一厂", capital: str = "100") -> list[str]
     return [USCCS[person], name, capital, *personal, " ".join(personal)]
 
 
-def ingest(desk: Desk, *rows: list[str], header: list[str] | None = None, name: str = "a") -> None:
-    path = write_csv(desk.root / f"{name}.csv", [header or HEADER, *rows])
-    desk.ingest(path, mapping=desk.mapping(MAPPING, "reg_basic"))
+def ingest(desk: Desk, *rows: list[str], name: str = "a") -> None:
+    path = write_csv(desk.root / f"{name}.csv", [HEADER, *rows])
+    desk.ingest(path, mapping=desk.mapping(MAPPING, "reg_basic"), share=0.9)
 
 
 def assert_nothing_plain(folder: Path, *texts: str) -> None:
@@ -82,9 +82,11 @@ def test_nothing_plain_of_good_bad_and_ragged_rows(
     ]
     ingest(desk, *rows)
     batch = desk.lake.view().batches[0]
-    assert (batch.delivered, batch.rejected) == (8, 4)
+    assert (batch.delivered, batch.landed) == (8, 3)
     assert batch.reasons["row:wrong_number_of_fields"] == 2
     assert batch.reasons["name:personal_value"] == 1
+    assert batch.reasons["legal_rep_name:not_a_name"] == 1
+    assert batch.reasons["legal_rep_id_no:not_an_id"] == 1
     assert_nothing_plain(desk.lake.root)
     assert_nothing_plain(work)
     assert_nothing_plain(desk.vault.folder)
