@@ -1,5 +1,6 @@
 """What a commit promises: all or nothing, once, whatever breaks and whenever."""
 
+import json
 import os
 import random
 import shutil
@@ -81,9 +82,11 @@ def test_a_second_writer_gets_the_busy_sentence(desk: Desk) -> None:
 def test_a_second_writer_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     held = desk.lake.writing()
     held.__enter__()
-    monkeypatch.setattr(
-        "features.lake.time.sleep", lambda _seconds: held.__exit__(None, None, None)
-    )
+
+    def let_go(_seconds: float) -> None:
+        held.__exit__(None, None, None)
+
+    monkeypatch.setattr("features.lake.time.sleep", let_go)
     with Lake(desk.lake.root).writing() as writer:
         assert writer.view.version == 0
 
@@ -137,13 +140,16 @@ class _Fault:
         if self.left == -1:
             raise self.error
 
-    def around(self, real: Callable[..., object]) -> Callable[..., object]:
+    def around(
+        self, real: Callable[..., object], *, also_after: bool = True
+    ) -> Callable[..., object]:
         """Breaks before the step is done, or right after."""
 
         def broken(*args: object, **options: object) -> object:
             self.step()
             result = real(*args, **options)
-            self.step()
+            if also_after:
+                self.step()
             return result
 
         return broken
@@ -162,9 +168,9 @@ def _break(desk: Desk, step: int, error: BaseException) -> bool:
     fault = _Fault(step, error)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landing, "copy_to", fault.around(landing.copy_to))
-        patch.setattr(os, "fsync", fault.around(os.fsync))
+        patch.setattr(os, "fsync", fault.around(os.fsync, also_after=False))
         patch.setattr(Path, "replace", fault.around(Path.replace))
-        patch.setattr("features.lake.json.dumps", fault.around(__import__("json").dumps))
+        patch.setattr("features.lake.json.dumps", fault.around(json.dumps, also_after=False))
         with suppress(LakeError, KeyboardInterrupt):
             _run_of_two(desk)
     return fault.has_struck
@@ -196,7 +202,7 @@ def test_a_fault_at_any_step_leaves_all_or_nothing(
         if not has_struck:
             break
         steps += stride
-    assert steps >= 30, "the run has fewer steps than it should: faults are not injected"
+    assert steps >= 25, "the run has fewer steps than it should: faults are not injected"
 
 
 def test_leftovers_of_a_killed_run_are_swept(desk: Desk) -> None:
