@@ -5,6 +5,7 @@ A dataset entry says what a provider delivers (columns, types, key), who may see
 usual lag). Everything downstream asks this module, nothing restates it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,9 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import duckdb
 from pydantic import Field
 
 from features.documents import Document, load_document, suggestion
+from features.engine import connect, parquet
 from features.errors import CatalogueError
 
 CATALOGUE_DIR = Path(__file__).parent / "catalogue"
@@ -142,6 +145,9 @@ LAKE_ENVELOPE: Mapping[str, str] = {
     "row_hash": "BIGINT",
     "dq_status": "VARCHAR",
 }
+#: Names that the tables of a run and the lake use for themselves.
+_RESERVED = frozenset({"line", "reasons", "origin", *ENVELOPE, *LAKE_ENVELOPE})
+_COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,11 @@ class Dataset:
     def needs_consent(self) -> bool:
         """Authorised and secret data are seen only inside a live consent."""
         return self.document.sensitivity in {Sensitivity.AUTHORISED, Sensitivity.SECRET}
+
+    @property
+    def personal(self) -> dict[str, Column]:
+        """Columns that hold identifiers of natural persons."""
+        return {name: column for name, column in self.columns.items() if column.personal}
 
     def lake_columns(self) -> dict[str, str]:
         """Name and type of every column the lake stores for this dataset, envelope first."""
@@ -291,10 +302,8 @@ def _problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]
         yield _problem(
             path,
             f"the file is called '{path.stem}' but the dataset '{document.name}'; rename one of them.",
+            f"文件名“{path.stem}”与数据集名“{document.name}”不一致，请统一。",
         )
-    for name, column in document.columns.items():
-        yield from _column_problems(document, name, column, path)
-    yield from _key_problems(document, path)
     if (
         document.sensitivity in {Sensitivity.AUTHORISED, Sensitivity.SECRET}
         and not document.consent_scope
@@ -303,40 +312,126 @@ def _problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]
             path,
             f"the dataset is {document.sensitivity} but has no consent_scope; "
             "say which consent opens it.",
+            f"数据集敏感级别为 {document.sensitivity}，但未写明 consent_scope（授权范围）。",
         )
+    found = [
+        problem
+        for name, column in document.columns.items()
+        for problem in _column_problems(document, name, column, path)
+    ]
+    found += _key_problems(document, path)
+    yield from found
+    if not found:
+        yield from _stored_problems(document, path)
 
 
 def _column_problems(
     document: DatasetDocument, name: str, column: Column, path: Path
 ) -> Iterator[CatalogueError]:
+    if not _COLUMN_NAME.fullmatch(name) or name in _RESERVED:
+        yield _problem(
+            path,
+            f"column '{name}' cannot be called so; use a-z, 0-9 and _, "
+            f"and none of {', '.join(sorted(_RESERVED))}.",
+            f"列名“{name}”不可用；请使用小写字母、数字和下划线，并避开保留名。",
+        )
     if column.type not in LAKE_TYPES:
         known = ", ".join(LAKE_TYPES)
         yield _problem(
-            path, f"column '{name}' has the unknown type '{column.type}'; use one of {known}."
+            path,
+            f"column '{name}' has the unknown type '{column.type}'; use one of {known}.",
+            f"列“{name}”的类型“{column.type}”未知；可用类型：{known}。",
         )
     if column.type == "enum" and not column.values:
-        yield _problem(path, f"column '{name}' is an enum without values; list its codes.")
+        yield _problem(
+            path,
+            f"column '{name}' is an enum without values; list its codes.",
+            f"枚举列“{name}”没有列出代码。",
+        )
+    if column.minimum is not None and column.type not in {"int", "money", "decimal"}:
+        yield _problem(
+            path,
+            f"column '{name}' has a minimum but is no number; take it out.",
+            f"列“{name}”不是数值，不能设最小值。",
+        )
+    if column.max_length is not None and column.type not in {"str", "party"}:
+        yield _problem(
+            path,
+            f"column '{name}' has a max_length but is no text; take it out.",
+            f"列“{name}”不是文本，不能设最大长度。",
+        )
+    if column.personal is not None and column.type != "str":
+        yield _problem(
+            path,
+            f"the personal column '{name}' must be of type str.",
+            f"个人信息列“{name}”的类型必须为 str。",
+        )
     if column.subject is not None and column.subject not in document.columns:
         yield _problem(
-            path, f"column '{name}' names the subject '{column.subject}', which is no column."
+            path,
+            f"column '{name}' names the subject '{column.subject}', which is no column.",
+            f"列“{name}”的 subject“{column.subject}”不是该数据集的列。",
         )
 
 
 def _key_problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]:
     if not document.primary_key:
-        yield _problem(path, "there is no primary_key; name the columns that identify a row.")
+        yield _problem(
+            path,
+            "there is no primary_key; name the columns that identify a row.",
+            "缺少 primary_key（主键）。",
+        )
     columns = _columns(document)
     for key in document.primary_key:
         if key not in columns:
-            yield _problem(path, f"primary_key names '{key}', which is no column.")
+            yield _problem(
+                path,
+                f"primary_key names '{key}', which is no column.",
+                f"主键“{key}”不是该数据集的列。",
+            )
         elif columns[key].personal is not None:
-            yield _problem(path, f"primary_key names the personal column '{key}'; use another key.")
+            yield _problem(
+                path,
+                f"primary_key names the personal column '{key}'; use another key.",
+                f"主键不能使用个人信息列“{key}”。",
+            )
     event_date = document.event_date
     if event_date is not None and (
         event_date not in columns or columns[event_date].type not in {"date", "month", "ts"}
     ):
-        yield _problem(path, f"event_date '{event_date}' is no date, month or ts column.")
+        yield _problem(
+            path,
+            f"event_date '{event_date}' is no date, month or ts column.",
+            f"event_date“{event_date}”不是日期、月份或时间列。",
+        )
 
 
-def _problem(path: Path, clause: str) -> CatalogueError:
-    return CatalogueError(en=f"{path.name}: {clause}", zh=f"共享清单 {path.name}：{clause}")
+def _stored_problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]:
+    """Stored columns that would share a name, and checks that are no condition over them."""
+    dataset = Dataset(document, _columns(document), path)
+    names = [n for name, column in dataset.columns.items() for n in lake_column(name, column)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield _problem(
+            path,
+            f"two columns would both be stored as '{twice[0]}'; rename one.",
+            f"两列的入库名同为“{twice[0]}”，请改名。",
+        )
+        return
+    for name, check in document.checks.items():
+        try:
+            with connect(threads=1) as connection:
+                connection.execute(
+                    f"SELECT CAST(({check.sql}) AS BOOLEAN) FROM {parquet([], dataset.lake_columns())}"
+                )
+        except duckdb.Error as wrong:
+            where = str(wrong).splitlines()[0]
+            yield _problem(
+                path,
+                f"check '{name}' is no condition over the stored columns ({where}).",
+                f"检查“{name}”不是入库列上的条件（{where}）。",
+            )
+
+
+def _problem(path: Path, en: str, zh: str) -> CatalogueError:
+    return CatalogueError(en=f"{path.name}: {en}", zh=f"共享清单 {path.name}：{zh}")

@@ -17,6 +17,21 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key given twice is a mistake, not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key.value, str) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 DocumentT = TypeVar("DocumentT", bound=Document)
 
 
@@ -31,11 +46,16 @@ def load_document(
         Of the class given, with the file, the key and what was expected there.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError as missing:
         raise error(
             en=f"There is no file {path}. Check the path.", zh=f"文件 {path} 不存在，请检查路径。"
         ) from missing
+    except OSError as failed:
+        raise error(
+            en=f"{path} cannot be read: {failed.strerror}.",
+            zh=f"无法读取 {path}：{failed.strerror}。",
+        ) from failed
     except (UnicodeDecodeError, yaml.YAMLError) as broken:
         where = " ".join(str(broken).split())
         raise error(
@@ -44,7 +64,9 @@ def load_document(
     try:
         return model.model_validate(content if content is not None else {})
     except ValidationError as invalid:
-        first = invalid.errors()[0]
+        # A misspelt key is missing under its right name as well; what was written says more.
+        errors = invalid.errors()
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         sentence = _explain(first, model)
         raise error(en=f"{path}: {sentence}", zh=f"{path}：{sentence}") from invalid
 

@@ -51,9 +51,20 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def readable(path: Path) -> str:
+    """A quoted path for a reader that expands patterns: this file, whatever its name looks like.
+
+    Examples
+    --------
+    >>> readable(Path("may[1].parquet"))
+    "'may[[]1].parquet'"
+    """
+    return literal("".join(f"[{char}]" if char in "*?[" else char for char in str(path)))
+
+
 def parquet(paths: Iterable[Path], columns: dict[str, str]) -> str:
     """FROM clause over Parquet files of one known shape; an empty relation when there are none."""
-    listed = [literal(str(path)) for path in paths]
+    listed = [readable(path) for path in paths]
     if listed:
         return f"read_parquet([{', '.join(listed)}])"
     empty = ", ".join(

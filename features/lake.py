@@ -22,7 +22,7 @@ import os
 import shutil
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -179,10 +179,13 @@ class Lake:
     ----------
     root : Path
         Created when the first batch lands.
+    patience : float
+        How long a writer waits for another one to end [s].
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, patience: float = LOCK_PATIENCE_SECONDS) -> None:
         self.root = root
+        self.patience = patience
 
     def view(self) -> LakeView:
         """The lake as it is now.
@@ -207,20 +210,32 @@ class Lake:
     def writing(self) -> "Generator[LakeWriter]":
         """Hold the lake's only write lock; leftovers of a killed run are removed first.
 
+        A run that fails leaves no file behind either, as far as the disk still answers.
+
         Raises
         ------
         LakeError
-            If another writer holds the lock for longer than a minute.
+            If another writer holds the lock for longer than `patience`, or the disk fails.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "LOCK").open("a") as lock:
-            _acquire(lock.fileno(), self.root)
-            writer = LakeWriter(self)
-            writer.sweep()
-            try:
-                yield writer
-            finally:
-                fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with (self.root / "LOCK").open("a") as lock:
+                _acquire(lock.fileno(), self.root, self.patience)
+                writer = LakeWriter(self)
+                writer.sweep()
+                try:
+                    yield writer
+                except BaseException:
+                    with suppress(OSError, LakeError):
+                        LakeWriter(self).sweep()
+                    raise
+        except OSError as failed:
+            why = failed.strerror or type(failed).__name__
+            raise LakeError(
+                en=f"The lake {self.root} cannot be written: {why}. Nothing of this run is half-landed; "
+                "mend the disk, then run it again.",
+                zh=f"数据湖 {self.root} 无法写入：{why}。本次没有半批数据入库，请修复磁盘后重试。",
+            ) from failed
 
 
 class LakeWriter:
@@ -271,7 +286,8 @@ class LakeWriter:
     ) -> Commit:
         """Make batches visible, all at once.
 
-        Every file they name is on disk before the commit's name is: fsync, then rename.
+        Every file they name, and every folder on the way to it, is on disk before the commit's
+        name is: fsync, then rename.
         """
         commit = Commit(
             number=self.view.version + 1,
@@ -280,14 +296,20 @@ class LakeWriter:
             parties=self.relative(parties) if parties else None,
             party_count=self.view.party_count + added_parties,
         )
-        for batch in batches:
-            for name in (batch.data, batch.quarantine, batch.retired):
-                if name:
-                    _flush(self.root / name)
-        if parties:
-            _flush(parties)
         folder = self.root / "commits"
         folder.mkdir(exist_ok=True)
+        named = [
+            self.root / name
+            for batch in batches
+            for name in (batch.data, batch.quarantine, batch.retired)
+            if name
+        ]
+        named += [parties] if parties else []
+        for path in named:
+            _flush(path)
+        for directory in sorted({parent for path in named for parent in path.parents}):
+            if directory.is_relative_to(self.root):
+                _flush(directory)
         target = folder / f"{commit.number:08d}.json"
         temporary = target.with_suffix(".tmp")
         temporary.write_text(
@@ -304,7 +326,7 @@ def _read_commit(path: Path) -> Commit:
         content = json.loads(path.read_text(encoding="utf-8"))
         batches = tuple(Batch(**batch) for batch in content.pop("batches"))
         return Commit(batches=batches, **content)
-    except (OSError, ValueError, KeyError, TypeError) as damaged:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as damaged:
         raise LakeError(
             en=f"The commit {path} cannot be read ({type(damaged).__name__}). Restore it from a backup.",
             zh=f"数据湖提交文件 {path} 无法读取（{type(damaged).__name__}），请从备份恢复。",
@@ -319,13 +341,14 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, root: Path) -> None:
-    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+def _acquire(descriptor: int, root: Path, patience: float) -> None:
+    """Take the lock; closing the descriptor gives it back."""
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise LakeError(
                     en=f"Another run is writing to the lake {root}. Wait for it to end, then try again.",
                     zh=f"另一个任务正在写入数据湖 {root}，请等待其结束后重试。",

@@ -15,16 +15,22 @@ Example::
 """
 
 import hashlib
-import string
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from features.contracts import Dataset
+from features.contracts import Column, Dataset
 from features.documents import Document, load_document, suggestion
 from features.errors import MappingError
+
+#: What DuckDB's strptime and ours agree on.
+_DATE_PATTERN = re.compile(r"([^%]|%[YymdHIMSfbBjp%])+")
+#: Names of columns may hold anything but braces: spaces, dots and colons are common.
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
 class Rule(Document):
@@ -49,8 +55,9 @@ class Rule(Document):
     constant: str | None = None
     template: str | None = None
     synthetic: str | None = None
-    namespace: str | None = None
-    kind: str = "91"
+    #: The origin of a firm is written `namespace:id`, so a namespace holds no colon.
+    namespace: str | None = Field(default=None, pattern=r"^[^:\s]+$")
+    kind: Literal["91", "92", "93"] = "91"
     codes: dict[str, str] = Field(default_factory=dict)
     date_formats: list[str] = Field(default_factory=list)
 
@@ -63,12 +70,22 @@ class Rule(Document):
         if self.synthetic is not None and self.namespace is None:
             msg = "'synthetic' needs a 'namespace', so that two data sets never share a code"
             raise ValueError(msg)
+        if self.template is not None and not self.source_columns():
+            msg = "a template names at least one '{source_column}'; for fixed text use 'constant'"
+            raise ValueError(msg)
+        if self.template is not None and set("{}") & set("".join(self.template_parts()[::2])):
+            msg = "a template has a brace that opens or closes nothing"
+            raise ValueError(msg)
         return self
+
+    def template_parts(self) -> list[str]:
+        """Fixed text and column names of the template in turn, text first and last."""
+        return _PLACEHOLDER.split(self.template or "")
 
     def source_columns(self) -> list[str]:
         """Columns of the file this rule reads."""
         if self.template is not None:
-            return [name for _, name, _, _ in string.Formatter().parse(self.template) if name]
+            return self.template_parts()[1::2]
         return [name for name in (self.source, self.synthetic) if name is not None]
 
 
@@ -77,9 +94,11 @@ class FileFormat(Document):
 
     format: Literal["csv", "excel", "parquet"] | None = None
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
-    delimiter: str = ","
+    delimiter: str = Field(default=",", pattern=r"^[^\r\n\"]$")
     sheet: str | int = 0
-    thousands: str = ""
+    #: Line of a sheet on which the column names stand; above it there is often a title.
+    header_line: int = Field(default=1, ge=1)
+    thousands: Literal["", ",", " ", "'", "，"] = ""
 
 
 class Provider(Document):
@@ -98,7 +117,7 @@ class AvailableAt(Document):
     """
 
     after: str | None = None
-    days: int = 0
+    days: int = Field(default=0, ge=0)
     source: str | None = Field(default=None, alias="from")
     constant: str | None = None
 
@@ -107,7 +126,18 @@ class AvailableAt(Document):
         if sum(origin is not None for origin in (self.after, self.source, self.constant)) != 1:
             msg = "give exactly one of 'after', 'from' or 'constant'"
             raise ValueError(msg)
+        if self.days and self.after is None:
+            msg = "'days' counts from a column: say which with 'after'"
+            raise ValueError(msg)
         return self
+
+    @field_validator("constant")
+    @classmethod
+    def _is_an_instant(cls, constant: str | None) -> str | None:
+        if constant is not None and datetime.fromisoformat(constant).tzinfo is not None:
+            msg = "give Asia/Shanghai wall time without a zone"
+            raise ValueError(msg)
+        return constant
 
 
 class MappingDocument(Document):
@@ -116,9 +146,20 @@ class MappingDocument(Document):
     dataset: str
     provider: Provider
     file: FileFormat = FileFormat()
-    columns: dict[str, str | Rule]
+    columns: dict[str, Rule]
     available_at: AvailableAt | None = None
     notes: str = ""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_form(cls, columns: object) -> object:
+        """`amount: 金额` is short for `amount: {from: 金额}`."""
+        if not isinstance(columns, dict):
+            return columns
+        return {
+            name: {"from": rule} if isinstance(rule, str) else rule
+            for name, rule in columns.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -150,6 +191,19 @@ class Mapping:
             for source in rule.source_columns()
         }
 
+    def plain_sources(self) -> set[str]:
+        """Columns of the file that are stored, or decide something, as they are."""
+        columns = self.dataset.columns
+        plain = {
+            source
+            for name, rule in self.rules.items()
+            if columns[name].personal is None
+            for source in rule.source_columns()
+        }
+        if self.available_at is not None and self.available_at.source is not None:
+            plain.add(self.available_at.source)
+        return plain
+
 
 def load_mapping(path: Path, dataset: Dataset) -> Mapping:
     """Read a mapping file and hold it against the contract of the dataset.
@@ -167,17 +221,13 @@ def load_mapping(path: Path, dataset: Dataset) -> Mapping:
             "Give the mapping of this dataset.",
             zh=f"{path} 是数据集“{document.dataset}”的映射，不是“{dataset.name}”的。",
         )
-    rules = {
-        name: rule if isinstance(rule, Rule) else Rule.model_validate({"from": rule})
-        for name, rule in document.columns.items()
-    }
     mapping = Mapping(
         name=path.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         dataset=dataset,
         provider=document.provider,
         file=document.file,
-        rules=rules,
+        rules=document.columns,
         available_at=document.available_at,
     )
     _check(mapping, str(path))
@@ -206,18 +256,7 @@ def _check(mapping: Mapping, where: str) -> None:
                 en=f"{where} maps '{name}', which dataset '{mapping.dataset.name}' does not have.{hint}",
                 zh=f"{where} 映射了数据集“{mapping.dataset.name}”没有的列“{name}”。",
             )
-        if rule.synthetic is not None and name != "uscc":
-            raise MappingError(
-                en=f"{where}: only 'uscc' can be synthetic, not '{name}'.",
-                zh=f"{where}：只有 uscc 列可以使用 synthetic，“{name}”不可以。",
-            )
-        strange = sorted(set(rule.codes.values()) - set(columns[name].values))
-        if strange:
-            raise MappingError(
-                en=f"{where} translates to the code(s) {', '.join(strange)}, which '{name}' does not know; "
-                f"it knows {', '.join(columns[name].values) or 'none'}.",
-                zh=f"{where} 把“{name}”译为未定义的代码：{'、'.join(strange)}。",
-            )
+        _check_rule(name, columns[name], rule, where)
     missing = [
         name for name, column in columns.items() if column.required and name not in mapping.rules
     ]
@@ -227,9 +266,48 @@ def _check(mapping: Mapping, where: str) -> None:
             f"'{mapping.dataset.name}'. Map them.",
             zh=f"{where} 缺少数据集“{mapping.dataset.name}”的必填列：{'、'.join(missing)}。",
         )
-    rule = mapping.available_at
-    if rule is not None and rule.after is not None and rule.after not in mapping.rules:
+    both = sorted(mapping.personal_sources() & mapping.plain_sources())
+    if both:
         raise MappingError(
-            en=f"{where}: available_at counts from '{rule.after}', which is not mapped.",
-            zh=f"{where}：available_at 依据的列“{rule.after}”没有映射。",
+            en=f"{where} reads '{both[0]}' as a personal identifier and also for a column that is stored "
+            "in plain. Personal values may only feed personal columns.",
+            zh=f"{where} 把“{both[0]}”既作个人信息读取，又用于明文入库的列；个人信息只能用于个人信息列。",
+        )
+    after = mapping.available_at.after if mapping.available_at is not None else None
+    if after is not None and after not in mapping.rules:
+        raise MappingError(
+            en=f"{where}: available_at counts from '{after}', which is not mapped.",
+            zh=f"{where}：available_at 依据的列“{after}”没有映射。",
+        )
+    if after is not None and columns[after].type not in {"date", "month", "ts"}:
+        raise MappingError(
+            en=f"{where}: available_at counts from '{after}', which is no date, month or ts.",
+            zh=f"{where}：available_at 依据的列“{after}”不是日期、月份或时间。",
+        )
+
+
+def _check_rule(name: str, column: Column, rule: Rule, where: str) -> None:
+    if rule.synthetic is not None and name != "uscc":
+        raise MappingError(
+            en=f"{where}: only 'uscc' can be synthetic, not '{name}'.",
+            zh=f"{where}：只有 uscc 列可以使用 synthetic，“{name}”不可以。",
+        )
+    strange = sorted(set(rule.codes.values()) - set(column.values))
+    if strange:
+        raise MappingError(
+            en=f"{where} translates to the code(s) {', '.join(strange)}, which '{name}' does not know; "
+            f"it knows {', '.join(column.values) or 'none'}.",
+            zh=f"{where} 把“{name}”译为未定义的代码：{'、'.join(strange)}。",
+        )
+    if rule.date_formats and column.type not in {"date", "month", "ts"}:
+        raise MappingError(
+            en=f"{where}: '{name}' has date_formats but is no date, month or ts.",
+            zh=f"{where}：“{name}”不是日期、月份或时间，不能写 date_formats。",
+        )
+    wrong = [pattern for pattern in rule.date_formats if not _DATE_PATTERN.fullmatch(pattern)]
+    if wrong:
+        raise MappingError(
+            en=f"{where}: '{name}' has the date format '{wrong[0]}', which cannot be read. "
+            "Use %Y %y %m %d %H %I %M %S %f %b %B %j %p.",
+            zh=f"{where}：“{name}”的日期格式“{wrong[0]}”无法识别。",
         )

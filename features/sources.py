@@ -7,7 +7,7 @@ sheet, the row number in a Parquet file (from 1).
 import codecs
 import csv as python_csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from features.engine import identifier, literal
+from features.engine import identifier, literal, readable
 from features.errors import SourceFileError
 from features.mapping import FileFormat
 
 LINE = "line"
 _CHUNK = 1 << 20
+#: Text is parsed in blocks of this size [bytes]; a row may be as long as a block.
+_BLOCK = 8 * _CHUNK
+_AROUND = " \t\r\n\u3000\ufeff"
 _SUFFIXES = {
     ".csv": "csv",
     ".txt": "csv",
@@ -33,15 +36,29 @@ _SUFFIXES = {
     ".ods": "excel",
     ".parquet": "parquet",
 }
+#: A nested or binary value has no one way to be written as the text or number a contract asks for.
+_UNREADABLE = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "INTERVAL", "VARIANT", "GEOMETRY")
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column of the file: how SQL names it in the staged table, and its DuckDB type.
+
+    The staged table calls its columns by their place (`f0`, `f1`, …), so that no name a provider
+    chooses can meet one of ours or another that differs in case only.
+    """
+
+    sql: str
+    kind: str
 
 
 @dataclass
 class Source:
-    """A readable file: its hash, the columns found, and lines that cannot be read as rows."""
+    """A readable file: its names, the columns that were staged, and lines that are no rows."""
 
     path: Path
-    sha256: str
-    columns: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    columns: dict[str, SourceColumn] = field(default_factory=dict)
     ragged_lines: list[int] = field(default_factory=list)
 
 
@@ -68,9 +85,13 @@ def hash_file(path: Path) -> str:
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, path: Path, file: FileFormat, table: str, sha256: str
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    file: FileFormat,
+    table: str,
+    wanted: Sequence[str],
 ) -> Source:
-    """Make `table` the file's rows with their lines.
+    """Make `table` the wanted columns of the file's rows, text trimmed, with their lines.
 
     Raises
     ------
@@ -84,15 +105,13 @@ def stage(
             "Say `file: {format: csv|excel|parquet}` in the mapping.",
             zh=f"无法由后缀“{path.suffix}”判断 {path} 的格式，请在映射文件中写明 file.format。",
         )
-    source = Source(path, sha256)
+    source = Source(path)
     if kind == "parquet":
-        _stage_parquet(connection, path, table)
+        _stage_parquet(connection, source, table, wanted)
     elif kind == "excel":
-        _stage_excel(connection, path, file, table)
+        _stage_excel(connection, source, file, table, wanted)
     else:
-        _stage_csv(connection, path, file, table, source)
-    described = connection.execute(f"DESCRIBE {identifier(table)}").fetchall()
-    source.columns = {str(row[0]): str(row[1]) for row in described if row[0] != LINE}
+        _stage_csv(connection, source, file, table, wanted)
     first = connection.execute(f"SELECT 1 FROM {identifier(table)} LIMIT 1").fetchall()
     if not first and not source.ragged_lines:
         raise SourceFileError(
@@ -101,14 +120,36 @@ def stage(
     return source
 
 
-def _stage_parquet(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None:
+def _stage_parquet(
+    connection: duckdb.DuckDBPyConnection, source: Source, table: str, wanted: Sequence[str]
+) -> None:
+    path = source.path
     try:
-        connection.execute(
-            f"CREATE OR REPLACE VIEW {identifier(table)} AS "
-            f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {LINE} "
-            f"FROM read_parquet({literal(str(path))}, file_row_number = true)"
+        described = connection.execute(
+            f"DESCRIBE SELECT * FROM read_parquet({readable(path)})"
+        ).fetchall()
+        source.names = [str(row[0]) for row in described]
+        kinds = {str(row[0]): str(row[1]) for row in described}
+        places = {name: place for place, name in enumerate(source.names) if name in wanted}
+        source.columns = {
+            name: SourceColumn(f"f{place}", kinds[name]) for name, place in places.items()
+        }
+        _require_flat(source)
+        listed = "".join(
+            f", {_trimmed(identifier(name)) if kinds[name] == 'VARCHAR' else identifier(name)} AS f{place}"
+            for name, place in places.items()
         )
-        connection.execute(f"SELECT count(*) FROM {identifier(table)}").fetchall()
+        # The reader's own row number is free; it gives way where a file has a column of that name.
+        is_taken = "file_row_number" in {name.lower() for name in source.names}
+        number, option = "file_row_number + 1", ", file_row_number = true"
+        if is_taken:
+            number, option = "row_number() OVER ()", ""
+        connection.execute(
+            f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT {number} AS {LINE}{listed} "
+            f"FROM read_parquet({readable(path)}{option})"
+        )
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as broken:
         raise SourceFileError(
             en=f"{path} is not a whole Parquet file (cut off, or another format). Deliver it again.",
@@ -116,62 +157,128 @@ def _stage_parquet(connection: duckdb.DuckDBPyConnection, path: Path, table: str
         ) from broken
 
 
+def _require_flat(source: Source) -> None:
+    for name, column in source.columns.items():
+        nested = column.kind.removesuffix("[]")
+        if nested.startswith(_UNREADABLE) or nested.endswith("]"):
+            raise SourceFileError(
+                en=f"{source.path}: column '{name}' is {column.kind.split('(')[0]}, which no contract column "
+                "can take. Deliver one plain value, or a list of them, a row.",
+                zh=f"{source.path}：列“{name}”的类型为 {column.kind.split('(')[0]}，合同列无法接收；请提供普通值或其列表。",
+            )
+
+
 def _stage_excel(
-    connection: duckdb.DuckDBPyConnection, path: Path, file: FileFormat, table: str
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: FileFormat,
+    table: str,
+    wanted: Sequence[str],
 ) -> None:
+    path = source.path
     try:
-        reader = fastexcel.read_excel(path)
-        sheet = reader.load_sheet(file.sheet, dtypes="string")
+        # Without these two arguments the reader drops empty rows at the top, and lines would be wrong.
+        sheet = fastexcel.read_excel(path).load_sheet(
+            file.sheet, header_row=None, skip_rows=0, dtypes="string"
+        )
         batch = sheet.to_arrow()
     except (fastexcel.FastExcelError, ValueError) as broken:
         raise SourceFileError(
             en=f"{path} cannot be read as a sheet ({_first_line(broken)}).",
             zh=f"{path} 无法作为工作表读取（{_first_line(broken)}）。",
         ) from broken
-    lines = pa.array(np.arange(2, batch.num_rows + 2, dtype=np.int64))
-    _load(connection, table, pa.Table.from_batches([batch]).append_column(LINE, lines))
+    top = file.header_line
+    if batch.num_rows < top:
+        raise SourceFileError(
+            en=f"{path}: the sheet has {batch.num_rows} line(s), so there is no header on line {top}.",
+            zh=f"{path}：工作表只有 {batch.num_rows} 行，第 {top} 行没有表头。",
+        )
+    header = [str(column[top - 1].as_py() or "") for column in batch.columns]
+    places = _places(source, header, wanted)
+    lines = pa.array(np.arange(top + 1, batch.num_rows + 1, dtype=np.int64))
+    rows = {f"f{place}": batch.column(place).slice(top) for place in places.values()}
+    _load(connection, table, pa.table({LINE: lines, **rows}))
 
 
 def _stage_csv(
-    connection: duckdb.DuckDBPyConnection, path: Path, file: FileFormat, table: str, source: Source
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: FileFormat,
+    table: str,
+    wanted: Sequence[str],
 ) -> None:
-    check_encoding(path, file.encoding)
+    check_encoding(source.path, file.encoding)
+    header = _csv_header(source.path, file)
+    places = _places(source, header, wanted)
     try:
-        reader = _CsvReader(path, file, source.ragged_lines)
-        batches = pa.RecordBatchReader.from_batches(reader.schema, iter(reader))
-        _load(connection, table, batches)
-    except pa.ArrowInvalid as broken:
+        reader = _CsvReader(source, file, len(header), places)
+        _load(connection, table, pa.RecordBatchReader.from_batches(reader.schema, iter(reader)))
+    except duckdb.OutOfMemoryException:
+        raise
+    except (pa.ArrowInvalid, duckdb.Error):
+        # The parser's message may quote the row, and with it a person's data.
         raise SourceFileError(
-            en=f"{path} cannot be read as CSV ({_first_line(broken)}).",
-            zh=f"{path} 无法作为 CSV 读取（{_first_line(broken)}）。",
-        ) from broken
+            en=f"{source.path} cannot be read as CSV: a row is longer than {_BLOCK >> 20} MiB or a quote is "
+            "never closed. Check the quotes and the delimiter.",
+            zh=f"{source.path} 无法作为 CSV 读取：某一行超过 {_BLOCK >> 20} MiB，或引号未闭合。请检查引号与分隔符。",
+        ) from None
+
+
+def _places(source: Source, header: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Where the wanted columns stand; all are text."""
+    source.names = [name for name in header if name]
+    twice = sorted(place for place, name in enumerate(header, 1) if name and header.count(name) > 1)
+    if twice:
+        # Without a header the first line is a person's row, so places are named and not the words.
+        listed = ", ".join(str(place) for place in twice)
+        raise SourceFileError(
+            en=f"{source.path} has the same name on its columns {listed}. Give each column its own name.",
+            zh=f"{source.path} 第 {listed} 列的列名重复，请修改列名。",
+        )
+    places = {name: place for place, name in enumerate(header) if name and name in wanted}
+    source.columns = {name: SourceColumn(f"f{place}", "VARCHAR") for name, place in places.items()}
+    return places
 
 
 def _load(
     connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table | pa.RecordBatchReader
 ) -> None:
     connection.register("arriving", rows)
+    texts = "".join(f", {_trimmed(name)} AS {name}" for name in rows.schema.names if name != LINE)
     try:
-        connection.execute(f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT * FROM arriving")
+        connection.execute(
+            f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT {LINE}{texts} FROM arriving"
+        )
     finally:
         connection.unregister("arriving")
+
+
+def _trimmed(text: str) -> str:
+    """Text without the spaces around it; done once here, because many rules may read one column."""
+    return f"trim({text}, {literal(_AROUND)})"
 
 
 class _CsvReader:
     """Streams a CSV as text columns and keeps count of the physical lines rows start on."""
 
-    def __init__(self, path: Path, file: FileFormat, ragged_lines: list[int]) -> None:
-        #: Rows with the wrong number of fields, as (row number, newlines inside), blank ones too.
+    def __init__(
+        self, source: Source, file: FileFormat, width: int, places: Mapping[str, int]
+    ) -> None:
+        #: Rows with the wrong number of fields, as (row number, newlines inside, is blank), in
+        #: order. The parser reads ahead, so some lie beyond the batch at hand.
         self._skipped: list[tuple[int, int, bool]] = []
-        self._ragged_lines = ragged_lines
-        header = _csv_header(path, file)
-        text = csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
-        )
+        self._ragged_lines = source.ragged_lines
+        self._places = list(places.values())
+        names = [f"f{place}" for place in range(width)]
+        # All columns are converted, because newlines inside any of them move the lines below.
+        # The header is read as a row, so that a name of the provider's is never one of ours.
         self._reader = csv.open_csv(
-            path,
+            source.path,
             read_options=csv.ReadOptions(
-                encoding=file.encoding, block_size=8 * _CHUNK, use_threads=False
+                encoding=file.encoding,
+                block_size=_BLOCK,
+                use_threads=False,
+                autogenerate_column_names=True,
             ),
             parse_options=csv.ParseOptions(
                 delimiter=file.delimiter,
@@ -179,9 +286,14 @@ class _CsvReader:
                 ignore_empty_lines=False,
                 invalid_row_handler=self._on_invalid,
             ),
-            convert_options=text,
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         )
-        self.schema = pa.schema([*self._reader.schema, pa.field(LINE, pa.int64())])
+        if len(self._reader.schema) != width:
+            raise pa.ArrowInvalid
+        kept = [pa.field(f"f{place}", pa.string()) for place in self._places]
+        self.schema = pa.schema([pa.field(LINE, pa.int64()), *kept])
 
     def _on_invalid(self, row: csv.InvalidRow) -> str:
         text = row.text or ""
@@ -189,15 +301,17 @@ class _CsvReader:
         return "skip"
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield batches with their lines; the header is row 1, so the first row is 2.
+        """Yield batches with their lines.
 
         A row's line is its row number plus the newlines inside the rows before it.
         """
-        number, newlines = 2, 0
+        number, newlines = 1, 0
         for batch in self._reader:
-            skipped, self._skipped = self._skipped, []
-            numbers = np.arange(number, number + batch.num_rows + len(skipped), dtype=np.int64)
-            numbers = numbers[~np.isin(numbers, [place for place, _, _ in skipped])]
+            if not batch.num_rows:
+                continue
+            places = [place for place, _, _ in self._skipped]
+            end = number + batch.num_rows + len(places)
+            numbers = np.setdiff1d(np.arange(number, end, dtype=np.int64), places)[: batch.num_rows]
             inner = np.zeros(batch.num_rows, dtype=np.int64)
             for column in batch.columns:
                 found = pc.call_function(
@@ -205,31 +319,35 @@ class _CsvReader:
                 )
                 inner += found.to_numpy(zero_copy_only=False)
             before = newlines + np.concatenate(([0], np.cumsum(inner)))
-            for place, own, is_blank in skipped:
+            while self._skipped and self._skipped[0][0] < numbers[-1]:
+                place, own, is_blank = self._skipped.pop(0)
                 row = int(np.searchsorted(numbers, place))
                 if not is_blank:
                     self._ragged_lines.append(place + int(before[row]))
                 before[row:] += own
-            newlines = int(before[-1])
-            number += batch.num_rows + len(skipped)
             lines = pa.array(numbers + before[:-1])
-            yield pa.RecordBatch.from_arrays([*batch.columns, lines], schema=self.schema)
-        self._ragged_lines.extend(
-            place + newlines for place, _, blank in self._skipped if not blank
-        )
+            kept = pa.RecordBatch.from_arrays(
+                [lines, *(batch.column(place) for place in self._places)], schema=self.schema
+            )
+            yield kept.slice(1) if number == 1 else kept
+            number, newlines = int(numbers[-1]) + 1, int(before[-1])
+        for place, own, is_blank in self._skipped:
+            if not is_blank:
+                self._ragged_lines.append(place + newlines)
+            newlines += own
 
 
 def _csv_header(path: Path, file: FileFormat) -> list[str]:
     encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
-    with path.open(encoding=encoding, newline="") as text:
-        header = next(python_csv.reader(text, delimiter=file.delimiter), [])
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
+    try:
+        with path.open(encoding=encoding, newline="") as text:
+            header = next(python_csv.reader(text, delimiter=file.delimiter), [])
+    except python_csv.Error as broken:
         raise SourceFileError(
-            en=f"{path} has the column(s) {', '.join(twice)} more than once.",
-            zh=f"{path} 中列名重复：{'、'.join(twice)}。",
-        )
-    return header
+            en=f"{path} cannot be read as CSV ({_first_line(broken)}).",
+            zh=f"{path} 无法作为 CSV 读取（{_first_line(broken)}）。",
+        ) from broken
+    return [name.strip(_AROUND) for name in header] or [""]
 
 
 def check_encoding(path: Path, encoding: str) -> None:
@@ -256,7 +374,7 @@ def check_encoding(path: Path, encoding: str) -> None:
             en=f"{path} is not {encoding} text: byte {place} cannot be decoded.{advice}",
             zh=f"{path} 不是 {encoding} 编码：第 {place} 个字节无法解码。{advice_zh}",
         )
-    if encoding == "gb18030" and not _is_ascii(path) and _first_bad_byte(path, "utf-8") is None:
+    if encoding == "gb18030" and _looks_like_utf8(path):
         raise SourceFileError(
             en=f"{path} is UTF-8, but the mapping says gb18030; read so, its Chinese would be garbled. "
             "Say `file: {encoding: utf-8}`.",
@@ -282,9 +400,19 @@ def _first_bad_byte(path: Path, encoding: str) -> int | None:
     return None
 
 
-def _is_ascii(path: Path) -> bool:
-    with path.open("rb") as file:
-        return all(chunk.isascii() for chunk in iter(lambda: file.read(_CHUNK), b""))
+def _looks_like_utf8(path: Path) -> bool:
+    """Whether text is UTF-8 with characters of three bytes or more, as Chinese has.
+
+    A few characters of GB18030 are by chance two-byte UTF-8; by chance three-byte they are not.
+    """
+    highest = ""
+    try:
+        with path.open(encoding="utf-8-sig") as text:
+            while chunk := text.read(_CHUNK):
+                highest = max(highest, "" if chunk.isascii() else max(chunk))
+    except UnicodeDecodeError:
+        return False
+    return highest >= "\u0800"
 
 
 def _first_line(error: Exception) -> str:

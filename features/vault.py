@@ -10,8 +10,8 @@ import hmac
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Generator, Iterable
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from features.errors import LakeError
 
+MASTER_BYTES = 32
 NONCE_BYTES = 12
 TOKEN_HEX = 32
 
@@ -49,6 +50,19 @@ class Vault:
         text = f"{kind}\x1f{value}".encode()
         return hmac.new(self._token_key, text, hashlib.sha256).hexdigest()[:TOKEN_HEX]
 
+    def subject(self, owner: str | None, uscc: str, value: str) -> str:
+        """The token under which a person's key is kept.
+
+        Parameters
+        ----------
+        owner : str or None
+            What identifies the person (an ID number). Without it the person is this value at this
+            firm, and nobody else.
+        """
+        if owner is not None:
+            return self.token("id_number", owner)
+        return self.token("unidentified", f"{uscc} {value}")
+
     def seal(self, values: Iterable[tuple[str, str, str]]) -> list[bytes]:
         """Encrypt values, each under the key of its subject; keys are made where there are none.
 
@@ -78,7 +92,7 @@ class Vault:
         LakeError
             If the subject's key was deleted, or the blob is not what was sealed.
         """
-        with closing(self._connect()) as connection:
+        with self._open() as connection:
             row = connection.execute(
                 "SELECT wrapped FROM subject_key WHERE subject = ?", (subject,)
             ).fetchone()
@@ -92,15 +106,12 @@ class Vault:
             return (
                 AESGCM(key).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], kind.encode()).decode()
             )
-        except InvalidTag as changed:
-            raise LakeError(
-                en=f"A sealed value of subject {subject} was changed or the master key is another.",
-                zh=f"主体 {subject} 的密文被改动或主密钥不符。",
-            ) from changed
+        except (InvalidTag, ValueError) as changed:
+            raise _changed(subject) from changed
 
     def forget(self, subject: str) -> bool:
         """Delete a subject's key; True if there was one. Nothing sealed under it can be read again."""
-        with closing(self._connect()) as connection, connection:
+        with self._open() as connection:
             return (
                 connection.execute("DELETE FROM subject_key WHERE subject = ?", (subject,)).rowcount
                 > 0
@@ -110,13 +121,16 @@ class Vault:
         keys: dict[str, bytes] = {}
         if not subjects:
             return keys
-        with closing(self._connect()) as connection, connection:
+        with self._open() as connection:
             for subject in sorted(subjects):
                 row = connection.execute(
                     "SELECT wrapped FROM subject_key WHERE subject = ?", (subject,)
                 ).fetchone()
                 if row is not None:
-                    keys[subject] = self._unwrap(subject, row[0])
+                    try:
+                        keys[subject] = self._unwrap(subject, row[0])
+                    except (InvalidTag, ValueError) as changed:
+                        raise _changed(subject) from changed
                     continue
                 keys[subject] = AESGCM.generate_key(256)
                 nonce = secrets.token_bytes(NONCE_BYTES)
@@ -129,13 +143,23 @@ class Vault:
             wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode()
         )
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._database, timeout=60)
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS subject_key (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL)"
-        )
-        return connection
+    @contextmanager
+    def _open(self) -> Generator[sqlite3.Connection]:
+        """One transaction over the key store; deleted keys are overwritten in the file."""
+        try:
+            with closing(sqlite3.connect(self._database, timeout=60)) as connection, connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS subject_key "
+                    "(subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL)"
+                )
+                yield connection
+        except sqlite3.Error as failed:
+            raise LakeError(
+                en=f"The key store {self._database} cannot be used ({failed}). "
+                "Restore it from its backup, or wait for the process that holds it.",
+                zh=f"密钥库 {self._database} 无法使用（{failed}），请从备份恢复或等待占用它的进程。",
+            ) from failed
 
     def _load_master(self) -> bytes:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -147,11 +171,11 @@ class Vault:
                     "Restore it from its backup.",
                     zh=f"主密钥 {path} 丢失，已加密的数据无法打开，请从备份恢复。",
                 )
-            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary = path.with_suffix(f".{secrets.token_hex(8)}")
             with os.fdopen(
                 os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
             ) as file:
-                file.write(secrets.token_bytes(32))
+                file.write(secrets.token_bytes(MASTER_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
             try:
@@ -160,4 +184,18 @@ class Vault:
                 pass  # another process was first; its key counts
             finally:
                 temporary.unlink()
-        return path.read_bytes()
+        master = path.read_bytes()
+        if len(master) != MASTER_BYTES:
+            raise LakeError(
+                en=f"The master key {path} has {len(master)} bytes, not {MASTER_BYTES}. "
+                "Restore it from its backup.",
+                zh=f"主密钥 {path} 长度为 {len(master)} 字节，应为 {MASTER_BYTES} 字节，请从备份恢复。",
+            )
+        return master
+
+
+def _changed(subject: str) -> LakeError:
+    return LakeError(
+        en=f"A sealed value of subject {subject} was changed or the master key is another.",
+        zh=f"主体 {subject} 的密文被改动或主密钥不符。",
+    )

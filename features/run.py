@@ -1,0 +1,68 @@
+"""What one ingest run carries from file to file until its commit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from features.contracts import Column, Dataset
+from features.engine import identifier, parquet
+from features.lake import RETIRED_COLUMNS, Batch, LakeWriter
+from features.mapping import Mapping as ProviderMapping
+from features.vault import Vault
+
+
+@dataclass
+class Run:
+    """One run: a connection with the tables `party`, `staged` and `checked`, and the batches so far."""
+
+    connection: duckdb.DuckDBPyConnection
+    writer: LakeWriter
+    mapping: ProviderMapping
+    vault: Vault
+    now: datetime
+    max_rejected_share: float
+    batches: list[Batch] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset every file of the run belongs to."""
+        return self.mapping.dataset
+
+    @property
+    def personal(self) -> dict[str, Column]:
+        """Columns that never reach the lake in plain."""
+        return self.dataset.personal
+
+    def count(self, relation: str) -> int:
+        """Number of rows of a relation, with a WHERE clause if need be."""
+        return int(self.rows(f"SELECT count(*) FROM {relation}")[0][0])
+
+    def rows(self, query: str) -> list[tuple]:  # type: ignore[type-arg]  # a row is whatever the query selects
+        """All rows of a query; DuckDB keeps no result for later."""
+        return self.connection.execute(query).fetchall()
+
+    def make(self, table: str, columns: Mapping[str, tuple[pa.DataType, Sequence[object]]]) -> None:
+        """A table from Python columns, with their types even when they are empty."""
+        arrays = {name: pa.array(values, type=kind) for name, (kind, values) in columns.items()}
+        self.connection.register("made", pa.table(arrays))
+        try:
+            self.connection.execute(
+                f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT * FROM made"
+            )
+        finally:
+            self.connection.unregister("made")
+
+    def landed_rows(self) -> str:
+        """FROM clause over the dataset's rows in the lake or written earlier in this run."""
+        files = self.writer.view.files(self.dataset.name)
+        files += [self.writer.root / batch.data for batch in self.batches if batch.landed]
+        return parquet(files, self.dataset.lake_columns())
+
+    def retired_rows(self) -> str:
+        """FROM clause over the rows that others have superseded."""
+        files = self.writer.view.retired_files(self.dataset.name)
+        files += [self.writer.root / batch.retired for batch in self.batches if batch.retired]
+        return parquet(files, RETIRED_COLUMNS)
