@@ -71,7 +71,27 @@ def meet_landed(run: Run, batch_no: int) -> int:
     run.connection.execute(
         f"DELETE FROM checked WHERE line IN (SELECT row_id - {offset} FROM meeting WHERE is_equal)"
     )
+    _date_corrections(run, offset)
     return run.count("meeting WHERE is_equal")
+
+
+def _date_corrections(run: Run, offset: int) -> None:
+    """A correction counts from its delivery on, not from the assumed day of the row it corrects.
+
+    An `after` rule says when a row would usually have come. New content for a row that landed in an
+    earlier run did not come then: dating it back would rewrite what was known.
+    """
+    rule = run.mapping.available_at
+    if rule is None or rule.after is None:
+        return
+    now = f"TIMESTAMP '{run.now.isoformat(sep=' ', timespec='seconds')}'"
+    first_of_run = (len(run.writer.view.batches) + 1) << LINE_BITS
+    corrects = f"NOT is_equal AND landed_row_id < {first_of_run}"
+    run.connection.execute(
+        f"UPDATE checked SET available_at = {now} "
+        f"WHERE line IN (SELECT row_id - {offset} FROM meeting WHERE {corrects})"
+    )
+    run.connection.execute(f"UPDATE meeting SET available_at = {now} WHERE {corrects}")
 
 
 def write_retired(run: Run, batch_id: str) -> tuple[int, str | None]:

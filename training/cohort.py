@@ -14,7 +14,7 @@ import numpy.typing as npt
 from features.contracts import Catalogue
 from features.errors import CohortError
 from features.lake import LakeView
-from features.pipeline import FeatureTable, build_features
+from features.pipeline import build_features
 from features.registry import Registry
 from features.scope import DataScope, Purpose
 from features.snapshot import Snapshot, open_snapshot
@@ -38,10 +38,9 @@ class Cohort:
     is_default : ndarray of bool, shape (n,)
     features : Registry
     as_of_date : date
-    labelled : int
-        Firms with an outcome, before consent was asked.
     without_consent : int
-        Labelled firms left out because a consent for modelling is missing at either clock.
+        Registered firms not looked at, because at either clock no consent for modelling opens all
+        the datasets. Whether they have an outcome is not known: that would be a look.
     """
 
     usccs: tuple[str, ...]
@@ -50,7 +49,6 @@ class Cohort:
     is_default: npt.NDArray[np.bool_]
     features: Registry
     as_of_date: date
-    labelled: int
     without_consent: int
 
     def select(self, names: list[str]) -> "Cohort":
@@ -63,7 +61,6 @@ class Cohort:
             self.is_default,
             self.features.select(names),
             self.as_of_date,
-            self.labelled,
             self.without_consent,
         )
 
@@ -84,32 +81,56 @@ def build_cohort(
         If too few labelled firms remain, or all have the same outcome.
     """
     training_day = now.date()
-    datasets = frozenset(name for feature in features for name in feature.datasets)
-    scope = DataScope(datasets | {LABELS}, Purpose.MODELLING, training_day, grantee=PLATFORM)
+    datasets = frozenset(name for feature in features for name in feature.datasets) | {LABELS}
+    scope = DataScope(datasets, Purpose.MODELLING, training_day, grantee=PLATFORM)
     with open_snapshot(lake, catalogue, training_day, scope, now=now) as today:
-        outcomes = _outcomes(today, datasets)
+        consented = _consented(today, datasets)
+        outcomes = _outcomes(today)
     with open_snapshot(lake, catalogue, as_of_date, scope, now=now) as then:
-        table = build_features(then, features)
+        consented &= _consented(then, datasets - {LABELS})
         origins = _origins(then)
-        consented = _consented(then, datasets)
-    return _join(table, outcomes, consented, origins, features)
+        table = build_features(then, features)
+    keys, usccs, matrix = table.enterprise_keys.tolist(), table.usccs, table.matrix()
+    chosen = sorted(
+        (row for row, key in enumerate(keys) if key in outcomes and key in consented),
+        key=lambda row: usccs[row],
+    )
+    names = tuple(usccs[row] for row in chosen)
+    cohort = Cohort(
+        usccs=names,
+        origins=tuple(origins[name] for name in names),
+        matrix=matrix[chosen],
+        is_default=np.array([outcomes[keys[row]] for row in chosen], dtype=np.bool_),
+        features=features,
+        as_of_date=as_of_date,
+        without_consent=sum(key not in consented for key in keys),
+    )
+    _require_enough(cohort)
+    return cohort
 
 
-def _outcomes(snapshot: Snapshot, datasets: frozenset[str]) -> dict[int, tuple[bool, bool]]:
-    """Per firm with an outcome: whether it defaulted, and whether it may be learned from today.
+def _require_enough(cohort: Cohort) -> None:
+    firms, defaults = len(cohort.usccs), int(cohort.is_default.sum())
+    if min(defaults, firms - defaults) < MIN_DEFAULTS:
+        raise CohortError(
+            en=f"{firms} firms have an outcome and a consent for modelling, {defaults} of them defaulted; "
+            f"training needs at least {MIN_DEFAULTS} of each outcome. Firms without consent: "
+            f"{cohort.without_consent}.",
+            zh=f"有结果且授权建模的企业 {firms} 家，其中违约 {defaults} 家；两类样本均需至少 "
+            f"{MIN_DEFAULTS} 家。未授权建模的企业 {cohort.without_consent} 家。",
+        )
 
-    Whether a firm has an outcome at all is counted past consent, so that the report can say how
-    many are left out; what the outcome was is read only inside it.
-    """
-    may_learn = " AND ".join(f"v.{name}" for name in sorted(datasets | {LABELS}))
+
+def _outcomes(snapshot: Snapshot) -> dict[int, bool]:
+    """Whether each firm with a visible outcome has ever defaulted."""
     rows = snapshot.connection.execute(
-        f"SELECT o.enterprise_key, bool_or(o.is_default), bool_and({may_learn}) "
-        f"FROM visible_{LABELS} o JOIN visibility v USING (enterprise_key) GROUP BY o.enterprise_key"
+        f"SELECT enterprise_key, bool_or(is_default) FROM visible_{LABELS} GROUP BY enterprise_key"
     ).fetchall()
-    return {int(key): (bool(default), bool(allowed)) for key, default, allowed in rows}
+    return {int(key): bool(defaulted) for key, defaulted in rows}
 
 
 def _consented(snapshot: Snapshot, datasets: frozenset[str]) -> set[int]:
+    """Firms whose consents open every one of the datasets."""
     condition = " AND ".join(sorted(datasets)) or "true"
     rows = snapshot.connection.execute(
         f"SELECT enterprise_key FROM visibility WHERE {condition}"
@@ -120,38 +141,3 @@ def _consented(snapshot: Snapshot, datasets: frozenset[str]) -> set[int]:
 def _origins(snapshot: Snapshot) -> dict[str, str]:
     rows = snapshot.connection.execute("SELECT uscc, origin FROM enterprise").fetchall()
     return {str(uscc): str(origin) if origin else str(uscc) for uscc, origin in rows}
-
-
-def _join(
-    table: FeatureTable,
-    outcomes: dict[int, tuple[bool, bool]],
-    consented: set[int],
-    origins: dict[str, str],
-    features: Registry,
-) -> Cohort:
-    keys, usccs, matrix = table.enterprise_keys.tolist(), table.usccs, table.matrix()
-    labelled = [row for row, key in enumerate(keys) if key in outcomes]
-    chosen = sorted(
-        (row for row in labelled if outcomes[keys[row]][1] and keys[row] in consented),
-        key=lambda row: usccs[row],
-    )
-    is_default = np.array([outcomes[keys[row]][0] for row in chosen], dtype=np.bool_)
-    defaults = int(is_default.sum())
-    if min(defaults, len(chosen) - defaults) < MIN_DEFAULTS:
-        raise CohortError(
-            en=f"Of {len(labelled)} labelled firms {len(chosen)} may be learned from, "
-            f"{defaults} of them defaulted; training needs at least {MIN_DEFAULTS} of each outcome.",
-            zh=f"{len(labelled)} 家有标签企业中仅 {len(chosen)} 家可用于建模，其中违约 {defaults} 家；"
-            f"两类样本均需至少 {MIN_DEFAULTS} 家。",
-        )
-    names = tuple(usccs[row] for row in chosen)
-    return Cohort(
-        usccs=names,
-        origins=tuple(origins[name] for name in names),
-        matrix=matrix[chosen],
-        is_default=is_default,
-        features=features,
-        as_of_date=table.as_of_date,
-        labelled=len(labelled),
-        without_consent=len(labelled) - len(chosen),
-    )

@@ -123,11 +123,11 @@ def print_validation(trained: "TrainedRating") -> None:
     _print_grades(trained)
     show(
         f"标签：{trained.bundle.manifest.label.zh}。"
-        f"各测试折 AUC 标准差 {validation.fold_auc_sd:.3f}；无建模授权而未使用的有标签企业 "
+        f"各测试折 AUC 标准差 {validation.fold_auc_sd:.3f}；未授权建模而未查看的企业 "
         f"{cohort.without_consent} 家。",
         f"Label: {trained.bundle.manifest.label.en}. "
-        f"SD of the AUC over test folds {validation.fold_auc_sd:.3f}; labelled firms left out for want of "
-        f"consent: {cohort.without_consent}.",
+        f"SD of the AUC over test folds {validation.fold_auc_sd:.3f}; firms not looked at for want of "
+        f"a consent for modelling: {cohort.without_consent}.",
     )
     show(
         f"模型包 {trained.bundle.id[:12]}，MLflow 运行 {trained.run_id}",

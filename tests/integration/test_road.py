@@ -233,7 +233,7 @@ def test_a_revoked_modelling_consent_takes_the_firm_out(
 
 def test_without_consents_there_is_nothing_to_learn_from(town: Town, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    with pytest.raises(CohortError, match="Of 0 labelled firms 0 may be learned from"):
+    with pytest.raises(CohortError, match="0 firms have an outcome and a consent for modelling"):
         build_cohort(
             lake.view(),
             load_catalogue(),
