@@ -119,11 +119,13 @@ def read_results(path: Path = RESULTS) -> list[Entry]:
 
 
 def record(entries: Sequence[Entry], path: Path = RESULTS) -> None:
-    """Store entries in place of those of the same area and name; the file stays sorted.
+    """Store entries in place of all that their areas held before; the file stays sorted.
 
-    The file is replaced in one step, so an interrupted run leaves the old one whole.
+    An area is always measured whole, so what it no longer measures goes. The file is replaced in one step, so an interrupted run leaves the old one whole.
     """
-    kept = {(entry.area, entry.name): entry for entry in [*read_results(path), *entries]}
+    measured = {entry.area for entry in entries}
+    others = [entry for entry in read_results(path) if entry.area not in measured]
+    kept = {(entry.area, entry.name): entry for entry in [*others, *entries]}
     rows = [asdict(kept[key]) for key in sorted(kept)]
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,8 @@
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.reference import catalogue_page, features_page
+from models.reasons import load_reasons
+from models.reference import reasons_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
 
@@ -17,6 +19,7 @@ def docs() -> None:
     pages = {
         "features.md": features_page(REGISTRY),
         "catalogue.md": catalogue_page(load_catalogue()),
+        "reasons.md": reasons_page(load_reasons()),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():

@@ -52,23 +52,24 @@ def test_an_absent_store_is_empty(tmp_path: Path) -> None:
 def test_what_is_recorded_is_read_back_in_order_of_area_and_name(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     first, second, third = entry("a", "z"), entry("b", "a"), entry("b", "b")
-    record([third, first], path)
-    record([second], path)
+    record([third, second], path)
+    record([first], path)
     assert read_results(path) == [first, second, third]
 
 
-def test_a_new_figure_replaces_the_old_one_of_the_same_name_only(tmp_path: Path) -> None:
+def test_an_area_measured_again_replaces_all_it_held_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    record([entry("a", "x"), entry("b", "x")], path)
+    record([entry("a", "gone"), entry("a", "x"), entry("b", "x")], path)
     record([entry("a", "x", ours=4.0)], path)
-    assert [(one.area, one.ours) for one in read_results(path)] == [("a", 4.0), ("b", 2.0)]
+    found = [(one.area, one.name, one.ours) for one in read_results(path)]
+    assert found == [("a", "x", 4.0), ("b", "x", 2.0)]
 
 
 def test_recording_the_same_again_changes_no_byte(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     record([entry("a", "x"), entry("a", "y")], path)
     before = path.read_bytes()
-    record([entry("a", "y")], path)
+    record([entry("a", "y"), entry("a", "x")], path)
     assert path.read_bytes() == before
     assert [child.name for child in tmp_path.iterdir()] == ["results.json"]
 
