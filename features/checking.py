@@ -4,8 +4,6 @@ Everything is done by column in one pass over the staged table. What takes Pytho
 tokens of personal identifiers) is done once for each distinct value before.
 """
 
-import pyarrow as pa
-
 from features.column_sql import REASONS, ColumnSql, compile_column, instant
 from features.contracts import Column, lake_column
 from features.engine import identifier, literal
@@ -164,7 +162,7 @@ def _look_up_enterprises(run: Run, columns: list[ColumnSql]) -> None:
             None if owners.setdefault(code, origin) == origin else "uscc:synthetic_collision"
             for code, origin in zip(codes, origins, strict=True)
         ]
-    text = pa.string()
+    text = "VARCHAR"
     run.make(
         "enterprise_code",
         {
@@ -186,7 +184,7 @@ def _look_up_tokens(run: Run, columns: list[ColumnSql]) -> None:
             found = run.rows(f"SELECT DISTINCT {value} FROM {_values(columns, {name})}")
             values = [str(row[0]) for row in found if row[0] is not None]
         tokens = [run.vault.token(column.personal or "", value) for value in values]
-        run.make(f"token_{name}", {"plain": (pa.string(), values), "token": (pa.string(), tokens)})
+        run.make(f"token_{name}", {"plain": ("VARCHAR", values), "token": ("VARCHAR", tokens)})
 
 
 def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:

@@ -5,8 +5,6 @@ Nothing written here is visible before the run's commit.
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from features.checking import RAGGED, REASON_LIST, event_as_date
 from features.contracts import lake_column
 from features.engine import literal, readable
@@ -157,7 +155,7 @@ def write_quarantine(run: Run, source: Source, batch_id: str) -> str:
     if run.personal:
         cells = {name: _shape(cell) for name, cell in cells.items()}
     packed = ", ".join(f"{literal(name)}, {cell}" for name, cell in cells.items())
-    run.make("ragged", {"line": (pa.int64(), sorted(source.ragged_lines))})
+    run.make("ragged", {"line": ("BIGINT", sorted(source.ragged_lines))})
     path = run.writer.new_file("quarantine", run.dataset.name, batch_id)
     name = literal(source.path.name)
     copy_to(
@@ -222,8 +220,8 @@ def _seal(run: Run) -> None:
         run.make(
             f"sealed_{name}",
             {
-                "line": (pa.int64(), [row[0] for row in rows]),
-                f"{name}_sealed": (pa.binary(), blobs),
+                "line": ("BIGINT", [row[0] for row in rows]),
+                f"{name}_sealed": ("BLOB", blobs),
             },
         )
 
