@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.engine import connect
 from features.lake import Lake
 from features.pipeline import FeatureTable, build_features
 from features.scope import DataScope, Purpose
@@ -52,6 +53,11 @@ def raw(direction: str) -> str:
         "(SELECT DISTINCT ON (enterprise_id, invoice_no, invoice_date) * REPLACE (trim(status) AS status) "
         f"FROM read_parquet('{files}'))"
     )
+
+
+def rows(query: str) -> list[tuple[Any, ...]]:
+    with connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def test_every_row_is_landed_a_duplicate_or_rejected(lake: Path) -> None:
@@ -113,9 +119,7 @@ def test_features_say_what_the_raw_files_say(
     parties = Lake(lake).view().parties_sql()
     uscc_of = {
         origin.partition(":")[2]: uscc
-        for uscc, origin in duckdb.sql(
-            f"SELECT party_id, origin FROM {parties} WHERE origin IS NOT NULL"
-        ).fetchall()
+        for uscc, origin in rows(f"SELECT party_id, origin FROM {parties} WHERE origin IS NOT NULL")
     }
     files = str(DATA / "cumcm2020c" / f"{direction}_invoices_*.parquet")
     # Which of two contents of one invoice lands is our choice; such firms are left out here.
@@ -123,10 +127,10 @@ def test_features_say_what_the_raw_files_say(
         f"SELECT enterprise_id FROM read_parquet('{files}') GROUP BY enterprise_id, invoice_no, "
         "invoice_date HAVING count(DISTINCT (counterparty_id, total, trim(status))) > 1"
     )
-    expected = duckdb.sql(
+    expected = rows(
         f"SELECT enterprise_id, {sql} FROM {raw(direction)} "
         f"WHERE enterprise_id NOT IN ({disputed}) GROUP BY enterprise_id"
-    ).fetchall()
+    )
     found = dict(zip(features.usccs, features.matrix([feature])[:, 0].tolist(), strict=True))
     assert len(expected) > 400
     for firm, value in expected:
