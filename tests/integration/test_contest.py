@@ -66,13 +66,9 @@ def test_every_row_is_landed_a_duplicate_or_rejected(lake: Path) -> None:
     for batch in batches:
         assert batch.delivered == batch.landed + batch.duplicates + batch.rejected
         assert sum(batch.reasons.values()) == batch.rejected
-    found = duckdb.sql(
-        "SELECT (SELECT count(*) FROM "
-        + raw("output")
-        + ") + (SELECT count(*) FROM "
-        + raw("input")
-        + ")"
-    ).fetchall()
+    found = rows(
+        f"SELECT (SELECT count(*) FROM {raw('output')}) + (SELECT count(*) FROM {raw('input')})"
+    )
     assert sum(b.landed for b in batches) == found[0][0]
 
 
