@@ -11,6 +11,7 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.lake import Lake
+from features.online import OnlineVectors, write_online
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
 from features.scope import DataScope, Purpose
@@ -40,6 +41,27 @@ def build(
         f"{table.table.num_rows} 家企业 × {len(table.registry)} 个特征 → {out}",
         f"{table.table.num_rows} enterprises × {len(table.registry)} features → {out}",
     )
+
+
+@app.command()
+def online(as_of: AsOf) -> None:
+    """刷新在线特征：全部企业的最新特征向量，供评级与服务读取。 Refresh the latest vectors for serving.
+
+    例 Example: xinqiao features online --as-of 2020-02-29
+    """
+    built = refresh_online(load_settings(), as_of.date())
+    rows, columns = built.vectors.shape
+    show(
+        f"{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
+        f"{rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
+    )
+
+
+def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:
+    """Build the vectors of every enterprise and make them current."""
+    version = Lake(settings.lake).view().version
+    table = self_features(settings, REGISTRY, as_of_date)
+    return write_online(table, settings.online, lake_version=version, now=now_in_shanghai())
 
 
 def self_features(

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from features.lineage import ENTERPRISE, Origin, trace
 from rich.table import Table
 
 from features.contracts import load_catalogue
 from features.errors import RequestError
 from features.lake import Lake
+from features.lineage import ENTERPRISE, Origin, trace
 from xinqiao.console import Json, out, say, show, show_json
 from xinqiao.settings import load_settings
 

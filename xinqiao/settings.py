@@ -41,6 +41,11 @@ class Settings:
         return self.home / "vault"
 
     @property
+    def online(self) -> Path:
+        """Latest feature vectors, memory-mapped."""
+        return self.home / "online"
+
+    @property
     def bundles(self) -> Path:
         """Model bundles by their id, and the aliases that name one."""
         return self.home / "bundles"
