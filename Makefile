@@ -40,8 +40,8 @@ demo: setup
 	$(BIN)/python -m xinqiao demo --data $(DATA)
 
 lint: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --no-cache --check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
