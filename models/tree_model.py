@@ -42,8 +42,8 @@ class TreeEnsemble:
         Of the part of the text that decides predictions [hex, 64 characters].
     feature_names : tuple of str
         Columns in order.
-    roots : ndarray of shape (t,)
-        Where each tree starts: the number of a split, or `~leaf` of a tree that is one leaf.
+    split_start, leaf_start : ndarray of shape (t + 1,)
+        Number of the first split and leaf of each tree.
     feature, threshold, decision_type : ndarray of shape (s,)
         Of each split; `decision_type` as in the text (1 categorical, 2 missing goes left, then two
         bits of what counts as missing). The threshold of a categorical split means nothing.
@@ -65,7 +65,8 @@ class TreeEnsemble:
 
     sha256: str
     feature_names: tuple[str, ...]
-    roots: Int32Array
+    split_start: IntArray
+    leaf_start: IntArray
     feature: Int32Array
     threshold: FloatArray
     decision_type: Uint8Array
@@ -78,6 +79,13 @@ class TreeEnsemble:
     category_words: Uint32Array
     leaf_value: FloatArray
     leaf_count: IntArray
+
+    @cached_property
+    def roots(self) -> Int32Array:
+        """Where each tree starts: a split, or `~leaf` of a tree that is one leaf; shape (t,)."""
+        is_single = np.diff(self.split_start) == 0
+        roots = np.where(is_single, ~self.leaf_start[:-1], self.split_start[:-1])
+        return roots.astype(np.int32)
 
     @cached_property
     def is_categorical(self) -> BoolArray:
@@ -215,14 +223,14 @@ def _joined(feature_names: tuple[str, ...], trees: tuple[TreeText, ...]) -> Tree
         return _fixed(np.concatenate(found).astype(np.int32))
 
     starts = [tree.category_start + start for tree, start in zip(trees, words[:-1], strict=True)]
-    single = np.diff(splits) == 0
     digest = hashlib.sha256(repr(feature_names).encode())
     for tree in trees:
         digest.update(tree.source.encode())
     return TreeEnsemble(
         sha256=digest.hexdigest(),
         feature_names=feature_names,
-        roots=_fixed(np.where(single, ~leaves[:-1], splits[:-1]).astype(np.int32)),
+        split_start=_fixed(splits),
+        leaf_start=_fixed(leaves),
         feature=_fixed(np.concatenate([tree.feature for tree in trees]).astype(np.int32)),
         threshold=_fixed(np.concatenate([tree.threshold for tree in trees])),
         decision_type=_fixed(np.concatenate([tree.decision_type for tree in trees])),
