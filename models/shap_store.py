@@ -112,17 +112,17 @@ def load_tables(
 
 
 def _identity(ensemble: TreeEnsemble, patterns: LeafPatterns) -> dict[str, str | int]:
-    counted = hashlib.sha256(np.ascontiguousarray(patterns.counts)).hexdigest()
+    counted = hashlib.sha256(np.ascontiguousarray(patterns.counts).data).hexdigest()
     return {"format": FORMAT, "model": ensemble.sha256, "patterns": counted, "rows": patterns.rows}
 
 
 def _about(folder: Path, hidden: BoolArray) -> Path:
     """The JSON of a mask; its name is a hash because a mask may be longer than a file name."""
-    return folder / f"{hashlib.sha256(np.packbits(hidden)).hexdigest()[:16]}.json"
+    return folder / f"{hashlib.sha256(np.packbits(hidden).data).hexdigest()[:16]}.json"
 
 
 def _sha256(values: FloatArray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

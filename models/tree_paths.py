@@ -179,6 +179,8 @@ def _bundle(tree: int, branch: _Branch, feature: list[int]) -> None:
     if bits > _MAX_TWIG_BITS:
         return
     features = tuple(dict.fromkeys([*branch.above, *(feature[split] for split in branch.splits)]))
+    # A tree that is one leaf asks nothing; a column of zeros gives it a row to look up all the same.
+    features = features or (0,)
     cost = _LOOKUP_BYTES + (_NUMBER_BYTES * len(features) << bits)
     if branch.twigs and cost > branch.cost:
         return
