@@ -143,6 +143,12 @@ class LakeView:
             en=f"No batch of the lake holds row {row_id}.", zh=f"数据湖中没有编号为 {row_id} 的行。"
         )
 
+    def origins(self) -> dict[str, str]:
+        """The id its provider uses, by code, for every party that has one."""
+        query = f"SELECT party_id, origin FROM {self.parties_sql()} WHERE origin IS NOT NULL"
+        with connect(threads=1) as connection:
+            return {str(code): str(origin) for code, origin in connection.execute(query).fetchall()}
+
     def find_enterprise(self, name: str) -> Enterprise:
         """Resolve a USCC, or the id a provider uses (`E1`, or `cumcm2020c:E1`).
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -81,6 +81,12 @@ class OnlineVectors:
         """Columns in order."""
         return tuple(self.manifest.features)
 
+    def find(self, uscc: str) -> int | None:
+        """Row of a firm, None if the build has none of that code."""
+        wanted = np.bytes_(uscc.encode("ascii", errors="replace"))
+        row = int(np.searchsorted(self.usccs, wanted))
+        return row if row < len(self.usccs) and self.usccs[row] == wanted else None
+
     def vector(self, uscc: str, withheld: Collection[str] = ()) -> npt.NDArray[np.float64]:
         """A firm's vector, shape (k,), with the columns of withheld datasets NaN.
 
@@ -89,9 +95,8 @@ class OnlineVectors:
         UnknownEnterpriseError
             If the build has no such firm.
         """
-        wanted = np.bytes_(uscc.encode("ascii", errors="replace"))
-        row = int(np.searchsorted(self.usccs, wanted))
-        if row == len(self.usccs) or self.usccs[row] != wanted:
+        row = self.find(uscc)
+        if row is None:
             raise UnknownEnterpriseError(
                 en=f"The online vectors of {self.manifest.as_of_date} have no enterprise '{uscc}'. "
                 "Refresh them after its registration has landed.",
@@ -100,6 +105,15 @@ class OnlineVectors:
         found = np.array(self.vectors[row])
         found[self.hidden(withheld)] = np.nan
         return found
+
+    def matrix(self, names: Iterable[str]) -> npt.NDArray[np.float64]:
+        """Some columns of every firm, shape (n, k), in the order given."""
+        return np.ascontiguousarray(self.vectors[:, self.columns(names)])
+
+    def columns(self, names: Iterable[str]) -> list[int]:
+        """Places of some columns."""
+        place = {name: column for column, name in enumerate(self.names)}
+        return [place[name] for name in names]
 
     def hidden(self, withheld: Collection[str]) -> npt.NDArray[np.bool_]:
         """Which columns read a withheld dataset, shape (k,)."""

@@ -1,7 +1,8 @@
 """A model as a folder of data: written whole or not at all, refused when anything differs.
 
-`model.txt` holds the trees, `manifest.json` everything around them, `scale.yaml` and `reasons.yaml`
-what turned probabilities and points into words that day, `proof.json` rows with their answers.
+`model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves (counts,
+never rows), `manifest.json` everything around them, `scale.yaml` and `reasons.yaml` what turned
+probabilities and points into words that day, `proof.json` rows with their answers.
 There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
 holds the SHA-256 of every other file.
 """
@@ -24,8 +25,7 @@ from features.contracts import load_catalogue
 from features.documents import Document
 from features.errors import BundleError, XinqiaoError
 from features.registry import Registry
-from models.arrays import FloatArray
-from models.booster import TreeModel, read_model
+from models.arrays import BoolArray, FloatArray
 from models.calibration import LogitLine
 from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
 from models.points import Points, PointsLayout, points_of
@@ -33,10 +33,19 @@ from models.proof import make_proof, proof_values
 from models.rating import RatingSpec
 from models.reasons import REASONS_PATH, Reasons, load_reasons
 from models.scale import SCALE_PATH, Scale, load_scale
+from models.shap_store import stored_tables
+from models.tree_model import TreeEnsemble, read_ensemble
+from models.tree_shap import (
+    LeafPatterns,
+    ShapTables,
+    contributions,
+    count_patterns,
+    interventional_tables,
+)
 
 MANIFEST = "manifest.json"
 #: Every other file of a bundle.
-FILES = ("model.txt", "proof.json", "reasons.yaml", "scale.yaml")
+FILES = ("model.txt", "patterns.npz", "proof.json", "reasons.yaml", "scale.yaml")
 
 #: A margin may differ by rounding only; points and scores may not differ at all.
 _MARGIN_TOLERANCE = 1e-9
@@ -54,17 +63,24 @@ class Bundle:
     id : str
         SHA-256 of the manifest [hex, 64 characters].
     manifest : Manifest
-    model : TreeModel
+    model : TreeEnsemble
+    patterns : LeafPatterns
+        Of the reference firms every rating is compared with.
     scale : Scale
     reasons : Reasons
+    tables_folder : Path or None
+        Where contribution tables are kept as memory maps, shared by processes; in memory if None.
     """
 
     path: Path
     id: str
     manifest: Manifest
-    model: TreeModel
+    model: TreeEnsemble
+    patterns: LeafPatterns
     scale: Scale
     reasons: Reasons
+    tables_folder: Path | None = None
+    _tables: dict[bytes, ShapTables] = field(default_factory=dict[bytes, ShapTables], repr=False)
 
     @cached_property
     def line(self) -> LogitLine:
@@ -76,9 +92,35 @@ class Bundle:
         """Features and their reason groups."""
         return layout_of(self.manifest.features)
 
-    def points(self, matrix: FloatArray) -> Points:
-        """Points of rows at full scope; `models.scorer` adds everything around them."""
-        return _points(self.model, self.line, self.scale, self.layout, matrix)
+    def points(self, matrix: FloatArray, hidden: BoolArray | None = None) -> Points:
+        """Points of rows against the reference firms, both seen through one scope.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, k)
+        hidden : ndarray of shape (k,), optional
+            Columns the scope withholds; none when left out. They get exactly 0 points.
+        """
+        tables = self.tables(hidden)
+        found = contributions(tables, matrix)
+        return points_of(found.values, tables.base, self.line, self.scale, self.layout)
+
+    def tables(self, hidden: BoolArray | None = None) -> ShapTables:
+        """Contribution tables of one scope, built once and kept."""
+        mask = np.zeros(len(self.layout.features), dtype=np.bool_) if hidden is None else hidden
+        key = mask.tobytes()
+        if key not in self._tables:
+            self._tables[key] = (
+                interventional_tables(self.model, self.patterns, mask)
+                if self.tables_folder is None
+                else stored_tables(self.tables_folder / self.id, self.model, self.patterns, mask)
+            )
+        return self._tables[key]
+
+    def base_points(self, hidden: BoolArray | None = None) -> int:
+        """What the reference firms get under one scope [score points]."""
+        log_odds = self.line.log_odds([self.tables(hidden).base])
+        return int(self.scale.unlimited_score(log_odds)[0])
 
 
 @dataclass(frozen=True)
@@ -133,7 +175,8 @@ def write_bundle(
     destination : Path
         Folder that must not exist yet.
     sample : ndarray of shape (n, k)
-        Training matrix; its columns are shuffled apart to make proof rows.
+        The reference firms ratings are compared with. Only counts of their answers at the leaves
+        are kept, and proof rows made of their columns shuffled apart; no row enters the bundle.
     rng : numpy.random.Generator
         Decides the proof rows.
 
@@ -149,19 +192,24 @@ def write_bundle(
     """
     if destination.exists():
         _refuse(destination, "exists already; choose another folder", "已存在，请另选目录")
-    model = read_model(recipe.model_text)
+    model = read_ensemble(recipe.model_text)
+    patterns = count_patterns(model, sample)
     scale = load_scale(recipe.scale_path, scale_id=recipe.scale_id)
     features = _model_features(recipe.features, model, destination)
     layout = layout_of(features)
     values = proof_values(sample, rng)
-    proof = make_proof(values, layout, _points(model, recipe.line, scale, layout, values))
+    tables = interventional_tables(model, patterns, np.zeros(len(features), dtype=np.bool_))
+    answers = contributions(tables, values).values
+    points = points_of(answers, tables.base, recipe.line, scale, layout)
+    proof = make_proof(values, layout, points)
     files = {
         "model.txt": recipe.model_text.encode(),
+        "patterns.npz": patterns.to_bytes(),
         "proof.json": proof.model_dump_json(indent=1).encode(),
         "reasons.yaml": recipe.reasons_path.read_bytes(),
         "scale.yaml": recipe.scale_path.read_bytes(),
     }
-    manifest = _manifest(recipe, features, files, destination)
+    manifest = _manifest(recipe, features, files, patterns.rows, destination)
     destination.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     try:
@@ -178,7 +226,7 @@ def write_bundle(
     return replace(bundle, path=destination)
 
 
-def load_bundle(path: Path, registry: Registry) -> Bundle:
+def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = None) -> Bundle:
     """Load a bundle after checking all of it.
 
     Parameters
@@ -186,6 +234,8 @@ def load_bundle(path: Path, registry: Registry) -> Bundle:
     path : Path
     registry : Registry
         The features of this checkout; the model's must be among them, defined as in training.
+    tables_folder : Path, optional
+        Where contribution tables are kept as memory maps.
 
     Raises
     ------
@@ -203,13 +253,16 @@ def load_bundle(path: Path, registry: Registry) -> Bundle:
             _refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
     _require_same_features(path, manifest, registry)
     try:
+        model = read_ensemble(content["model.txt"].decode("ascii", errors="replace"))
         bundle = Bundle(
             path=path,
             id=_sha256(text),
             manifest=manifest,
-            model=read_model(content["model.txt"].decode("ascii", errors="replace")),
+            model=model,
+            patterns=LeafPatterns.from_bytes(content["patterns.npz"], model),
             scale=load_scale(path / "scale.yaml", scale_id=manifest.scale_id),
             reasons=load_reasons(path / "reasons.yaml"),
+            tables_folder=tables_folder,
         )
         _require_fitting_parts(bundle)
         _require_proof(bundle, _parsed(path, "proof.json", content["proof.json"], Proof))
@@ -228,14 +281,7 @@ def layout_of(features: list[ModelFeature]) -> PointsLayout:
     return PointsLayout(tuple(f.name for f in features), {f.name: f.group for f in features})
 
 
-def _points(
-    model: TreeModel, line: LogitLine, scale: Scale, layout: PointsLayout, matrix: FloatArray
-) -> Points:
-    contributions = model.contributions(matrix)[:, :-1]
-    return points_of(contributions, model.base_margin, line, scale, layout)
-
-
-def _model_features(features: Registry, model: TreeModel, path: Path) -> list[ModelFeature]:
+def _model_features(features: Registry, model: TreeEnsemble, path: Path) -> list[ModelFeature]:
     if model.feature_names != features.names:
         _refuse(path, "would hold a model with other columns than its features", "的特征与模型不符")
     return [
@@ -252,7 +298,11 @@ def _model_features(features: Registry, model: TreeModel, path: Path) -> list[Mo
 
 
 def _manifest(
-    recipe: BundleRecipe, features: list[ModelFeature], files: Mapping[str, bytes], path: Path
+    recipe: BundleRecipe,
+    features: list[ModelFeature],
+    files: Mapping[str, bytes],
+    reference_firms: int,
+    path: Path,
 ) -> Manifest:
     catalogue = load_catalogue()
     datasets = sorted({dataset for feature in features for dataset in feature.datasets})
@@ -272,7 +322,8 @@ def _manifest(
             metrics=dict(recipe.metrics),
             grades=dict(recipe.grades),
             interval_level=recipe.interval_level,
-            libraries={name: version_of(name) for name in ("lightgbm", "numpy")},
+            libraries={name: version_of(name) for name in ("lightgbm", "numba", "numpy")},
+            reference_firms=reference_firms,
             files={name: _sha256(content) for name, content in files.items()},
         )
     except ValidationError as invalid:

@@ -70,11 +70,13 @@ class Manifest(Document):
         Validation figures by name, from rows the model was not fitted on.
     grades : dict of str to GradeRate
         Default rate of each grade in the same validation.
+    reference_firms : int
+        Firms that ratings are compared with.
     files : dict of str to str
         SHA-256 of every other file of the bundle.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: str
     version: str
     created_at: datetime
@@ -90,6 +92,7 @@ class Manifest(Document):
     grades: dict[str, GradeRate]
     interval_level: float = Field(gt=0, lt=1)
     libraries: dict[str, str]
+    reference_firms: int = Field(ge=1)
     files: dict[str, str]
 
 

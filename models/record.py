@@ -1,6 +1,7 @@
 """A rating as a row: what is kept, handed on and can be recomputed."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import numpy as np
@@ -24,8 +25,9 @@ def rating_table(
     source_ids: list[str],
     as_of_date: date,
     scope: str,
+    withheld: Collection[str] = (),
 ) -> pa.Table:
-    """Rate firms at full scope and lay the ratings out as rows.
+    """Rate firms under one scope and lay the ratings out as rows.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def rating_table(
         Codes, and the ids providers use.
     scope : str
         Scope kind, `self` or `grantee`.
+    withheld : collection of str
+        Datasets the scope does not open.
 
     Returns
     -------
@@ -42,8 +46,10 @@ def rating_table(
         n rows. `base_points + sum(points_*) = score`. A firm without any record is not rated: its
         score is NULL and `unrated_because` says why; silence must never come out as a rating.
     """
-    has_record = has_any_record(matrix)
-    ratings = Scorer(bundle).rate(matrix[has_record])
+    scorer = Scorer(bundle)
+    seen = np.where(scorer.hidden_columns(withheld), np.nan, matrix)
+    has_record = has_any_record(seen)
+    ratings = scorer.rate(seen[has_record], withheld)
     kind = bundle.manifest.probability_kind
     rows = len(usccs)
     model = f"{bundle.manifest.name}@{bundle.manifest.version}"
@@ -71,13 +77,17 @@ def rating_table(
             f"points_{code}": spread(ratings.group_points[:, place], pa.int32())
             for place, code in enumerate(bundle.layout.groups)
         },
+        "base_points_full_scope": spread(
+            np.full(len(ratings), ratings.base_points_full_scope), pa.int32()
+        ),
         "points_limit": spread(ratings.points_limit, pa.int32()),
+        "withheld": pa.array([sorted(withheld)] * rows, pa.list_(pa.string())),
         "coverage": spread(np.full(len(ratings), ratings.coverage), pa.float64()),
         "confidence": spread(np.full(len(ratings), ratings.confidence), pa.string()),
         "unrated_because": pa.array(
-            [None if seen else NO_RECORD for seen in has_record], pa.string()
+            [None if known else NO_RECORD for known in has_record], pa.string()
         ),
-        "feature_hash": pa.array([_hash(row) for row in matrix], pa.string()),
+        "feature_hash": pa.array([_hash(row) for row in seen], pa.string()),
         "valid_until": pa.array([as_of_date + timedelta(days=VALID_DAYS)] * rows, pa.date32()),
         "disclaimer": pa.array([bundle.manifest.disclaimer.zh] * rows, pa.string()),
     }

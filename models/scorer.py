@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -35,7 +35,9 @@ class Ratings:
     grade : ndarray of shape (n,)
         Letters, read from the score.
     base_points : int
-        Score points of the reference.
+        Score points of the reference firms seen through the same scope.
+    base_points_full_scope : int
+        The same at full scope, so that a firm sees what its scope says of a typical firm.
     group_points : ndarray of shape (n, g)
         Points by reason group; `base_points + sum + points_limit = score`.
     feature_points : ndarray of shape (n, k)
@@ -55,6 +57,7 @@ class Ratings:
     score: IntArray
     grade: TextArray
     base_points: int
+    base_points_full_scope: int
     group_points: IntArray
     feature_points: IntArray
     points_limit: IntArray
@@ -96,9 +99,7 @@ class Scorer:
         Raises
         ------
         ScopeError
-            If the model's data are withheld; the sentence names the consent that opens them. A
-            model whose data are withheld in part is refused too until contributions are taken
-            against a reference seen through the same scope: a refused consent must not cost points.
+            If all of the model's data are withheld; the sentence names the consent that opens them.
         ModelInputError
             If the matrix has another shape or type.
         """
@@ -112,9 +113,9 @@ class Scorer:
                 f"{matrix.shape}。",
             )
         is_hidden = self.hidden_columns(withheld)
-        if is_hidden.any():
-            self._refuse(withheld, all_hidden=bool(is_hidden.all()))
-        points = bundle.points(matrix)
+        if is_hidden.all():
+            self._refuse(withheld)
+        points = bundle.points(matrix, is_hidden)
         grade = bundle.scale.grade_of(points.score)
         low, high = self._intervals(grade)
         coverage = self.coverage(withheld)
@@ -126,6 +127,7 @@ class Scorer:
             score=points.score,
             grade=grade,
             base_points=points.base_points,
+            base_points_full_scope=bundle.base_points(),
             group_points=points.group_points,
             feature_points=points.feature_points,
             points_limit=points.points_limit,
@@ -144,15 +146,14 @@ class Scorer:
         weight = gains if gains.sum() > 0 else np.ones_like(gains)
         return float(weight[~self.hidden_columns(withheld)].sum() / weight.sum())
 
-    def _refuse(self, withheld: Collection[str], *, all_hidden: bool) -> None:
+    def _refuse(self, withheld: Collection[str]) -> NoReturn:
         scopes = self.bundle.manifest.consent_scopes
         hidden = sorted(set(withheld) & set(scopes))
         asked = ", ".join(f"'{scopes[name] or name}'" for name in hidden)
-        share = "all of it is" if all_hidden else "a part of it is"
         raise ScopeError(
-            en=f"Model {self.bundle.manifest.name} reads {', '.join(sorted(scopes))} and {share} "
-            f"withheld ({', '.join(hidden)}). Ask the enterprise for the consent scope {asked}.",
-            zh=f"模型 {self.bundle.manifest.name} 所需数据未获授权（{'、'.join(hidden)}），"
+            en=f"Model {self.bundle.manifest.name} reads {', '.join(sorted(scopes))}, and all of it is "
+            f"withheld. Ask the enterprise for the consent scope {asked}.",
+            zh=f"模型 {self.bundle.manifest.name} 所需数据均未获授权（{'、'.join(hidden)}），"
             f"请向企业取得授权范围 {asked}。",
         )
 

@@ -21,6 +21,8 @@ from features.snapshot import Snapshot, open_snapshot
 
 PLATFORM = "platform"
 LABELS = "loan_outcome"
+#: Enough firms for a stable comparison; more would only make patterns slower to count.
+MAX_REFERENCE = 1_000
 #: Below this many defaults no validation figure means anything.
 MIN_DEFAULTS = 10
 
@@ -36,6 +38,9 @@ class Cohort:
     matrix : ndarray of float64, shape (n, k)
         Features in registry order, NaN where unknown.
     is_default : ndarray of bool, shape (n,)
+    reference : ndarray of float64, shape (m, k)
+        Firms that ratings are compared with: all that may be learned from, with an outcome or not,
+        at most `MAX_REFERENCE`.
     features : Registry
     as_of_date : date
     without_consent : int
@@ -47,6 +52,7 @@ class Cohort:
     origins: tuple[str, ...]
     matrix: npt.NDArray[np.float64]
     is_default: npt.NDArray[np.bool_]
+    reference: npt.NDArray[np.float64]
     features: Registry
     as_of_date: date
     without_consent: int
@@ -59,6 +65,7 @@ class Cohort:
             self.origins,
             self.matrix[:, columns],
             self.is_default,
+            self.reference[:, columns],
             self.features.select(names),
             self.as_of_date,
             self.without_consent,
@@ -101,12 +108,20 @@ def build_cohort(
         origins=tuple(origins[name] for name in names),
         matrix=matrix[chosen],
         is_default=np.array([outcomes[keys[row]] for row in chosen], dtype=np.bool_),
+        reference=_reference(matrix[[key in consented for key in keys]]),
         features=features,
         as_of_date=as_of_date,
         without_consent=sum(key not in consented for key in keys),
     )
     _require_enough(cohort)
     return cohort
+
+
+def _reference(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Firms with a record, thinned evenly where there are more than a reference needs."""
+    known = matrix[~np.isnan(matrix).all(axis=1)]
+    step = max(1, -(-len(known) // MAX_REFERENCE))
+    return known[::step]
 
 
 def _require_enough(cohort: Cohort) -> None:

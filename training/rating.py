@@ -1,7 +1,7 @@
 """Train the rating: cohort, validation, final fit, bundle, run. One call, one record."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -150,10 +150,10 @@ def _store(recipe: BundleRecipe, bundles: Path, cohort: Cohort, seed: int) -> Bu
     """Write the bundle, then move it to the folder its id names."""
     bundles.mkdir(parents=True, exist_ok=True)
     draft = bundles / f".draft-{recipe.version}"
-    written = write_bundle(recipe, draft, sample=cohort.matrix, rng=np.random.default_rng(seed))
+    written = write_bundle(recipe, draft, sample=cohort.reference, rng=np.random.default_rng(seed))
     home = bundles / written.id
     draft.rename(home)
-    return Bundle(home, written.id, written.manifest, written.model, written.scale, written.reasons)
+    return replace(written, path=home)
 
 
 def _parameters(

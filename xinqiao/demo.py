@@ -13,8 +13,9 @@ import features
 from features.errors import DataMissingError
 from features.lake import Batch
 from xinqiao.console import show
+from xinqiao.features import refresh_online
 from xinqiao.ingest import land
-from xinqiao.rate import print_card, rate_all
+from xinqiao.rate import Look, print_card, rate_all
 from xinqiao.settings import Settings, load_settings
 from xinqiao.train import print_validation, train
 
@@ -83,7 +84,9 @@ def demo(
     trained = train(settings, tour.as_of_date)
     show("三、全部企业评级", "3. Rate every firm")
     ratings = settings.home / "ratings.parquet"
-    table = rate_all(settings, tour.as_of_date, ratings)
+    refresh_online(settings, tour.as_of_date)
+    look = Look(tour.as_of_date)
+    table = rate_all(settings, look, ratings)
     show(
         f"{table.num_rows} 家企业评级 → {ratings}",
         f"{table.num_rows} firms rated → {ratings}",
@@ -92,7 +95,7 @@ def demo(
     scores = table["score"].to_numpy(zero_copy_only=False)
     ids = table["source_id"].to_pylist()
     for row in (int(np.nanargmax(scores)), int(np.nanargmin(scores))):
-        print_card(settings, ids[row], tour.as_of_date)
+        print_card(settings, ids[row], look)
     show("五、模型验证", "5. Validation")
     print_validation(trained)
     show(

@@ -11,11 +11,13 @@ import typer
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
-from features.errors import NoRecordError, RequestError, UnknownEnterpriseError
-from features.lake import Enterprise, Lake
+from features.errors import NoRecordError, OnlineError, RequestError, UnknownEnterpriseError
+from features.lake import Enterprise, Lake, LakeView
+from features.online import OnlineVectors, open_online
 from features.pipeline import build_features
 from features.registry import Registry
 from features.snapshot import Snapshot, open_snapshot
+from models.arrays import FloatArray
 from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
 from models.record import has_any_record, rating_table
@@ -44,6 +46,10 @@ def rate(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="输出 Parquet · file to write")
     ] = None,
+    withhold: Annotated[
+        list[str] | None,
+        typer.Option("--withhold", help="不使用的数据集 · a dataset to leave closed (repeatable)"),
+    ] = None,
     *,
     rate_everyone: Annotated[bool, typer.Option("--all", help="全部企业 · every firm")] = False,
     lang: Lang = "",
@@ -52,9 +58,9 @@ def rate(
     """See `HELP`."""
     use_language(lang)
     settings = load_settings()
-    as_of_date = as_of.date() if as_of is not None else None
+    look = Look(as_of.date() if as_of is not None else None, frozenset(withhold or ()))
     if rate_everyone and out_file is not None and enterprise is None:
-        table = rate_all(settings, as_of_date, out_file)
+        table = rate_all(settings, look, out_file)
         unrated = table["score"].null_count
         rated = table.num_rows - unrated
         show(
@@ -67,105 +73,140 @@ def rate(
             zh="请指定一家企业（`rate E1`），或使用 `rate --all --out 文件`。",
         )
     elif as_json:
-        show_json(rate_one(settings, enterprise, as_of_date).to_pylist()[0])
+        show_json(rate_one(settings, enterprise, look).to_pylist()[0])
     else:
-        print_card(settings, enterprise, as_of_date)
+        print_card(settings, enterprise, look)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a rating is asked for: a date (None leaves it to the model) and what stays closed."""
+
+    as_of_date: date | None = None
+    withheld: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class _Desk:
-    """What every rating needs: a model, its features and the date they are cut at."""
+    """What every rating needs: the lake, a model, its features, a date and a scope."""
 
     settings: Settings
+    lake: LakeView
     bundle: Bundle
     registry: Registry
     as_of_date: date
+    withheld: frozenset[str]
 
     def snapshot(self, enterprises: list[int] | None = None) -> Snapshot:
-        """The lake under scope kind `self`."""
+        """The lake under scope kind `self`, less what is withheld."""
         now = now_in_shanghai()
         return open_snapshot(
-            Lake(self.settings.lake).view(),
+            self.lake,
             load_catalogue(),
             self.as_of_date,
-            self_scope(now.date()),
+            self_scope(now.date()).without(*self.withheld),
             now=now,
             enterprises=enterprises,
         )
 
+    def online(self) -> OnlineVectors | None:
+        """The latest vectors, if they speak for this date and this state of the lake."""
+        try:
+            found = open_online(self.settings.online)
+        except OnlineError:
+            return None
+        is_fresh = found.is_fresh(self.registry, self.as_of_date, self.lake.version)
+        return found if is_fresh else None
 
-def rate_all(settings: Settings, as_of_date: date | None, out_file: Path) -> pa.Table:
+
+def rate_all(settings: Settings, look: Look, out_file: Path) -> pa.Table:
     """Rate every registered firm and write the table."""
-    desk = _open_desk(settings, as_of_date)
-    with desk.snapshot() as snapshot:
-        table = _rated(desk, snapshot)
-    write_parquet(table, out_file)
-    return table
+    desk = _open_desk(settings, look)
+    online = desk.online()
+    if online is not None:
+        usccs = [code.decode() for code in online.usccs.tolist()]
+        matrix = online.matrix(desk.registry.names)
+    else:
+        with desk.snapshot() as snapshot:
+            table = build_features(snapshot, desk.registry)
+        usccs, matrix = table.usccs, table.matrix()
+    ratings = _rated(desk, usccs, matrix)
+    write_parquet(ratings, out_file)
+    return ratings
 
 
-def rate_one(settings: Settings, name: str, as_of_date: date | None) -> pa.Table:
+def rate_one(settings: Settings, name: str, look: Look) -> pa.Table:
     """Rate one firm, as a table of one row."""
-    firm = Lake(settings.lake).view().find_enterprise(name)
-    desk = _open_desk(settings, as_of_date)
-    with desk.snapshot([firm.key]) as snapshot:
-        _require_registered(snapshot, name)
-        return _rated(desk, snapshot)
+    desk = _open_desk(settings, look)
+    firm = desk.lake.find_enterprise(name)
+    return _rated(desk, [firm.uscc], _vector(desk, firm, name))
 
 
-def print_card(settings: Settings, name: str, as_of_date: date | None) -> None:
+def print_card(settings: Settings, name: str, look: Look) -> None:
     """Rate one firm and print its card."""
-    firm = Lake(settings.lake).view().find_enterprise(name)
-    desk = _open_desk(settings, as_of_date)
+    desk = _open_desk(settings, look)
+    firm = desk.lake.find_enterprise(name)
+    matrix = _vector(desk, firm, name)
+    scorer = Scorer(desk.bundle)
+    if not scorer.hidden_columns(desk.withheld).all() and not has_any_record(matrix).all():
+        raise NoRecordError(
+            en=f"Nothing is on record about '{name}' by {desk.as_of_date} that the model could read, "
+            "so it is not rated. Ask for data, or rate at another date.",
+            zh=f"截至 {desk.as_of_date}，没有关于“{name}”的可用记录，不予评级；请补充数据或更换截止日。",
+        )
+    ratings = scorer.rate(matrix, desk.withheld)
     with desk.snapshot([firm.key]) as snapshot:
-        _require_registered(snapshot, name)
-        matrix = build_features(snapshot, desk.registry).matrix()
-        if not has_any_record(matrix).all():
-            raise NoRecordError(
-                en=f"Nothing is on record about '{name}' by {desk.as_of_date} that the model could read, "
-                "so it is not rated. Ask for data, or rate at another date.",
-                zh=f"截至 {desk.as_of_date}，没有关于“{name}”的可用记录，不予评级；请补充数据或更换截止日。",
-            )
-        ratings = Scorer(desk.bundle).rate(matrix)
-        facts = card_facts(_subject(snapshot, firm), desk.bundle, ratings, matrix[0])
+        subject = _subject(snapshot, firm)
+    facts = card_facts(subject, desk.bundle, ratings, matrix[0], withheld=desk.withheld)
     out.print(render_card(facts, LANGUAGE.get()), markup=False, end="")
 
 
-def _open_desk(settings: Settings, as_of_date: date | None) -> _Desk:
-    bundle = load_bundle(named_bundle(settings.bundles), REGISTRY)
+def _open_desk(settings: Settings, look: Look) -> _Desk:
+    catalogue = load_catalogue()
+    withheld = frozenset(catalogue[name].name for name in look.withheld)
+    bundle = load_bundle(named_bundle(settings.bundles), REGISTRY, settings.tables)
     today = now_in_shanghai().date()
-    if as_of_date is None:
-        # A model of an undated label speaks for the date it was trained at, any other for today.
-        is_undated = bundle.manifest.probability_kind == "default_probability"
-        as_of_date = bundle.manifest.as_of_date if is_undated else today
+    # A model of an undated label speaks for the date it was trained at, any other for today.
+    is_undated = bundle.manifest.probability_kind == "default_probability"
+    as_of_date = look.as_of_date or (bundle.manifest.as_of_date if is_undated else today)
     if as_of_date > today:
         raise RequestError(
             en=f"The as-of date {as_of_date} lies in the future; today is {today}.",
             zh=f"截止日 {as_of_date} 在今天（{today}）之后。",
         )
     registry = REGISTRY.select(feature.name for feature in bundle.manifest.features)
-    return _Desk(settings, bundle, registry, as_of_date)
+    lake = Lake(settings.lake).view()
+    return _Desk(settings, lake, bundle, registry, as_of_date, withheld)
 
 
-def _rated(desk: _Desk, snapshot: Snapshot) -> pa.Table:
-    features = build_features(snapshot, desk.registry)
-    origins = dict(snapshot.connection.execute("SELECT uscc, origin FROM enterprise").fetchall())
+def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
+    """Features of one firm, shape (1, k): the latest ones where they are fresh, else computed."""
+    online = desk.online()
+    if online is not None and online.find(firm.uscc) is not None:
+        found = online.vector(firm.uscc, desk.withheld)
+        return found[online.columns(desk.registry.names)][None, :]
+    with desk.snapshot([firm.key]) as snapshot:
+        table = build_features(snapshot, desk.registry)
+    if not table.usccs:
+        raise UnknownEnterpriseError(
+            en=f"'{name}' was on no register by {desk.as_of_date}. Deliver its registration (reg_basic) "
+            "or rate at a later date.",
+            zh=f"截至 {desk.as_of_date}，登记信息中没有“{name}”；请提供登记数据或选择更晚的截止日。",
+        )
+    return table.matrix()
+
+
+def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> pa.Table:
+    origins = desk.lake.origins()
     return rating_table(
         desk.bundle,
-        features.matrix(),
-        usccs=features.usccs,
-        source_ids=[origins[uscc] or uscc for uscc in features.usccs],
+        matrix,
+        usccs=usccs,
+        source_ids=[origins.get(uscc, uscc) for uscc in usccs],
         as_of_date=desk.as_of_date,
         scope="self",
+        withheld=desk.withheld,
     )
-
-
-def _require_registered(snapshot: Snapshot, name: str) -> None:
-    if not snapshot.connection.execute("SELECT 1 FROM enterprise").fetchall():
-        raise UnknownEnterpriseError(
-            en=f"'{name}' was on no register by {snapshot.as_of_date}. Deliver its registration (reg_basic) "
-            "or rate at a later date.",
-            zh=f"截至 {snapshot.as_of_date}，登记信息中没有“{name}”；请提供登记数据或选择更晚的截止日。",
-        )
 
 
 def _subject(snapshot: Snapshot, firm: Enterprise) -> Subject:

@@ -46,6 +46,11 @@ class Settings:
         return self.home / "online"
 
     @property
+    def tables(self) -> Path:
+        """Contribution tables by bundle, memory-mapped."""
+        return self.home / "tables"
+
+    @property
     def bundles(self) -> Path:
         """Model bundles by their id, and the aliases that name one."""
         return self.home / "bundles"

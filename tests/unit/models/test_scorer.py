@@ -95,10 +95,21 @@ def test_data_the_model_does_not_read_may_be_withheld(scorer: Scorer, workshop: 
     assert told.coverage == 1.0
 
 
-def test_a_part_withheld_is_refused_rather_than_charged(bundle: Bundle, workshop: Workshop) -> None:
+def test_a_withheld_part_costs_nothing_and_gives_nothing(
+    bundle: Bundle, workshop: Workshop
+) -> None:
     scorer = Scorer(two_datasets(bundle))
-    with pytest.raises(ScopeError, match="a part of it is withheld"):
-        scorer.rate(workshop.sample, {"invoice_line"})
+    hidden = scorer.hidden_columns({"invoice_line"})
+    assert 0 < hidden.sum() < len(hidden)
+    told = scorer.rate(workshop.sample, {"invoice_line"})
+    assert not told.feature_points[:, hidden].any()
+    assert told.base_points_full_scope == scorer.rate(workshop.sample).base_points
+    total = told.base_points + told.group_points.sum(axis=1) + told.points_limit
+    assert np.array_equal(total, told.score)
+    # What is withheld cannot be read through the rating.
+    other = workshop.sample.copy()
+    other[:, hidden] = 99.0
+    assert np.array_equal(scorer.rate(other, {"invoice_line"}).score, told.score)
 
 
 def test_coverage_is_the_share_of_gain_that_can_be_seen(bundle: Bundle) -> None:
