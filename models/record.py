@@ -1,12 +1,11 @@
 """A rating as a row: what is kept, handed on and can be recomputed."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from models.arrays import FloatArray
 from models.bundle import Bundle
@@ -16,8 +15,10 @@ from models.scorer import Scorer
 VALID_DAYS = 30
 NO_RECORD = "no_record"
 
+Columns = dict[str, list[object]]
 
-def rating_table(
+
+def rating_columns(
     bundle: Bundle,
     matrix: FloatArray,
     *,
@@ -26,8 +27,8 @@ def rating_table(
     as_of_date: date,
     scope: str,
     withheld: Collection[str] = (),
-) -> pa.Table:
-    """Rate firms under one scope and lay the ratings out as rows.
+) -> Columns:
+    """Rate firms under one scope and lay the ratings out as columns.
 
     Parameters
     ----------
@@ -42,56 +43,54 @@ def rating_table(
 
     Returns
     -------
-    pyarrow.Table
-        n rows. `base_points + sum(points_*) = score`. A firm without any record is not rated: its
-        score is NULL and `unrated_because` says why; silence must never come out as a rating.
+    dict of str to list
+        n values each. `base_points + sum(points_*) = score`. A firm without any record is not rated:
+        its score is None and `unrated_because` says why; silence must never come out as a rating.
     """
     scorer = Scorer(bundle)
     seen = np.where(scorer.hidden_columns(withheld), np.nan, matrix)
     has_record = has_any_record(seen)
     ratings = scorer.rate(seen[has_record], withheld)
-    kind = bundle.manifest.probability_kind
-    rows = len(usccs)
-    model = f"{bundle.manifest.name}@{bundle.manifest.version}"
+    kind, rows = bundle.manifest.probability_kind, len(usccs)
 
-    def spread(values: npt.NDArray[np.generic], kind_of: pa.DataType) -> pa.Array:
-        """Values of rated firms at their rows, NULL elsewhere; NaN is NULL too."""
-        column = np.full(rows, None, dtype=object)
-        column[has_record] = values.tolist()
-        return pa.array(column, type=kind_of, from_pandas=True)
+    def spread(values: Iterable[object]) -> list[object]:
+        """Values of rated firms at their rows, None elsewhere; NaN is None too."""
+        column: list[object] = [None] * rows
+        for row, value in zip(np.flatnonzero(has_record).tolist(), values, strict=True):
+            column[row] = None if isinstance(value, float) and np.isnan(value) else value
+        return column
 
-    columns: dict[str, pa.Array] = {
-        "uscc": pa.array(usccs, pa.string()),
-        "source_id": pa.array(source_ids, pa.string()),
-        "as_of_date": pa.array([as_of_date] * rows, pa.date32()),
-        "model": pa.array([model] * rows, pa.string()),
-        "bundle_id": pa.array([bundle.id] * rows, pa.string()),
-        "scope": pa.array([scope] * rows, pa.string()),
-        "score": spread(ratings.score, pa.int32()),
-        "grade": spread(ratings.grade, pa.string()),
-        kind: spread(ratings.probability, pa.float64()),
-        f"{kind}_low": spread(ratings.probability_low, pa.float64()),
-        f"{kind}_high": spread(ratings.probability_high, pa.float64()),
-        "base_points": spread(np.full(len(ratings), ratings.base_points), pa.int32()),
+    def same(value: object) -> list[object]:
+        """One value for every rated firm."""
+        return spread([value] * len(ratings))
+
+    return {
+        "uscc": list(usccs),
+        "source_id": list(source_ids),
+        "as_of_date": [as_of_date] * rows,
+        "model": [f"{bundle.manifest.name}@{bundle.manifest.version}"] * rows,
+        "bundle_id": [bundle.id] * rows,
+        "scope": [scope] * rows,
+        "score": spread(ratings.score.tolist()),
+        "grade": spread(ratings.grade.tolist()),
+        kind: spread(ratings.probability.tolist()),
+        f"{kind}_low": spread(ratings.probability_low.tolist()),
+        f"{kind}_high": spread(ratings.probability_high.tolist()),
+        "base_points": same(ratings.base_points),
         **{
-            f"points_{code}": spread(ratings.group_points[:, place], pa.int32())
+            f"points_{code}": spread(ratings.group_points[:, place].tolist())
             for place, code in enumerate(bundle.layout.groups)
         },
-        "base_points_full_scope": spread(
-            np.full(len(ratings), ratings.base_points_full_scope), pa.int32()
-        ),
-        "points_limit": spread(ratings.points_limit, pa.int32()),
-        "withheld": pa.array([sorted(withheld)] * rows, pa.list_(pa.string())),
-        "coverage": spread(np.full(len(ratings), ratings.coverage), pa.float64()),
-        "confidence": spread(np.full(len(ratings), ratings.confidence), pa.string()),
-        "unrated_because": pa.array(
-            [None if known else NO_RECORD for known in has_record], pa.string()
-        ),
-        "feature_hash": pa.array([_hash(row) for row in seen], pa.string()),
-        "valid_until": pa.array([as_of_date + timedelta(days=VALID_DAYS)] * rows, pa.date32()),
-        "disclaimer": pa.array([bundle.manifest.disclaimer.zh] * rows, pa.string()),
+        "points_limit": spread(ratings.points_limit.tolist()),
+        "base_points_full_scope": same(ratings.base_points_full_scope),
+        "withheld": [sorted(withheld)] * rows,
+        "coverage": same(ratings.coverage),
+        "confidence": same(ratings.confidence),
+        "unrated_because": [None if known else NO_RECORD for known in has_record.tolist()],
+        "feature_hash": [_hash(row) for row in seen],
+        "valid_until": [as_of_date + timedelta(days=VALID_DAYS)] * rows,
+        "disclaimer": [bundle.manifest.disclaimer.zh] * rows,
     }
-    return pa.table(columns)
 
 
 def has_any_record(matrix: FloatArray) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from features.snapshot import Snapshot, open_snapshot
 from models.arrays import FloatArray
 from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
-from models.record import has_any_record, rating_table
+from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
 from training.registry import named_bundle
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
@@ -73,7 +73,7 @@ def rate(
             zh="请指定一家企业（`rate E1`），或使用 `rate --all --out 文件`。",
         )
     elif as_json:
-        show_json(rate_one(settings, enterprise, look).to_pylist()[0])
+        show_json(rate_one(settings, enterprise, look))
     else:
         print_card(settings, enterprise, look)
 
@@ -130,16 +130,17 @@ def rate_all(settings: Settings, look: Look, out_file: Path) -> pa.Table:
         with desk.snapshot() as snapshot:
             table = build_features(snapshot, desk.registry)
         usccs, matrix = table.usccs, table.matrix()
-    ratings = _rated(desk, usccs, matrix)
+    ratings = pa.table(_typed(_rated(desk, usccs, matrix)))
     write_parquet(ratings, out_file)
     return ratings
 
 
-def rate_one(settings: Settings, name: str, look: Look) -> pa.Table:
-    """Rate one firm, as a table of one row."""
+def rate_one(settings: Settings, name: str, look: Look) -> dict[str, object]:
+    """Rate one firm, as a row."""
     desk = _open_desk(settings, look)
     firm = desk.lake.find_enterprise(name)
-    return _rated(desk, [firm.uscc], _vector(desk, firm, name))
+    columns = _rated(desk, [firm.uscc], _vector(desk, firm, name))
+    return {column: values[0] for column, values in columns.items()}
 
 
 def print_card(settings: Settings, name: str, look: Look) -> None:
@@ -196,9 +197,9 @@ def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
     return table.matrix()
 
 
-def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> pa.Table:
+def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> Columns:
     origins = desk.lake.origins()
-    return rating_table(
+    return rating_columns(
         desk.bundle,
         matrix,
         usccs=usccs,
@@ -207,6 +208,22 @@ def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> pa.Table:
         scope="self",
         withheld=desk.withheld,
     )
+
+
+def _typed(columns: Columns) -> dict[str, pa.Array]:
+    """Arrow columns whose types do not depend on what happens to be None."""
+    whole = {"score", "base_points", "base_points_full_scope"}
+    kinds: dict[type, pa.DataType] = {float: pa.float64(), str: pa.string(), date: pa.date32()}
+
+    def kind_of(name: str, values: list[object]) -> pa.DataType:
+        if name in whole or name.startswith("points_"):
+            return pa.int32()
+        if name == "withheld":
+            return pa.list_(pa.string())
+        known = next((value for value in values if value is not None), "")
+        return kinds[type(known)]
+
+    return {name: pa.array(values, kind_of(name, values)) for name, values in columns.items()}
 
 
 def _subject(snapshot: Snapshot, firm: Enterprise) -> Subject:

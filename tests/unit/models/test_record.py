@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from models.bundle import Bundle
-from models.record import rating_table
+from models.record import rating_columns
 
 AS_OF = date(2020, 2, 29)
 
@@ -14,7 +14,7 @@ def test_rows_add_up_and_silence_is_not_rated(bundle: Bundle) -> None:
     width = len(bundle.layout.features)
     matrix = np.random.default_rng(2).normal(size=(4, width))
     matrix[1] = np.nan
-    table = rating_table(
+    columns = rating_columns(
         bundle,
         matrix,
         usccs=[f"U{row}" for row in range(4)],
@@ -22,7 +22,7 @@ def test_rows_add_up_and_silence_is_not_rated(bundle: Bundle) -> None:
         as_of_date=AS_OF,
         scope="self",
     )
-    rows = table.to_pylist()
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     assert rows[1]["score"] is None
     assert rows[1]["grade"] is None
     assert rows[1]["unrated_because"] == "no_record"
@@ -38,7 +38,7 @@ def test_the_feature_hash_tells_vectors_apart_but_not_kinds_of_nan(bundle: Bundl
     matrix = np.zeros((3, width))
     matrix[1, 0] = np.nan
     matrix[2, 0] = -np.float64(np.nan)
-    table = rating_table(
+    columns = rating_columns(
         bundle,
         matrix,
         usccs=["a", "b", "c"],
@@ -46,6 +46,6 @@ def test_the_feature_hash_tells_vectors_apart_but_not_kinds_of_nan(bundle: Bundl
         as_of_date=AS_OF,
         scope="self",
     )
-    first, second, third = table["feature_hash"].to_pylist()
+    first, second, third = columns["feature_hash"]
     assert first != second
     assert second == third
