@@ -3,17 +3,20 @@
 Additions to a row's contributions are made twig by twig in the order of the layout, in the row
 kernel and in the block kernel alike, so a row's numbers never depend on its company.
 
-Arrays are flat and every index inside the hot loops is unsigned: a two-dimensional view, or a test
-for negative indices, was measured to cost more than the work itself. The compiled code is kept in
+Arrays are flat and indices in the hot loops unsigned: row views of two-dimensional arrays were
+measured to cost many times the work, tests for negative indices a part of it. The compiled code is kept in
 the folder `NUMBA_CACHE_DIR` names when this module is first imported, or beside the source.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from models.arrays import FloatArray, IntArray
 
@@ -37,6 +40,24 @@ def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile for this machine; the type of the plain function stays."""
     compile_ = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
     return cast("Callable[P, R]", compile_(function))
+
+
+def _ask_for(_: Any, array: Any, index: Any) -> Any:
+    """Ask for the memory behind an array's number without waiting for it (numba writes it)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, *[ir.IntType(32)] * 3])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # To read, to keep in all caches, as data.
+        builder.call(function, [place, *(ir.IntType(32)(value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
+
+
+_prefetch = cast("Callable[[FloatArray, np.uint64], None]", intrinsic(_ask_for))
 
 
 @_compiled
@@ -102,19 +123,10 @@ def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what
     table: FloatArray,
     found: FloatArray,
     margin: FloatArray,
-) -> int:
-    """Contributions and margins, one row after the other; arguments as in `ShapLayout`.
-
-    Returns
-    -------
-    int
-        Nothing of meaning. Both ends of a twig's row of the table are read as soon as its place is
-        known, so that many of these waits on memory overlap; a result keeps the reads alive.
-    """
+) -> None:
+    """Contributions and margins, one row after the other; arguments as in `ShapLayout`."""
     columns = len(hidden)
     values = np.empty(4 * columns)
-    raw = table.view(np.uint64)
-    touched = np.uint64(0)
     slots, most_twigs = _scratch(chunks)
     out = np.zeros(slots, dtype=np.uint8)
     place = np.empty(most_twigs, dtype=np.uint32)
@@ -156,7 +168,9 @@ def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what
                 width = twigs[first_twig + twig + 1, 1] - twigs[first_twig + twig, 1]
                 start = np.uint32(twigs[first_twig + twig, 2]) + pattern * np.uint32(width)
                 place[twig] = start
-                touched ^= raw[np.uint64(start)] ^ raw[np.uint64(start + np.uint32(width - 1))]
+                # Rows of the table lie anywhere in memory: many waits must overlap.
+                _prefetch(table, np.uint64(start))
+                _prefetch(table, np.uint64(start) + np.uint64(width - 1))
             for twig in range(here):
                 start = np.uint64(place[twig])
                 first_column = twigs[first_twig + twig, 1]
@@ -171,7 +185,6 @@ def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what
                     at = np.uint64(child[step])
                 total += leaf_value[np.uint64(first_leaf - nodes) + at]
         margin[row] = total
-    return int(touched)
 
 
 @_compiled
@@ -193,7 +206,7 @@ def blocks_kernel(  # noqa: C901, PLR0912, PLR0917  as above
     table: FloatArray,
     found: FloatArray,
     margin: FloatArray,
-) -> int:
+) -> None:
     """Do the same for blocks of rows, trees outer; arguments as in `rows_kernel`."""
     columns = len(hidden)
     slots, _ = _scratch(chunks)
@@ -270,7 +283,6 @@ def blocks_kernel(  # noqa: C901, PLR0912, PLR0917  as above
             margin[first_row + row] = total[row]
             for column in range(columns):
                 found[first_row + row, column] = sums[column * _BLOCK + row]
-    return 0
 
 
 @_compiled

@@ -211,7 +211,7 @@ def contributions(tables: ShapTables, matrix: FloatArray) -> Contributions:
     found = np.zeros(rows.shape)
     margin = np.empty(len(rows))
     kernel = rows_kernel if len(rows) < _FEW_ROWS else blocks_kernel
-    cast("Callable[..., int]", kernel)(rows, *tables.arrays, found, margin)
+    cast("Callable[..., None]", kernel)(rows, *tables.arrays, found, margin)
     return Contributions(found, margin)
 
 
