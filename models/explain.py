@@ -6,6 +6,7 @@ is said beside them is a fact about the firm, printed only while its condition h
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from features.contracts import Words
 from models.reasons import Reasons, Side
@@ -88,8 +89,8 @@ def explain(
 
     def row(code: str, side: Side) -> ReasonRow:
         group = reasons.groups[code]
-        held = [s for s in group.sentences if s.side == side and s.holds(values)]
-        facts = tuple(reasons.words_of(sentence, values) for sentence in held[:LISTED_SENTENCES])
+        held = (s for s in group.sentences if s.side == side and s.holds(values))
+        facts = tuple(reasons.words_of(s, values) for s in islice(held, LISTED_SENTENCES))
         return ReasonRow(code, group.title, group_points[code], facts or (reasons.fallback[side],))
 
     return Explanation(

@@ -6,7 +6,7 @@ of each group, so a card can be added up on paper at either level. A contributio
 keeps exactly zero points.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike
 from features.errors import ModelInputError
 from models.arrays import FloatArray, IntArray
 from models.calibration import LogitLine
+from models.points_kernels import share_rows, sum_rows
 from models.scale import Scale
 
-#: Rows worked on at a time, so that intermediates stay in the processor's cache.
-_BLOCK = 8192
 #: Beyond this no contribution is a measurement; it also keeps points far inside 64-bit integers.
 _LARGEST_CONTRIBUTION = 1e9
 
@@ -56,6 +55,12 @@ class PointsLayout:
             for code in self.groups
         )
 
+    @cached_property
+    def flat_members(self) -> tuple[IntArray, IntArray]:
+        """The same group after group, shape (k,), and where each group begins, shape (g + 1,)."""
+        sizes = [len(columns) for columns in self.members]
+        return np.concatenate(self.members), np.cumsum([0, *sizes], dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Points:
@@ -65,6 +70,8 @@ class Points:
     ----------
     margin : ndarray of shape (n,)
         Raw margin of the model, higher = riskier [log-odds before calibration].
+    probability : ndarray of shape (n,)
+        Calibrated probability of default, within the ends of the scale [0..1].
     score : ndarray of shape (n,)
         Integer score points, higher = safer.
     base_points : int
@@ -78,6 +85,7 @@ class Points:
     """
 
     margin: FloatArray
+    probability: FloatArray
     score: IntArray
     base_points: int
     group_points: IntArray
@@ -121,44 +129,41 @@ def points_of(
     base, both of which round by at most half a point, so the left-over units never exceed the
     number of groups with a non-integer quota.
     """
-    values = np.asarray(contributions, dtype=np.float64)
+    values = np.ascontiguousarray(contributions, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != len(layout.features):  # noqa: PLR2004  a matrix
         raise ModelInputError(
             en=f"Contributions need {len(layout.features)} columns, got shape {values.shape}.",
             zh=f"贡献矩阵应有 {len(layout.features)} 列，现形状为 {values.shape}。",
         )
-    if not bool(np.all(np.abs(values) <= _LARGEST_CONTRIBUTION)):
+    if not (np.abs(values) <= _LARGEST_CONTRIBUTION).all():
         raise ModelInputError(
             en="Contributions must be finite numbers within ±1e9; at least one is not.",
             zh="贡献值必须是 ±1e9 以内的有限数；至少有一个值不是。",
         )
     base_points = int(scale.unlimited_score(line.log_odds([base_margin]))[0])
     rows, columns = values.shape
+    # Rows are worked one by one: a matrix reduction may add in another order for one row than for
+    # many, and a rating must not depend on its company.
+    margin = np.empty(rows)
+    sum_rows(values, float(base_margin), margin)
+    score, limit, probability = scale.score_and_limit(line.log_odds(margin))
     result = Points(
-        margin=np.empty(rows),
-        score=np.empty(rows, dtype=np.int64),
+        margin=margin,
+        probability=probability,
+        score=score,
         base_points=base_points,
         group_points=np.empty((rows, len(layout.groups)), dtype=np.int64),
         feature_points=np.empty((rows, columns), dtype=np.int64),
-        points_limit=np.empty(rows, dtype=np.int64),
+        points_limit=limit,
     )
-    for block in _blocks(rows):
-        # Columns are added one after the other: a matrix reduction may add in another order for
-        # one row than for many, and a rating must not depend on its company.
-        margin = _running_sum(values[block], start=base_margin)
-        score, limit = scale.score_and_limit(line.log_odds(margin))
-        quota = values[block] * (-scale.factor * line.slope)
-        of_groups = np.column_stack(
-            [_running_sum(quota[:, members], start=0.0) for members in layout.members]
-        )
-        groups = largest_remainder(of_groups, score - limit - base_points)
-        for place, members in enumerate(layout.members):
-            shared = largest_remainder(quota[:, members], groups[:, place])
-            result.feature_points[block, members] = shared
-        result.margin[block] = margin
-        result.score[block] = score
-        result.group_points[block] = groups
-        result.points_limit[block] = limit
+    share_rows(
+        values,
+        -scale.factor * line.slope,
+        *layout.flat_members,
+        score - limit - base_points,
+        result.group_points,
+        result.feature_points,
+    )
     return result
 
 
@@ -186,29 +191,9 @@ def largest_remainder(quota: FloatArray, total: IntArray) -> IntArray:
     [[1, 0]]
     """
     rows, shares = quota.shape
-    whole = np.floor(quota)
-    takes_part = quota != 0
-    takes_part |= ~takes_part.any(axis=1, keepdims=True)
-    sharers = takes_part.sum(axis=1)
-    left = total - whole.astype(np.int64).sum(axis=1)
-    # Rounding in the quotas' own sum can leave one unit too many or too few; the division spreads
-    # any left-over over the sharers, and is 0 in every other case.
-    each, rest = np.divmod(left, sharers)
-    key = np.where(takes_part, whole - quota, 1.0)
-    rank = np.empty((rows, shares), dtype=np.int64)
-    places = np.broadcast_to(np.arange(shares), (rows, shares))
-    np.put_along_axis(rank, np.argsort(key, axis=1, kind="stable"), places, axis=1)
-    extra = each[:, None] * takes_part + (rank < rest[:, None])
-    return whole.astype(np.int64) + extra
-
-
-def _running_sum(values: FloatArray, start: float) -> FloatArray:
-    """Sum over columns, strictly left to right."""
-    total = np.full(values.shape[0], start)
-    for column in values.T:
-        total += column
-    return total
-
-
-def _blocks(rows: int) -> Iterator[slice]:
-    return (slice(first, first + _BLOCK) for first in range(0, rows, _BLOCK))
+    found, alone = np.empty((rows, shares), dtype=np.int64), np.empty((rows, 1), dtype=np.int64)
+    one_group = np.array([0, shares], dtype=np.int64)
+    values = np.ascontiguousarray(quota, dtype=np.float64)
+    columns = np.arange(shares, dtype=np.int64)
+    share_rows(values, 1.0, columns, one_group, np.asarray(total, np.int64), alone, found)
+    return found

@@ -1,11 +1,13 @@
 """What a card may say, as checked data: reason groups, their sentences, and when each is true."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from features.contracts import Words
 from features.documents import Document, load_document
@@ -44,7 +46,7 @@ class Condition(Document):
         False
         """
         value = values.get(self.feature)
-        if value is None or not np.isfinite(value):
+        if value is None or not isfinite(value):
             return False
         return (
             (self.above is None or value > self.above)
@@ -90,8 +92,18 @@ class Band(Document):
         >>> Band(unit="wan_yuan", edges=[0, 300000, 1000000]).render(2.5e6).en
         'CNY 1 million or more'
         """
-        size = abs(value) if self.magnitude else value
-        place = int(np.searchsorted(self.edges, size, side="right"))
+        return self.spans[self.place_of(value)]
+
+    def place_of(self, value: float) -> int:
+        """Number of the span that holds a value; 0 lies below the first edge."""
+        return bisect_right(self.edges, abs(value) if self.magnitude else value)
+
+    @cached_property
+    def spans(self) -> tuple[Words, ...]:
+        """Every span in words, from below the first edge up."""
+        return tuple(self._span(place) for place in range(len(self.edges) + 1))
+
+    def _span(self, place: int) -> Words:
         if place == 0:
             low = self._written(self.edges[0])
             return Words(zh=f"低于 {low.zh}", en=f"below {low.en}")
@@ -147,6 +159,11 @@ class Sentence(Document):
             )
         return self
 
+    @cached_property
+    def words(self) -> Words:
+        """The sentence of a fact without a band."""
+        return Words(zh=self.zh, en=self.en)
+
     def holds(self, values: Mapping[str, float | None]) -> bool:
         """Whether every condition is met."""
         return all(condition.is_met(values) for condition in self.when)
@@ -166,6 +183,10 @@ class Reasons(Document):
     fallback: dict[Side, Words]
     bands: dict[str, Band]
     groups: dict[str, ReasonGroup]
+    #: By sentence of these groups, which live as long as this document.
+    _written: dict[int, tuple[Words, ...]] = PrivateAttr(
+        default_factory=dict[int, tuple[Words, ...]]
+    )
 
     @model_validator(mode="after")
     def _is_sound(self) -> "Reasons":
@@ -207,17 +228,26 @@ class Reasons(Document):
     def words_of(self, sentence: Sentence, values: Mapping[str, float | None]) -> Words:
         """Fill the band into a sentence whose conditions hold."""
         if sentence.band is None:
-            return Words(zh=sentence.zh, en=sentence.en)
+            return sentence.words
         value = values.get(sentence.band.feature)
         if value is None:
             raise ModelDocumentError(
                 en=f"A sentence on '{sentence.band.feature}' was asked for without its value.",
                 zh=f"缺少特征“{sentence.band.feature}”的取值，无法生成语句。",
             )
-        band = self.bands[sentence.band.name].render(value)
-        return Words(
-            zh=sentence.zh.replace("{band}", band.zh), en=sentence.en.replace("{band}", band.en)
-        )
+        return self._spoken(sentence)[self.bands[sentence.band.name].place_of(value)]
+
+    def _spoken(self, sentence: Sentence) -> tuple[Words, ...]:
+        """A sentence with each span of its band, written once."""
+        if id(sentence) not in self._written and sentence.band is not None:
+            self._written[id(sentence)] = tuple(
+                Words(
+                    zh=sentence.zh.replace("{band}", band.zh),
+                    en=sentence.en.replace("{band}", band.en),
+                )
+                for band in self.bands[sentence.band.name].spans
+            )
+        return self._written[id(sentence)]
 
 
 def load_reasons(path: Path = REASONS_PATH) -> Reasons:

@@ -147,7 +147,7 @@ class Scale:
                 en="A probability must be a number from 0 to 1; at least one is not.",
                 zh="概率必须是 0 到 1 之间的数；至少有一个值缺失或越界。",
             )
-        return np.clip(values, self.version.probability_floor, self.version.probability_cap)
+        return self._kept(values)
 
     def score_of(self, probability: ArrayLike) -> IntArray:
         """Integer scores of probabilities, after the limits of the scale.
@@ -184,15 +184,15 @@ class Scale:
             If a value is not finite or absurdly large (beyond 1e9).
         """
         values = np.asarray(log_odds, dtype=np.float64)
-        if not bool(np.all(np.abs(values) <= _LARGEST_LOGIT)):
+        if not (np.abs(values) <= _LARGEST_LOGIT).all():
             raise ModelInputError(
                 en="Log-odds must be finite numbers within ±1e9; at least one is not.",
                 zh="对数几率必须是 ±1e9 以内的有限数；至少有一个值不是。",
             )
         return self._rounded(values)
 
-    def score_and_limit(self, log_odds: ArrayLike) -> tuple[IntArray, IntArray]:
-        """Integer scores, and the points that an end of the scale added or took away.
+    def score_and_limit(self, log_odds: ArrayLike) -> tuple[IntArray, IntArray, FloatArray]:
+        """Integer scores, what an end of the scale added or took away, and the probability printed.
 
         Parameters
         ----------
@@ -206,13 +206,15 @@ class Scale:
         points_limit : ndarray of shape (n,)
             `score - unlimited score`; 0 wherever neither floor nor cap binds, negative at the
             floor (a safer firm is not printed), positive at the cap.
+        probability : ndarray of shape (n,)
+            Within the ends of the scale.
         """
         values = np.asarray(log_odds, dtype=np.float64)
         free = self.unlimited_score(values)
         probability = sigmoid(values)
-        score = self.score_of(probability)
-        binds = self.limited(probability) != probability
-        return score, np.where(binds, score - free, 0)
+        kept = self._kept(probability)
+        score = self._rounded(np.log(kept) - np.log1p(-kept))
+        return score, np.where(kept != probability, score - free, 0), kept
 
     def grade_of(self, score: ArrayLike) -> TextArray:
         """Grades of integer scores.
@@ -271,6 +273,10 @@ class Scale:
         codes = [grade.code for grade in self.version.grades]
         place = codes.index(code)
         return codes[max(place - 1, 0)], codes[min(place + 1, len(codes) - 1)]
+
+    def _kept(self, probability: FloatArray) -> FloatArray:
+        floor, cap = self.version.probability_floor, self.version.probability_cap
+        return np.minimum(np.maximum(probability, floor), cap)
 
     def _rounded(self, log_odds: FloatArray) -> IntArray:
         return np.floor(self.offset - self.factor * log_odds + 0.5).astype(np.int64)

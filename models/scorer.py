@@ -1,7 +1,8 @@
 """From a feature matrix and a scope to ratings; one row and a million take the same way."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NoReturn
 
 import numpy as np
@@ -80,6 +81,9 @@ class Scorer:
     """
 
     bundle: Bundle
+    _scopes: "dict[frozenset[str], _Scope]" = field(
+        default_factory=dict[frozenset[str], "_Scope"], repr=False, compare=False
+    )
 
     def rate(self, matrix: FloatArray, withheld: Collection[str] = ()) -> Ratings:
         """Rate firms under one scope.
@@ -112,28 +116,35 @@ class Scorer:
                 zh=f"特征矩阵应为 {len(bundle.layout.features)} 列 float64，现为 {matrix.dtype}"
                 f"{matrix.shape}。",
             )
-        is_hidden = self.hidden_columns(withheld)
-        if is_hidden.all():
+        scope = self._scope(frozenset(withheld))
+        if scope.is_hidden.all():
             self._refuse(withheld)
-        points = bundle.points(matrix, is_hidden)
+        points = bundle.points(matrix, scope.is_hidden)
         grade = bundle.scale.grade_of(points.score)
         low, high = self._intervals(grade)
-        coverage = self.coverage(withheld)
         return Ratings(
             margin=points.margin,
-            probability=bundle.scale.limited(bundle.line.probability(points.margin)),
+            probability=points.probability,
             probability_low=low,
             probability_high=high,
             score=points.score,
             grade=grade,
             base_points=points.base_points,
-            base_points_full_scope=bundle.base_points(),
+            base_points_full_scope=scope.base_points_full_scope,
             group_points=points.group_points,
             feature_points=points.feature_points,
             points_limit=points.points_limit,
-            coverage=coverage,
-            confidence=confidence_of(coverage),
+            coverage=scope.coverage,
+            confidence=confidence_of(scope.coverage),
         )
+
+    def _scope(self, withheld: frozenset[str]) -> "_Scope":
+        """What is the same for every rating under a scope, worked out once."""
+        if withheld not in self._scopes:
+            self._scopes[withheld] = _Scope(
+                self.hidden_columns(withheld), self.coverage(withheld), self.bundle.base_points()
+            )
+        return self._scopes[withheld]
 
     def hidden_columns(self, withheld: Collection[str]) -> BoolArray:
         """Which columns read a withheld dataset, shape (k,)."""
@@ -158,12 +169,26 @@ class Scorer:
         )
 
     def _intervals(self, grade: TextArray) -> tuple[FloatArray, FloatArray]:
+        codes, low, high = self._grade_rates
+        place = (grade[:, None] == codes).argmax(axis=1)
+        return low[place], high[place]
+
+    @cached_property
+    def _grade_rates(self) -> tuple[TextArray, FloatArray, FloatArray]:
         codes = [letter.code for letter in self.bundle.scale.version.grades]
         rates = [self.bundle.manifest.grades.get(code) for code in codes]
         low = np.array([np.nan if r is None or r.low is None else r.low for r in rates])
         high = np.array([np.nan if r is None or r.high is None else r.high for r in rates])
-        place = (grade[:, None] == np.array(codes)[None, :]).argmax(axis=1)
-        return low[place], high[place]
+        return np.array(codes), low, high
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """One scope's mask, coverage, and what the reference firms get without it."""
+
+    is_hidden: BoolArray
+    coverage: float
+    base_points_full_scope: int
 
 
 def confidence_of(coverage: float) -> Confidence:

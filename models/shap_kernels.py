@@ -36,7 +36,7 @@ _ONE = np.uint8(1)
 _ZERO_BAND = float(np.float32(1e-35))
 
 
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile for this machine; the type of the plain function stays."""
     compile_ = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
     return cast("Callable[P, R]", compile_(function))
@@ -60,7 +60,7 @@ def _ask_for(_: Any, array: Any, index: Any) -> Any:
 _prefetch = cast("Callable[[FloatArray, np.uint64], None]", intrinsic(_ask_for))
 
 
-@_compiled
+@compiled
 def _is_in(value: float, start: int, count: int, words: Uint32Array) -> np.uint8:
     """1 if the category of this code is in the set; the cast is to a 32-bit integer."""
     if not (value > -1.0 and value < _CODE_END):
@@ -71,7 +71,7 @@ def _is_in(value: float, start: int, count: int, words: Uint32Array) -> np.uint8
     return np.uint8((words[start + (code >> 5)] >> np.uint32(code & 31)) & np.uint32(1))
 
 
-@_compiled
+@compiled
 def _read_row(matrix: FloatArray, row: int, hidden: Uint8Array, values: FloatArray) -> None:
     """Copy a row as the splits see it: near-zero is zero, what is withheld is missing.
 
@@ -93,7 +93,7 @@ def _read_row(matrix: FloatArray, row: int, hidden: Uint8Array, values: FloatArr
         values[3 * columns + column] = -np.inf if is_missing else value
 
 
-@_compiled
+@compiled
 def _scratch(chunks: Int32Array) -> tuple[int, int]:
     """Slots and twigs of the largest chunk."""
     slots, twigs = 0, 0
@@ -104,7 +104,7 @@ def _scratch(chunks: Int32Array) -> tuple[int, int]:
     return slots, twigs
 
 
-@_compiled
+@compiled
 def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what compiles well
     matrix: FloatArray,
     hidden: Uint8Array,
@@ -187,7 +187,7 @@ def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what
         margin[row] = total
 
 
-@_compiled
+@compiled
 def blocks_kernel(  # noqa: C901, PLR0912, PLR0917  as above
     matrix: FloatArray,
     hidden: Uint8Array,
@@ -285,7 +285,7 @@ def blocks_kernel(  # noqa: C901, PLR0912, PLR0917  as above
                 found[first_row + row, column] = sums[column * _BLOCK + row]
 
 
-@_compiled
+@compiled
 def patterns_kernel(  # noqa: PLR0917  as above
     matrix: FloatArray,
     node_source: Uint32Array,
@@ -322,7 +322,7 @@ def patterns_kernel(  # noqa: PLR0917  as above
             counts[pattern_start[leaf] + pattern] += 1
 
 
-@_compiled
+@compiled
 def _weights(most: int) -> FloatArray:
     """Shapley weights p! q! / (p + q + 1)!, row p, column q."""
     found = np.empty((most + 1, most + 1))
@@ -333,7 +333,7 @@ def _weights(most: int) -> FloatArray:
     return found
 
 
-@_compiled
+@compiled
 def _bits_of(number: int) -> int:
     bits = 0
     while number:
@@ -342,7 +342,7 @@ def _bits_of(number: int) -> int:
     return bits
 
 
-@_compiled
+@compiled
 def interventional_leaf(  # noqa: C901  as above
     size: int, value: float, counts: IntArray, rows: int, weights: FloatArray, found: FloatArray
 ) -> float:
@@ -383,7 +383,7 @@ def interventional_leaf(  # noqa: C901  as above
     return counts[full] * scale
 
 
-@_compiled
+@compiled
 def path_dependent_leaf(
     size: int, value: float, ratio: FloatArray, weights: FloatArray, found: FloatArray
 ) -> float:
@@ -416,7 +416,7 @@ def path_dependent_leaf(
     return base
 
 
-@_compiled
+@compiled
 def tables_kernel(  # noqa: C901, PLR0917  as above
     leaf_value: FloatArray,
     question_start: IntArray,

@@ -15,7 +15,8 @@ from models.bundle import FILES, Bundle, load_bundle, write_bundle
 from models.points import PointsLayout, points_of
 from models.proof import ROWS, proof_values
 from models.tree_shap import contributions
-from tests.unit.models.conftest import REGISTRY, Workshop, make_feature
+from tests.unit.models.conftest import Workshop
+from tests.unit.models.small_registry import REGISTRY, make_feature
 
 Copy = Callable[[], Path]
 

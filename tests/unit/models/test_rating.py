@@ -4,7 +4,7 @@ import pytest
 
 from features.registry import Aggregate, Grain, Registry
 from models.rating import INVOICE_RATING
-from tests.unit.models.conftest import REGISTRY, make_feature
+from tests.unit.models.small_registry import REGISTRY, make_feature
 
 
 def test_the_model_reads_every_feature_of_its_datasets_and_no_other() -> None:

@@ -92,7 +92,7 @@ def test_a_higher_probability_never_scores_or_grades_better(probabilities: list[
 @given(st.floats(-1e6, 1e6))
 def test_limit_is_what_the_ends_of_the_scale_took(log_odds: float) -> None:
     scale = load_scale(scale_id="xinqiao-2026")
-    score, limit = scale.score_and_limit(np.array([log_odds]))
+    score, limit, _ = scale.score_and_limit(np.array([log_odds]))
     free = scale.unlimited_score(np.array([log_odds]))
     assert score[0] - limit[0] == free[0]
     if scale.worst_score < free[0] < scale.best_score:
@@ -101,7 +101,7 @@ def test_limit_is_what_the_ends_of_the_scale_took(log_odds: float) -> None:
 
 
 def test_floor_takes_and_cap_gives(scale: Scale) -> None:
-    score, limit = scale.score_and_limit(np.array([-10.0, 0.0, 10.0]))
+    score, limit, _ = scale.score_and_limit(np.array([-10.0, 0.0, 10.0]))
     # offset ± 10 * 28.8539 = 775.66 and 198.58
     assert score.tolist() == [721, 487, 253]
     assert limit.tolist() == [721 - 776, 0, 253 - 199]

@@ -6,7 +6,8 @@ import pytest
 from features.errors import ModelInputError, ScopeError
 from models.bundle import Bundle, load_bundle
 from models.scorer import Scorer, confidence_of
-from tests.unit.models.conftest import REGISTRY, Workshop
+from tests.unit.models.conftest import Workshop
+from tests.unit.models.small_registry import REGISTRY
 
 
 @pytest.fixture(scope="module")
