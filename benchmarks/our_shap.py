@@ -74,13 +74,11 @@ def _path_dependent(
     explainer = shap.TreeExplainer(booster)
     frame = pd.DataFrame(rows, columns=pd.Index(model.feature_names))
     few = batch[:_PEER_BATCH]
-    one = _in_turns(
+    one = in_turns(
         {
-            "ours": _each(lambda row: contributions(tables, rows[row : row + 1]), _CYCLE),
-            "shap": _each(
-                lambda row: explainer.shap_values(frame.iloc[row : row + 1]), _PEER_CALLS
-            ),
-            "lightgbm": _each(
+            "ours": each(lambda row: contributions(tables, rows[row : row + 1]), _CYCLE),
+            "shap": each(lambda row: explainer.shap_values(frame.iloc[row : row + 1]), _PEER_CALLS),
+            "lightgbm": each(
                 lambda row: booster.predict(rows[row : row + 1], pred_contrib=True, num_threads=1),
                 _PEER_CALLS,
             ),
@@ -88,11 +86,11 @@ def _path_dependent(
         turns,
         "row",
     )
-    many = _in_turns(
+    many = in_turns(
         {
-            "ours": _rate(lambda: contributions(tables, batch), len(batch)),
-            "shap": _rate(lambda: explainer.shap_values(few), len(few)),
-            "lightgbm": _rate(
+            "ours": rate(lambda: contributions(tables, batch), len(batch)),
+            "shap": rate(lambda: explainer.shap_values(few), len(few)),
+            "lightgbm": rate(
                 lambda: booster.predict(few, pred_contrib=True, num_threads=1), len(few)
             ),
         },
@@ -126,18 +124,18 @@ def _interventional(
     masker = shap.maskers.Independent(reference, max_samples=len(reference))  # pyright: ignore[reportAttributeAccessIssue] - no stubs
     explainer = shap.TreeExplainer(booster, data=masker, feature_perturbation="interventional")
     few = batch[: 4 * _SLOW_CALLS]
-    one = _in_turns(
+    one = in_turns(
         {
-            "ours": _each(lambda row: contributions(tables, rows[row : row + 1]), _CYCLE),
-            "shap": _each(lambda row: explainer.shap_values(rows[row : row + 1]), _SLOW_CALLS),
+            "ours": each(lambda row: contributions(tables, rows[row : row + 1]), _CYCLE),
+            "shap": each(lambda row: explainer.shap_values(rows[row : row + 1]), _SLOW_CALLS),
         },
         turns,
         "interventional_row",
     )
-    many = _in_turns(
+    many = in_turns(
         {
-            "ours": _rate(lambda: contributions(tables, batch), len(batch)),
-            "shap": _rate(lambda: explainer.shap_values(few), len(few)),
+            "ours": rate(lambda: contributions(tables, batch), len(batch)),
+            "shap": rate(lambda: explainer.shap_values(few), len(few)),
         },
         turns,
         "interventional_batch",
@@ -191,7 +189,7 @@ def _exactness(booster: lgb.Booster, sample: FloatArray) -> Figures:
     return figures
 
 
-def _each(call: Callable[[int], object], calls: int) -> Side:
+def each(call: Callable[[int], object], calls: int) -> Side:
     """Median time of one call [s]; calls go on through the cycle from turn to turn."""
     row = count()
 
@@ -207,7 +205,7 @@ def _each(call: Callable[[int], object], calls: int) -> Side:
     return run
 
 
-def _rate(call: Callable[[], object], rows: int) -> Side:
+def rate(call: Callable[[], object], rows: int) -> Side:
     """Rows a second."""
 
     def run() -> float:
@@ -218,7 +216,7 @@ def _rate(call: Callable[[], object], rows: int) -> Side:
     return run
 
 
-def _in_turns(sides: Mapping[str, Side], turns: int, name: str) -> Figures:
+def in_turns(sides: Mapping[str, Side], turns: int, name: str) -> Figures:
     """Run all sides once unmeasured, then in turns; medians, and the ratios' spread."""
     for side in sides.values():
         side()

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from benchmarks import area_features, area_ingest, area_rating, area_shap
+from benchmarks import area_features, area_ingest, area_rating, area_scoring, area_shap
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, data_folder
 from features.clock import now_in_shanghai
@@ -22,6 +22,7 @@ AREAS: Mapping[str, Area] = {
     area_features.AREA: area_features.compare,
     area_rating.AREA: area_rating.compare,
     area_shap.AREA: area_shap.compare,
+    area_scoring.AREA: area_scoring.compare,
 }
 
 

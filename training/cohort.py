@@ -23,6 +23,8 @@ PLATFORM = "platform"
 LABELS = "loan_outcome"
 #: Enough firms for a stable comparison; more would only make patterns slower to count.
 MAX_REFERENCE = 1_000
+#: A bundle keeps how many reference firms answer alike; among fewer, a count could single one out.
+MIN_REFERENCE = 50
 #: Below this many defaults no validation figure means anything.
 MIN_DEFAULTS = 10
 
@@ -126,6 +128,12 @@ def _reference(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _require_enough(cohort: Cohort) -> None:
     firms, defaults = len(cohort.usccs), int(cohort.is_default.sum())
+    if firms and len(cohort.reference) < MIN_REFERENCE:
+        raise CohortError(
+            en=f"{len(cohort.reference)} firms may be compared with; a reference needs at least "
+            f"{MIN_REFERENCE}, so that none can be singled out.",
+            zh=f"可作参照的企业仅 {len(cohort.reference)} 家；参照样本至少需要 {MIN_REFERENCE} 家，以免识别出单个企业。",
+        )
     if min(defaults, firms - defaults) < MIN_DEFAULTS:
         raise CohortError(
             en=f"{firms} firms have an outcome and a consent for modelling, {defaults} of them defaulted; "

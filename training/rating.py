@@ -9,14 +9,16 @@ import numpy as np
 
 from features.clock import SHANGHAI
 from features.contracts import Catalogue
+from features.errors import BundleError
 from features.lake import LakeView
 from features.registry import Registry
+from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.cohort import Cohort, build_cohort
 from training.evaluate import Estimate, Validation, recency_report, validate
-from training.fit import fit_rating
+from training.fit import FittedRating, fit_rating
 from training.registry import RunRecord, alias_now, log_run, set_alias
 
 #: Fixed before any outcome was looked at.
@@ -95,6 +97,7 @@ def train_rating(
         interval_level=INTERVAL_LEVEL,
     )
     bundle = _store(recipe, bundles, cohort, seed)
+    _require_same_margin(bundle, fitted, cohort)
     run_id = log_run(
         RunRecord(
             experiment=spec.name,
@@ -154,6 +157,37 @@ def _store(recipe: BundleRecipe, bundles: Path, cohort: Cohort, seed: int) -> Bu
     home = bundles / written.id
     draft.rename(home)
     return replace(written, path=home)
+
+
+def _require_same_margin(bundle: Bundle, fitted: FittedRating, cohort: Cohort) -> None:
+    """The bundle's own reader of trees must answer as the library that grew them, bit for bit."""
+    rows = np.vstack([cohort.matrix, hostile_rows(cohort.matrix)])
+    expected = np.asarray(fitted.booster.predict(rows, raw_score=True), dtype=np.float64)
+    differs = int((bundle.model.margin(rows) != expected).sum())
+    if differs:
+        raise BundleError(
+            en=f"The bundle answers {differs} of {len(rows)} rows differently than LightGBM; it is not "
+            "registered. Keep the model text and report it.",
+            zh=f"模型包对 {len(rows)} 行中的 {differs} 行与 LightGBM 结果不同，未予登记；请保留模型文本并报告。",
+        )
+
+
+def hostile_rows(matrix: FloatArray) -> FloatArray:
+    """Rows on which readers of trees are known to differ, made of the columns' own values.
+
+    Missing, infinite, zero and just off it, and values one step beside those of the sample; shape
+    (6 n, k).
+    """
+    return np.vstack(
+        [
+            np.where(np.arange(matrix.shape[1]) % 2 == 0, np.nan, matrix),
+            np.full_like(matrix, np.inf),
+            np.full_like(matrix, -np.inf),
+            np.where(np.isnan(matrix), 1e-36, -0.0),
+            np.nextafter(matrix, np.inf),
+            np.nextafter(matrix, -np.inf),
+        ]
+    )
 
 
 def _parameters(
