@@ -258,15 +258,30 @@ def _trimmed(text: str) -> str:
     return f"trim({text}, {literal(_AROUND)})"
 
 
+@dataclass
+class _Skipped:
+    """Rows with the wrong number of fields, as (row number, newlines inside, is blank), in order.
+
+    The parser reads ahead, so some lie beyond the batch at hand. It keeps whom it tells for good: were
+    that the reader itself, neither would ever be let go.
+    """
+
+    rows: list[tuple[int, int, bool]] = field(default_factory=list[tuple[int, int, bool]])
+
+    def tell(self, row: csv.InvalidRow) -> str:
+        text = row.text or ""
+        self.rows.append((int(row.number), text.count("\n"), not text.strip()))
+        return "skip"
+
+
 class _CsvReader:
     """Streams a CSV as text columns and keeps count of the physical lines rows start on."""
 
     def __init__(
         self, source: Source, file: FileFormat, width: int, places: Mapping[str, int]
     ) -> None:
-        #: Rows with the wrong number of fields, as (row number, newlines inside, is blank), in
-        #: order. The parser reads ahead, so some lie beyond the batch at hand.
-        self._skipped: list[tuple[int, int, bool]] = []
+        skipped = _Skipped()
+        self._skipped = skipped.rows
         self._ragged_lines = source.ragged_lines
         self._places = list(places.values())
         names = [f"f{place}" for place in range(width)]
@@ -284,7 +299,7 @@ class _CsvReader:
                 delimiter=file.delimiter,
                 newlines_in_values=True,
                 ignore_empty_lines=False,
-                invalid_row_handler=self._on_invalid,
+                invalid_row_handler=skipped.tell,
             ),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -294,11 +309,6 @@ class _CsvReader:
             raise pa.ArrowInvalid
         kept = [pa.field(f"f{place}", pa.string()) for place in self._places]
         self.schema = pa.schema([pa.field(LINE, pa.int64()), *kept])
-
-    def _on_invalid(self, row: csv.InvalidRow) -> str:
-        text = row.text or ""
-        self._skipped.append((int(row.number), text.count("\n"), not text.strip()))
-        return "skip"
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield batches with their lines.

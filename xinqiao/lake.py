@@ -40,7 +40,7 @@ def log(*, as_json: Json = False) -> None:
         ("入库时间", "landed at"),
         ("文件 SHA-256", "file SHA-256"),
     ):
-        table.add_column(say(zh, en))
+        table.add_column(say(zh, en), overflow="fold")
     for zh, en in (("入库行", "rows"), ("重复", "duplicates"), ("拒收", "rejected")):
         table.add_column(say(zh, en), justify="right")
     for b in batches:

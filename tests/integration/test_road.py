@@ -1,6 +1,10 @@
 """The whole road on a small made-up world: files, features, training, ratings, errors."""
 
+import hashlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -146,6 +150,10 @@ def test_a_usc_code_works_like_the_providers_id(
         (("rate", "E1", "--all", "--out", "x.parquet"), "Say either one enterprise"),
         (("rate", "E1", "--as-of", "2999-01-01"), "lies in the future"),
         (("rate", "E1", "--as-of", "2016-09-01"), "was on no register by 2016-09-01"),
+        (("rate", "E1", "--withhold", "invoice_line"), "consent scope 'invoice'"),
+        (("rate", "E1", "--withhold", "invoice_lin"), "Did you mean 'invoice_line'"),
+        (("lake", "lineage", "invoice_line", "E1", "invoice_no"), "is no condition"),
+        (("lake", "lineage", "invoice_line", "E1", "invoice_no=0"), "meets the conditions"),
         (("rate", "E1", "--as-of", "2016-10-02"), "Nothing is on record about 'E1' by 2016-10-02"),
         (("demo", "--data", "nowhere"), "The demo knows no data set 'nowhere'"),
         (("ingest", "x.csv", "--dataset", "invoice_lines"), "Did you mean 'invoice_line'"),
@@ -241,3 +249,73 @@ def test_without_consents_there_is_nothing_to_learn_from(town: Town, tmp_path: P
             as_of_date=AS_OF,
             now=NOW,
         )
+
+
+def test_online_vectors_and_a_fresh_computation_give_the_same_rating(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (town.home / "online" / "current").is_symlink()
+    _, mapped = run(monkeypatch, "rate", "E3", "--json")
+    for name in ("lake", "bundles", "vault"):
+        (tmp_path / name).symlink_to(town.home / name)
+    monkeypatch.setenv("XINQIAO_HOME", str(tmp_path))
+    _, computed = run(monkeypatch, "rate", "E3", "--json")
+    assert json.loads(mapped) == json.loads(computed)
+    code, printed = run(monkeypatch, "features", "online", "--as-of", "2020-02-29")
+    assert code == 0
+    assert f"{LABELLED + UNLABELLED} 家企业" in printed
+    _, refreshed = run(monkeypatch, "rate", "E3", "--json")
+    assert json.loads(refreshed) == json.loads(computed)
+
+
+def test_a_damaged_bundle_is_refused_with_the_reason(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lake").symlink_to(town.home / "lake")
+    shutil.copytree(town.home / "bundles", tmp_path / "bundles")
+    model = named_bundle(tmp_path / "bundles") / "model.txt"
+    model.write_bytes(model.read_bytes()[:-200])
+    monkeypatch.setenv("XINQIAO_HOME", str(tmp_path))
+    monkeypatch.setenv("XINQIAO_LANG", "en")
+    code, printed = run(monkeypatch, "rate", "E1")
+    assert code != 0
+    assert "holds another model.txt than its manifest names" in printed
+
+
+def test_a_row_is_traced_to_its_line(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = town.data / "cumcm2020c" / "output_invoices_with_record.parquet"
+    raw = pq.read_table(file).slice(4, 1).to_pylist()[0]
+    number = f"invoice_no={raw['invoice_no']}"
+    firm = str(raw["enterprise_id"])
+    code, printed = run(monkeypatch, "lake", "lineage", "invoice_line", firm, number, "--json")
+    assert code == 0
+    origins = [o for o in json.loads(printed) if o["file_name"] == file.name]
+    assert [origin["line"] for origin in origins] == [5]
+    assert origins[0]["file_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_the_process_says_one_sentence_and_nothing_else(tmp_path: Path) -> None:
+    delivery = tmp_path / "a.csv"
+    delivery.write_text("甲,乙\n1,2\n", encoding="gb18030")
+    done = subprocess.run(
+        [str(CHECKOUT / "bin/xinqiao"), "ingest", str(delivery), "--dataset", "invoice_line"],
+        env={"PATH": os.environ["PATH"], "XINQIAO_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("错误：")
+    assert "可按 gb18030 读取" in done.stderr
+    assert done.stderr.count("\n") == 1
+    # A CSV that is read, and refused only afterwards, leaves no more on the screen.
+    delivery.write_text("甲,乙\n1,2\n", encoding="utf-8")
+    done = subprocess.run(
+        [str(CHECKOUT / "bin/xinqiao"), "ingest", str(delivery), "--dataset", "invoice_line"],
+        env={"PATH": os.environ["PATH"], "XINQIAO_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.count("\n") == 1, done.stderr
