@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -62,7 +63,20 @@ def compare(setting: Setting) -> Iterator[Entry]:
         of_command(command)()
         theirs = judge(cohort.is_default, _probabilities(out, names), ours.folds, seed=SEED)
         yield from _beside(title, ours, theirs, setting)
+    free = judge(cohort.is_default, _free_shape(cohort, ours.folds), ours.folds, seed=SEED)
+    yield from _beside("LightGBM's defaults on our features", ours, free, setting)
     yield from _recency(cohort, ours, setting)
+
+
+def _free_shape(cohort: Cohort, folds: Folds) -> FloatArray:
+    """Out-of-fold probabilities of LightGBM as it comes, on our features: what our shape costs."""
+    probability = np.empty(folds.fold_of.shape)
+    parameters = {"objective": "binary", "verbosity": -1, "num_threads": 1, "seed": SEED}
+    for repeat, _, train, test in folds:
+        rows = lgb.Dataset(cohort.matrix[train], label=cohort.is_default[train].astype(np.float64))
+        found = lgb.train(parameters, rows).predict(cohort.matrix[test])
+        probability[repeat, test] = np.asarray(found, dtype=np.float64)
+    return probability
 
 
 def _cohort(setting: Setting) -> Cohort:
