@@ -218,6 +218,8 @@ def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
             # A hash of the plain value could be tried out number by number; a keyed token cannot.
             value = f"t_{name}.token"
             typed.append(f"{value} AS {name}_token")
+        if not column.is_stored:
+            continue
         hashed.append(f"coalesce(CAST({value} AS VARCHAR), '')")
     run.connection.execute(
         "CREATE OR REPLACE TABLE checked AS SELECT line, "

@@ -1,4 +1,4 @@
-"""The sharing list 共享清单 as data: one YAML file a dataset, loaded and checked here.
+"""The sharing list 共享清单 as data: one YAML file a dataset, one folder a version, checked here.
 
 A dataset entry says what a provider delivers (columns, types, key), who may see it
 (sensitivity, consent scope), how it arrives (mode, cadence) and when it counts (event date,
@@ -20,7 +20,8 @@ from features.documents import Document, load_document, suggestion
 from features.engine import connect, parquet
 from features.errors import CatalogueError
 
-CATALOGUE_DIR = Path(__file__).parent / "catalogue"
+#: The catalogue the platform runs on; published lists beside it are held against it.
+CATALOGUE_DIR = Path(__file__).parent / "catalogue" / "unified-1"
 
 #: Lake type of each contract type. Money is whole fen, so that sums are exact in every engine;
 #: a party is the surrogate key of an enterprise or counterparty.
@@ -35,6 +36,7 @@ LAKE_TYPES: Mapping[str, str] = {
     "bool": "BOOLEAN",
     "ts": "TIMESTAMP",
     "list": "VARCHAR[]",
+    "month_list": "STRUCT(month INTEGER, value DOUBLE)[]",
     "party": "INTEGER",
 }
 
@@ -64,7 +66,8 @@ class Column(Document):
     ----------
     type : str
         A key of `LAKE_TYPES`. `money` is yuan with at most two decimals in a file and whole fen in
-        the lake; `month` is YYYYMM; `list` is `a;b;c` in a file.
+        the lake; `month` is YYYYMM; `list` is `a;b;c` in a file; `month_list` is
+        `YYYYMM，value；YYYYMM，value；` with full-width marks, newest or oldest first.
     values : dict of str to Words
         The codes of an enum.
     personal : str, optional
@@ -72,6 +75,13 @@ class Column(Document):
         keyed token and an encrypted blob (see `features.identifiers`).
     subject : str, optional
         The column that identifies the natural person a personal column belongs to.
+    codes : str, optional
+        The public code list a text must be on: `region` (GB/T 2260) or `industry` (GB/T 4754). A row
+        with another code lands marked `warn`.
+    derive : str, optional
+        SQL over the typed contract columns of the row: the value where the provider gives none.
+    is_stored : bool
+        False for a column that is only checked or used to find the enterprise.
     """
 
     type: str
@@ -84,14 +94,61 @@ class Column(Document):
     minimum: float | None = None
     personal: Personal | None = None
     subject: str | None = None
+    codes: Literal["region", "industry"] | None = None
+    derive: str | None = None
+    is_stored: bool = True
 
 
 class Check(Document):
-    """A condition over the stored columns of one row; rows that fail it land marked `warn`."""
+    """A condition over the stored columns of one row.
+
+    Rows that fail it land marked `warn`, or with `action: reject` go to quarantine. A condition that
+    is NULL, because a column is missing, is met.
+    """
 
     sql: str
     zh: str
     en: str
+    action: Literal["warn", "reject"] = "warn"
+
+
+class Publicity(Document):
+    """How long a record is public at most where the provider gives no end (Order 36 of 2025).
+
+    Parameters
+    ----------
+    starts : str
+        Date column the period counts from.
+    by : str
+        Enum column that decides its length.
+    months : dict of str to int
+        Length for each code of `by` [months].
+    """
+
+    starts: str
+    by: str
+    months: dict[str, int]
+
+
+class Retention(Document):
+    """When rows are deleted; both limits may hold, the earlier one counts.
+
+    Parameters
+    ----------
+    years : int
+        After the day in `counts_from` [years]. A row without that day is kept.
+    counts_from : str
+        Date, month or ts column.
+    days_after_consent : int
+        After the consent under which the row was collected has ended [days].
+    basis : Words
+        The rule it follows.
+    """
+
+    years: int | None = None
+    counts_from: str | None = None
+    days_after_consent: int | None = None
+    basis: Words
 
 
 class DatasetDocument(Document):
@@ -110,7 +167,11 @@ class DatasetDocument(Document):
     event_date: str | None = None
     negative: bool = False
     primary_key: list[str] = Field(default_factory=list)
+    #: Read in a text, knowledge of the field, or our own proposal.
+    evidence: Literal["verified", "knowledge", "proposal"] = "proposal"
     notes: str = ""
+    publicity: Publicity | None = None
+    retention: Retention | None = None
     columns: dict[str, Column]
     checks: dict[str, Check] = Field(default_factory=dict)
 
@@ -125,6 +186,11 @@ ENVELOPE: Mapping[str, Column] = {
         max_length=18,
     ),
 }
+#: The name a row is delivered under: it may find the enterprise where the code is missing, and is
+#: held against the register. The register's own dataset has `name` instead.
+NAME_COLUMN = Column(
+    type="str", zh="企业名称", en="Enterprise name", max_length=200, is_stored=False
+)
 CONSENT_COLUMN = Column(
     type="str",
     zh="授权编号",
@@ -145,8 +211,19 @@ LAKE_ENVELOPE: Mapping[str, str] = {
     "row_hash": "BIGINT",
     "dq_status": "VARCHAR",
 }
+REGISTER = "reg_basic"
 #: Names that the tables of a run and the lake use for themselves.
-_RESERVED = frozenset({"line", "reasons", "origin", *ENVELOPE, *LAKE_ENVELOPE})
+_RESERVED = frozenset(
+    {
+        "line",
+        "reasons",
+        "origin",
+        "enterprise_name",
+        *NEGATIVE_COLUMNS,
+        *ENVELOPE,
+        *LAKE_ENVELOPE,
+    }
+)
 _COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -180,7 +257,7 @@ class Dataset:
         """Name and type of every column the lake stores for this dataset, envelope first."""
         stored = dict(LAKE_ENVELOPE)
         for name, column in self.columns.items():
-            if name == "uscc":
+            if name == "uscc" or not column.is_stored:
                 continue
             stored.update(lake_column(name, column))
         return stored
@@ -289,6 +366,8 @@ def _read(directory: Path) -> tuple[dict[str, Dataset], list[CatalogueError]]:
 
 def _columns(document: DatasetDocument) -> dict[str, Column]:
     columns = {**ENVELOPE}
+    if document.name != REGISTER:
+        columns["enterprise_name"] = NAME_COLUMN
     if document.sensitivity in {Sensitivity.AUTHORISED, Sensitivity.SECRET}:
         columns["consent_id"] = CONSENT_COLUMN
     if document.negative:

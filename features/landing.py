@@ -179,7 +179,7 @@ def _open_arriving(run: Run, batch_no: int) -> None:
     stored: list[str] = []
     joins: list[str] = []
     for name, column in run.dataset.columns.items():
-        if name == "uscc":
+        if name == "uscc" or not column.is_stored:
             continue
         if column.personal is not None:
             stored.append(f"c.{name}_token")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from features.clock import end_of
-from features.contracts import Catalogue, Dataset, Sensitivity
+from features.contracts import REGISTER, Catalogue, Dataset, Sensitivity
 from features.engine import connect, identifier, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
 CONSENTS = "consent_event"
-REGISTER = "reg_basic"
 
 
 @dataclass(frozen=True)
