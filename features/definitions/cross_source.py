@@ -36,7 +36,9 @@ def _both(as_of_date: date) -> str:
         f"max(CASE WHEN {source}_fen IS NOT NULL THEN age END) OVER (PARTITION BY enterprise_key) AS {source}_oldest"
         for source in ("invoiced", "filed")
     )
-    newest_of_both = "CASE WHEN invoiced_newest > filed_newest THEN invoiced_newest ELSE filed_newest END"
+    newest_of_both = (
+        "CASE WHEN invoiced_newest > filed_newest THEN invoiced_newest ELSE filed_newest END"
+    )
     return (
         f"SELECT enterprise_key, invoiced_fen, filed_fen FROM (SELECT *, {ends} FROM ({rows}) AS both_rows "
         "WHERE age >= 0) AS dated "

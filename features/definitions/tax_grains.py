@@ -23,7 +23,9 @@ def _filings(as_of_date: date) -> str:
         f"THEN CASE WHEN {overdue} > 0 THEN {overdue} ELSE 0 END ELSE late_days END AS late_days "
         f"FROM visible_{FILINGS}"
     )
-    return f"SELECT *, {year_before('vat_sales_fen')} AS before_fen FROM ({on_grid(rows)}) AS placed"
+    return (
+        f"SELECT *, {year_before('vat_sales_fen')} AS before_fen FROM ({on_grid(rows)}) AS placed"
+    )
 
 
 FILING = Grain("tax_filing", frozenset({FILINGS}), _filings)
