@@ -103,6 +103,12 @@ def _column_problems(
             f"column '{name}' has a max_length but is no text; take it out.",
             f"列“{name}”不是文本，不能设最大长度。",
         )
+    if column.personal is not None and column.derive is not None:
+        yield _problem(
+            path,
+            f"the personal column '{name}' cannot be derived; only its person's papers give it.",
+            f"个人信息列“{name}”不能推导得出。",
+        )
     if column.personal is not None and column.type != "str":
         yield _problem(
             path,
@@ -164,33 +170,36 @@ def _stored_problems(document: DatasetDocument, path: Path) -> Iterator[Catalogu
 
 def _sql_problems(dataset: Dataset, path: Path) -> Iterator[CatalogueError]:
     """Conditions and derived values are tried on an empty table of their columns."""
+    derived = {n: c.derive for n, c in dataset.columns.items() if c.derive is not None}
+    if not derived and not dataset.document.checks:
+        return
     stored = dataset.lake_columns()
-    for name, check in dataset.document.checks.items():
-        wrong = _refusal(check.sql, "BOOLEAN", stored)
-        if wrong:
-            yield _problem(
-                path,
-                f"check '{name}' is no condition over the stored columns ({wrong}).",
-                f"检查“{name}”不是入库列上的条件（{wrong}）。",
-            )
     typed = {n: LAKE_TYPES[c.type] for n, c in dataset.columns.items() if c.personal is None}
-    for name, column in dataset.columns.items():
-        if column.derive is None:
-            continue
-        wrong = _refusal(column.derive, LAKE_TYPES[column.type], typed)
-        if wrong:
-            yield _problem(
-                path,
-                f"column '{name}' is derived by what is no value over the other columns ({wrong}).",
-                f"列“{name}”的 derive 不是其他列上的取值（{wrong}）。",
-            )
+    with connect(threads=1) as connection:
+        for name, check in dataset.document.checks.items():
+            wrong = _refusal(connection, check.sql, "BOOLEAN", stored)
+            if wrong:
+                yield _problem(
+                    path,
+                    f"check '{name}' is no condition over the stored columns ({wrong}).",
+                    f"检查“{name}”不是入库列上的条件（{wrong}）。",
+                )
+        for name, sql in derived.items():
+            wrong = _refusal(connection, sql, typed[name], typed)
+            if wrong:
+                yield _problem(
+                    path,
+                    f"column '{name}' is derived by what is no value over the columns ({wrong}).",
+                    f"列“{name}”的 derive 不是该数据集各列上的取值（{wrong}）。",
+                )
 
 
-def _refusal(sql: str, kind: str, columns: dict[str, str]) -> str:
+def _refusal(
+    connection: duckdb.DuckDBPyConnection, sql: str, kind: str, columns: dict[str, str]
+) -> str:
     """What the engine says against an expression over these columns; empty when it takes it."""
     try:
-        with connect(threads=1) as connection:
-            connection.execute(f"SELECT CAST(({sql}) AS {kind}) FROM {parquet([], columns)}")
+        connection.execute(f"SELECT CAST(({sql}) AS {kind}) FROM {parquet([], columns)}").fetchall()
     except duckdb.Error as wrong:
         return str(wrong).splitlines()[0]
     return ""
