@@ -24,7 +24,7 @@ AS_OF = [
 IMPLEMENTED_TWICE = {
     feature.name
     for feature in REGISTRY
-    if feature.datasets in ({"invoice_line"}, {"invoice_month"})
+    if feature.datasets <= {"invoice_line", "invoice_month"}
     and not feature.name.startswith("monthly_buyer")
 }
 
