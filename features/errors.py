@@ -61,6 +61,13 @@ class RejectedBatchError(XinqiaoError):
     status = 422
 
 
+class QualityError(XinqiaoError):
+    """A quality report cannot be made as asked: nothing delivered, a wrong duty, an unknown batch."""
+
+    code = "quality"
+    status = 422
+
+
 class LakeError(XinqiaoError):
     """The lake is missing something, damaged, or busy."""
 
