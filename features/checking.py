@@ -4,15 +4,16 @@ Everything is done by column in one pass over the staged table. What takes Pytho
 tokens of personal identifiers) is done once for each distinct value before.
 """
 
-from features.column_sql import REASONS, ColumnSql, compile_column, instant
+from features.column_sql import ColumnSql, compile_column, instant, is_in_future
 from features.contracts import Column, lake_column
 from features.engine import identifier, literal
 from features.errors import MappingError, RejectedBatchError
-from features.identifiers import synthetic_uscc, uscc_is_valid
+from features.identifiers import has_wrong_check_digit, synthetic_uscc, uscc_is_valid
+from features.quality_rules import CHECK, ROW, load_rules, reason, warning, words_of
 from features.run import Run
 from features.sources import Source
 
-RAGGED = "row:wrong_number_of_fields"
+RAGGED = f"{ROW}:wrong_number_of_fields"
 #: Reasons of one row stand in one text with this between them; NULL is a good row.
 _BETWEEN = literal(" ")
 #: As Parquet cells of quarantine say it.
@@ -22,7 +23,7 @@ REASON_LIST = f"string_split(c.reasons, {_BETWEEN})"
 def check_file(run: Run, source: Source) -> tuple[int, int]:
     """Make the table `checked` of a staged file; returns (rows delivered, rows repeated).
 
-    `checked` has `line`, `reasons`, `available_at`, `origin`, `row_hash`, the contract's columns, and
+    `checked` has `line`, `reasons`, `warnings` (a list, NULL for none), `available_at`, `origin`, `row_hash`, the contract's columns, and
     `<name>_token` beside each personal one.
 
     Raises
@@ -33,6 +34,7 @@ def check_file(run: Run, source: Source) -> tuple[int, int]:
     _require_columns(run, source)
     columns = _compile(run, source)
     _look_up_enterprises(run, columns)
+    _look_up_code_doubts(run, columns)
     _look_up_tokens(run, columns)
     _check_rows(run, source, columns)
     delivered = run.count("checked") + len(source.ragged_lines)
@@ -49,6 +51,15 @@ def count_rejections(run: Run, source: Source) -> tuple[int, dict[str, int]]:
     if source.ragged_lines:
         reasons[RAGGED] = len(source.ragged_lines)
     return run.count("checked WHERE reasons IS NOT NULL") + len(source.ragged_lines), reasons
+
+
+def count_warnings(run: Run) -> dict[str, int]:
+    """How often which warning stands at a row that lands, most frequent first."""
+    counted = run.rows(
+        "SELECT warning, count(*) FROM (SELECT unnest(warnings) AS warning FROM checked "
+        "WHERE reasons IS NULL) GROUP BY warning ORDER BY count(*) DESC, warning"
+    )
+    return {str(warning): int(count) for warning, count in counted}
 
 
 def require_mostly_good(
@@ -69,20 +80,22 @@ def require_mostly_good(
         )
     if rejected <= delivered * run.max_rejected_share and rejected < delivered:
         return
-    reason = max(reasons, key=lambda reason: reasons[reason])
-    column, _, code = reason.partition(":")
+    worst = max(reasons, key=lambda found: reasons[found])
+    words = words_of(worst, run.dataset.document)
+    column = worst.partition(":")[0]
+    subject_en, subject_zh = (f"'{column}' ", f"“{column}”") if column != CHECK else ("", "")
     line = (
         min(source.ragged_lines)
-        if reason == RAGGED
+        if worst == RAGGED
         else run.rows(
-            f"SELECT min(line) FROM checked WHERE list_contains(string_split(reasons, {_BETWEEN}), {literal(reason)})"
+            f"SELECT min(line) FROM checked WHERE list_contains(string_split(reasons, {_BETWEEN}), {literal(worst)})"
         )[0][0]
     )
     raise RejectedBatchError(
-        en=f"{name}: {rejected} of {delivered} rows are bad, so nothing landed. Most often '{column}' "
-        f"{REASONS[code].en} ({reasons[reason]} rows, first in line {line}). Check the file and its mapping.",
-        zh=f"{name}：{delivered} 行中有 {rejected} 行不合格，整批未入库。最常见原因：“{column}”"
-        f"{REASONS[code].zh}（{reasons[reason]} 行，首见于第 {line} 行）。请检查文件与映射。",
+        en=f"{name}: {rejected} of {delivered} rows are bad, so nothing landed. Most often {subject_en}"
+        f"{words.en} ({reasons[worst]} rows, first in line {line}). Check the file and its mapping.",
+        zh=f"{name}：{delivered} 行中有 {rejected} 行不合格，整批未入库。最常见原因：{subject_zh}"
+        f"{words.zh}（{reasons[worst]} 行，首见于第 {line} 行）。请检查文件与映射。",
     )
 
 
@@ -98,7 +111,11 @@ def _require_columns(run: Run, source: Source) -> None:
     mapping = run.mapping
     wanted = mapping.source_columns()
     if mapping.name == "identity":
-        required = {name for name, column in mapping.dataset.columns.items() if column.required}
+        required = {
+            name
+            for name, column in mapping.dataset.columns.items()
+            if column.required and column.derive is None
+        }
         wanted = [name for name in wanted if name in required]
     missing = [name for name in wanted if name not in source.names]
     if not missing:
@@ -129,6 +146,7 @@ def _compile(run: Run, source: Source) -> list[ColumnSql]:
             rule,
             source.columns,
             run.mapping.file.thousands,
+            dataset=run.dataset.name,
             may_hold_persons=bool(run.personal),
         )
         for name, rule in run.mapping.rules.items()
@@ -174,8 +192,33 @@ def _look_up_enterprises(run: Run, columns: list[ColumnSql]) -> None:
     )
 
 
+def _look_up_code_doubts(run: Run, columns: list[ColumnSql]) -> None:
+    """Table `code_doubt`: delivered codes that land with a warning, and whether that forgives their check."""
+    given: list[str] = []
+    if run.mapping.rules["uscc"].synthetic is None:
+        found = run.rows(f'SELECT DISTINCT "value uscc" FROM {_values(columns, {"uscc"})}')
+        given = sorted(str(row[0]) for row in found if row[0] is not None)
+    is_legacy = uscc_is_valid(given, strict=False) & ~uscc_is_valid(given)
+    if run.mapping.uscc_check == "strict":
+        is_legacy[:] = False
+    legacy, unknown = warning("uscc", "legacy_check"), warning("uscc", "unknown_prefix")
+    doubts = [
+        (code, is_old, legacy if is_old else unknown)
+        for code, is_old in zip(given, is_legacy.tolist(), strict=True)
+        if is_old or not load_rules().uscc.knows(code)
+    ]
+    run.make(
+        "code_doubt",
+        {
+            "given": ("VARCHAR", [code for code, _, _ in doubts]),
+            "is_legacy": ("BOOLEAN", [is_old for _, is_old, _ in doubts]),
+            "warning": ("VARCHAR", [doubt for _, _, doubt in doubts]),
+        },
+    )
+
+
 def _look_up_tokens(run: Run, columns: list[ColumnSql]) -> None:
-    """Tables `token_<name>`: each distinct personal value and its keyed token."""
+    """Tables `token_<name>`: each distinct personal value, its keyed token, and what is doubtful."""
     mapped = {column.name for column in columns}
     for name, column in run.personal.items():
         values: list[str] = []
@@ -184,21 +227,31 @@ def _look_up_tokens(run: Run, columns: list[ColumnSql]) -> None:
             found = run.rows(f"SELECT DISTINCT {value} FROM {_values(columns, {name})}")
             values = [str(row[0]) for row in found if row[0] is not None]
         tokens = [run.vault.token(column.personal or "", value) for value in values]
-        run.make(f"token_{name}", {"plain": ("VARCHAR", values), "token": ("VARCHAR", tokens)})
+        doubt = warning(name, "wrong_check_digit")
+        is_id = column.personal == "id_number"
+        doubts = [doubt if is_id and has_wrong_check_digit(value) else None for value in values]
+        text = "VARCHAR"
+        run.make(
+            f"token_{name}",
+            {"plain": (text, values), "token": (text, tokens), "warning": (text, doubts)},
+        )
 
 
 def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
-    document = run.dataset.document
-    problems = [column.problem for column in columns] + ["e.problem"]
-    event = next((column for column in columns if column.name == document.event_date), None)
-    if event is not None:
-        problems.append(
-            f"CASE WHEN {event_as_date(run, event.value_name)} > DATE '{run.now.date()}' "
-            f"THEN {literal(event.name + ':in_the_future')} END"
-        )
+    """Table `checked`, in three steps: typed as delivered, completed by rule, held against conditions."""
+    run.connection.execute(
+        f"CREATE OR REPLACE TABLE checked AS {_judged_sql(run, _completed_sql(run, _typed_sql(run, source, columns)))}"
+    )
+
+
+def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
+    """Rows under the contract's names with what is wrong or doubtful in single cells."""
     available_at, unread = _available_at(run, source)
-    if unread is not None:
-        problems.append(unread)
+    problems = [column.problem for column in columns]
+    problems.append("CASE WHEN d.is_legacy IS NOT TRUE THEN e.problem END")
+    problems += [unread] if unread is not None else []
+    warnings = [column.warning for column in columns if column.warning is not None]
+    warnings.append("d.warning")
     given = " OR ".join(
         f"{column.raw_name} IS NOT NULL"
         for column in columns
@@ -206,8 +259,10 @@ def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
     )
     present = {column.name: column.value_name for column in columns}
     typed: list[str] = []
-    hashed: list[str] = []
-    joins = ['LEFT JOIN enterprise_code e ON e.given = "value uscc"']
+    joins = [
+        'LEFT JOIN enterprise_code e ON e.given = "value uscc"',
+        'LEFT JOIN code_doubt d ON d.given = "value uscc"',
+    ]
     for name, column in run.dataset.columns.items():
         value = present.get(name, f"CAST(NULL AS {_kind(name, column)})")
         if name == "uscc":
@@ -215,19 +270,105 @@ def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
         typed.append(f"{value} AS {name}")
         if column.personal is not None:
             joins.append(f"LEFT JOIN token_{name} t_{name} ON t_{name}.plain = {value}")
-            # A hash of the plain value could be tried out number by number; a keyed token cannot.
-            value = f"t_{name}.token"
-            typed.append(f"{value} AS {name}_token")
-        if not column.is_stored:
-            continue
-        hashed.append(f"coalesce(CAST({value} AS VARCHAR), '')")
-    run.connection.execute(
-        "CREATE OR REPLACE TABLE checked AS SELECT line, "
-        f"nullif(concat_ws({_BETWEEN}, {', '.join(problems)}), '') AS reasons, "
-        f"{available_at} AS available_at, e.origin, {', '.join(typed)}, "
-        f"CAST(md5_number_lower(concat_ws(chr(31), {', '.join(hashed)})) >> 1 AS BIGINT) AS row_hash "
+            typed.append(f"t_{name}.token AS {name}_token")
+            warnings.append(f"t_{name}.warning")
+    return (
+        f"SELECT line, {_joined(problems)} AS reasons, {_joined(warnings)} AS warnings, "
+        f"{available_at} AS available_at, e.origin, {', '.join(typed)} "
         f"FROM {_values(columns)} {' '.join(joins)} WHERE {given or 'true'}"
     )
+
+
+def _completed_sql(run: Run, rows: str) -> str:
+    """The same rows with derived values where the provider gives none, then with the end of publicity."""
+    derived = {
+        name: f"CAST(({column.derive}) AS {_kind(name, column)})"
+        for name, column in run.dataset.columns.items()
+        if column.derive is not None
+    }
+    rows = _filled(rows, derived)
+    publicity = run.dataset.document.publicity
+    if publicity is None:
+        return rows
+    months = " ".join(f"WHEN {literal(code)} THEN {n}" for code, n in publicity.months.items())
+    end = f"{publicity.starts} + to_months(CASE {publicity.by} {months} END)"
+    return _filled(rows, {"publicity_end": f"CAST({end} AS DATE)"})
+
+
+def _filled(rows: str, values: dict[str, str]) -> str:
+    if not values:
+        return rows
+    replaced = ", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in values.items())
+    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
+
+
+def _judged_sql(run: Run, rows: str) -> str:
+    """Whole rows held against the clock and the dataset's conditions, with the hash of what is stored."""
+    document, columns = run.dataset.document, run.dataset.columns
+    problems = [
+        f"CASE WHEN {name} IS NULL THEN {literal(reason(name, 'missing'))} END"
+        for name, column in columns.items()
+        if column.required and column.derive is not None
+    ]
+    if document.event_date is not None:
+        future = literal(reason(document.event_date, "in_the_future"))
+        day = event_as_date(run, document.event_date)
+        problems.append(f"CASE WHEN {day} > DATE '{run.now.date()}' THEN {future} END")
+    this_month = run.now.year * 100 + run.now.month
+    problems += [
+        f"CASE WHEN {is_in_future(name, this_month)} THEN {literal(reason(name, 'in_the_future'))} END"
+        for name, column in columns.items()
+        if column.type == "month_list"
+    ]
+    failed = {
+        action: [
+            f"CASE WHEN NOT ({check.sql}) THEN {literal(f'{CHECK}:{name}')} END"
+            for name, check in document.checks.items()
+            if check.action == action
+        ]
+        for action in ("reject", "warn")
+    }
+    kept = [*columns] + [f"{name}_token" for name in run.personal]
+    hashed = [
+        # A hash of the plain value could be tried out number by number; a keyed token cannot.
+        f"coalesce(CAST({name}{'_token' if column.personal is not None else ''} AS VARCHAR), '')"
+        for name, column in columns.items()
+        if column.is_stored
+    ]
+    row_hash = f"CAST(md5_number_lower(concat_ws(chr(31), {', '.join(hashed)})) >> 1 AS BIGINT) AS row_hash"
+    problems = ["reasons", *problems, *failed["reject"]]
+    warnings = ["warnings", *failed["warn"]]
+    return (
+        f"SELECT line, {_joined(problems)} AS reasons, "
+        f"string_split({_joined(warnings)}, {_BETWEEN}) AS warnings, available_at, origin, "
+        f"{', '.join(kept)}, {row_hash} FROM ({_as_stored(run, rows)})"
+    )
+
+
+def _as_stored(run: Run, rows: str) -> str:
+    """Rows with the lake's names beside the contract's, as a dataset's conditions use them.
+
+    Parties have no key yet; a number made from the id stands for it, good for "is it the same one".
+    """
+    extra = [
+        f"{_party_number(name) if column.type == 'party' else name} AS {stored}"
+        for name, column in run.dataset.columns.items()
+        if name != "uscc" and column.is_stored and column.personal is None
+        for stored in lake_column(name, column)
+        if stored != name
+    ]
+    if not run.dataset.document.checks:
+        return rows
+    extra.append(f"{_party_number('uscc')} AS enterprise_key")
+    return f"SELECT *, {', '.join(extra)} FROM ({rows})"
+
+
+def _party_number(name: str) -> str:
+    return f"CAST(hash({name}) & 2147483647 AS INTEGER) * CASE WHEN {name} IS NOT NULL THEN 1 END"
+
+
+def _joined(codes: list[str]) -> str:
+    return f"nullif(concat_ws({_BETWEEN}, {', '.join(codes)}), '')"
 
 
 def _kind(name: str, column: Column) -> str:
@@ -249,7 +390,8 @@ def _available_at(run: Run, source: Source) -> tuple[str, str | None]:
     elif rule.source is not None:
         raw, moment = instant(source.columns[rule.source])
         unread = (
-            f"CASE WHEN {raw} IS NOT NULL AND {moment} IS NULL THEN 'available_at:not_a_time' END"
+            f"CASE WHEN {raw} IS NOT NULL AND {moment} IS NULL "
+            f"THEN {literal(reason('available_at', 'not_a_time'))} END"
         )
     else:
         value = identifier(f"value {rule.after}")
