@@ -228,5 +228,3 @@ def test_a_money_text_is_its_exact_fen(amounts: list[int]) -> None:
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=1, max_size=20))
 def test_a_money_double_is_its_exact_fen(amounts: list[int]) -> None:
     assert read([fen / 100 for fen in amounts], column("money")) == [good(fen) for fen in amounts]
-
-
