@@ -85,7 +85,7 @@ class UsccRules(Document):
     def knows(self, code: str) -> bool:
         """Whether department and kind of a code are on the standard's table."""
         department = self.departments.get(code[:1])
-        return department is not None and code[1:2] in department.kinds
+        return department is not None and code[1:2] in tuple(department.kinds)
 
 
 class Slip(Document):

@@ -2,7 +2,9 @@
 
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.quality_rules import load_rules
 from features.reference import catalogue_page, features_page
+from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from xinqiao.console import show
@@ -19,6 +21,7 @@ def docs() -> None:
     pages = {
         "features.md": features_page(REGISTRY),
         "catalogue.md": catalogue_page(load_catalogue()),
+        "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
     }
     folder = CHECKOUT / "docs" / "reference"

@@ -1,5 +1,7 @@
 """The 2011 size standard: its worked cases, every limit at and one below, arrays = SQL."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -33,10 +35,14 @@ def classed(
     declared: int | None = None,
 ) -> tuple[int, str]:
     """Class and basis of one firm; money in 万元."""
-    figures = [np.array([value]) for value in (employees, revenue * WAN, assets * WAN)]
     told = np.array([declared], dtype=np.int8) if declared is not None else None
-    found = size_class([code], *figures, told)
+    x, r, a = (np.array([value]) for value in (employees, revenue * WAN, assets * WAN))
+    found = size_class([code], x, r, a, told)
     return int(found.classes[0]), str(found.basis[0])
+
+
+def of(code: str, figures: Mapping[Indicator, float]) -> tuple[int, str]:
+    return classed(code, figures["employees"], figures["revenue"], figures["assets"])
 
 
 # (industry, employees, revenue, assets) and the class; money in 万元.
@@ -72,15 +78,17 @@ def example_code(row: str) -> str:
 def test_every_limit_at_and_one_below(row: str, place: int) -> None:
     """With all other figures at the same limits, one below any of them is the next class down."""
     limits = ROWS[row].limits
-    at = {indicator: float(limit[place]) for indicator, limit in limits.items()}
+    at = {
+        indicator: float(limits[indicator][place]) if indicator in limits else NAN
+        for indicator in INDICATORS
+    }
     reached, missed = [(LARGE, MEDIUM), (MEDIUM, SMALL), (SMALL, MICRO)][place]
-    assert classed(example_code(row), **at) == (reached, "full")
+    code = example_code(row)
+    assert of(code, at) == (reached, "full")
     for indicator in limits:
-        # One person or 10,000 yuan less. Construction's and leasing's ceilings lie far above, so medium holds.
-        assert classed(example_code(row), **(at | {indicator: at[indicator] - 1})) == (
-            missed,
-            "full",
-        )
+        # One person or 10,000 yuan less.
+        lowered = at | {indicator: at[indicator] - 1}
+        assert of(code, lowered) == (missed, "full")
 
 
 def test_the_standard_has_sixteen_rows_and_every_division_but_finance_leads_to_one() -> None:
