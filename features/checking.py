@@ -4,20 +4,18 @@ Everything is done by column in one pass over the staged table. What takes Pytho
 tokens of personal identifiers) is done once for each distinct value before.
 """
 
-from features.column_sql import ColumnSql, compile_column, instant, is_in_future
-from features.contracts import Column, lake_column
+from features.column_sql import ColumnSql, compile_column, instant
 from features.engine import identifier, literal
 from features.errors import MappingError, RejectedBatchError
 from features.identifiers import has_wrong_check_digit, synthetic_uscc, uscc_is_valid
 from features.quality_rules import CHECK, ROW, load_rules, reason, warning, words_of
 from features.run import Run
 from features.sources import Source
+from features.whole_rows import BETWEEN, completed_sql, joined, judged_sql, kind_of
 
 RAGGED = f"{ROW}:wrong_number_of_fields"
-#: Reasons of one row stand in one text with this between them; NULL is a good row.
-_BETWEEN = literal(" ")
 #: As Parquet cells of quarantine say it.
-REASON_LIST = f"string_split(c.reasons, {_BETWEEN})"
+REASON_LIST = f"string_split(c.reasons, {BETWEEN})"
 
 
 def check_file(run: Run, source: Source) -> tuple[int, int]:
@@ -44,7 +42,7 @@ def check_file(run: Run, source: Source) -> tuple[int, int]:
 def count_rejections(run: Run, source: Source) -> tuple[int, dict[str, int]]:
     """How many rows are bad, and how often for which reason, most frequent first."""
     counted = run.rows(
-        f"SELECT reason, count(*) FROM (SELECT unnest(string_split(reasons, {_BETWEEN})) AS reason "
+        f"SELECT reason, count(*) FROM (SELECT unnest(string_split(reasons, {BETWEEN})) AS reason "
         "FROM checked WHERE reasons IS NOT NULL) GROUP BY reason ORDER BY count(*) DESC, reason"
     )
     reasons = {str(reason): int(count) for reason, count in counted}
@@ -88,7 +86,7 @@ def require_mostly_good(
         min(source.ragged_lines)
         if worst == RAGGED
         else run.rows(
-            f"SELECT min(line) FROM checked WHERE list_contains(string_split(reasons, {_BETWEEN}), {literal(worst)})"
+            f"SELECT min(line) FROM checked WHERE list_contains(string_split(reasons, {BETWEEN}), {literal(worst)})"
         )[0][0]
     )
     raise RejectedBatchError(
@@ -97,14 +95,6 @@ def require_mostly_good(
         zh=f"{name}：{delivered} 行中有 {rejected} 行不合格，整批未入库。最常见原因：{subject_zh}"
         f"{words.zh}（{reasons[worst]} 行，首见于第 {line} 行）。请检查文件与映射。",
     )
-
-
-def event_as_date(run: Run, value: str) -> str:
-    """The event as a date; a month counts by its first day."""
-    column = run.dataset.columns[run.dataset.document.event_date or ""]
-    if column.type == "month":
-        return f"make_date({value} // 100, {value} % 100, 1)"
-    return f"CAST({value} AS DATE)"
 
 
 def _require_columns(run: Run, source: Source) -> None:
@@ -240,7 +230,7 @@ def _look_up_tokens(run: Run, columns: list[ColumnSql]) -> None:
 def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
     """Table `checked`, in three steps: typed as delivered, completed by rule, held against conditions."""
     run.connection.execute(
-        f"CREATE OR REPLACE TABLE checked AS {_judged_sql(run, _completed_sql(run, _typed_sql(run, source, columns)))}"
+        f"CREATE OR REPLACE TABLE checked AS {judged_sql(run, completed_sql(run, _typed_sql(run, source, columns)))}"
     )
 
 
@@ -264,7 +254,7 @@ def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
         'LEFT JOIN code_doubt d ON d.given = "value uscc"',
     ]
     for name, column in run.dataset.columns.items():
-        value = present.get(name, f"CAST(NULL AS {_kind(name, column)})")
+        value = present.get(name, f"CAST(NULL AS {kind_of(name, column)})")
         if name == "uscc":
             value = "e.code"
         typed.append(f"{value} AS {name}")
@@ -273,109 +263,10 @@ def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
             typed.append(f"t_{name}.token AS {name}_token")
             warnings.append(f"t_{name}.warning")
     return (
-        f"SELECT line, {_joined(problems)} AS reasons, {_joined(warnings)} AS warnings, "
+        f"SELECT line, {joined(problems)} AS reasons, {joined(warnings)} AS warnings, "
         f"{available_at} AS available_at, e.origin, {', '.join(typed)} "
         f"FROM {_values(columns)} {' '.join(joins)} WHERE {given or 'true'}"
     )
-
-
-def _completed_sql(run: Run, rows: str) -> str:
-    """The same rows with derived values where the provider gives none, then with the end of publicity."""
-    derived = {
-        name: f"CAST(({column.derive}) AS {_kind(name, column)})"
-        for name, column in run.dataset.columns.items()
-        if column.derive is not None
-    }
-    rows = _filled(rows, derived)
-    publicity = run.dataset.document.publicity
-    if publicity is None:
-        return rows
-    months = " ".join(f"WHEN {literal(code)} THEN {n}" for code, n in publicity.months.items())
-    end = f"{publicity.starts} + to_months(CASE {publicity.by} {months} END)"
-    return _filled(rows, {"publicity_end": f"CAST({end} AS DATE)"})
-
-
-def _filled(rows: str, values: dict[str, str]) -> str:
-    if not values:
-        return rows
-    replaced = ", ".join(f"coalesce({name}, {value}) AS {name}" for name, value in values.items())
-    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
-
-
-def _judged_sql(run: Run, rows: str) -> str:
-    """Whole rows held against the clock and the dataset's conditions, with the hash of what is stored."""
-    document, columns = run.dataset.document, run.dataset.columns
-    problems = [
-        f"CASE WHEN {name} IS NULL THEN {literal(reason(name, 'missing'))} END"
-        for name, column in columns.items()
-        if column.required and column.derive is not None
-    ]
-    if document.event_date is not None:
-        future = literal(reason(document.event_date, "in_the_future"))
-        day = event_as_date(run, document.event_date)
-        problems.append(f"CASE WHEN {day} > DATE '{run.now.date()}' THEN {future} END")
-    this_month = run.now.year * 100 + run.now.month
-    problems += [
-        f"CASE WHEN {is_in_future(name, this_month)} THEN {literal(reason(name, 'in_the_future'))} END"
-        for name, column in columns.items()
-        if column.type == "month_list"
-    ]
-    failed = {
-        action: [
-            f"CASE WHEN NOT ({check.sql}) THEN {literal(f'{CHECK}:{name}')} END"
-            for name, check in document.checks.items()
-            if check.action == action
-        ]
-        for action in ("reject", "warn")
-    }
-    kept = [*columns] + [f"{name}_token" for name in run.personal]
-    hashed = [
-        # A hash of the plain value could be tried out number by number; a keyed token cannot.
-        f"coalesce(CAST({name}{'_token' if column.personal is not None else ''} AS VARCHAR), '')"
-        for name, column in columns.items()
-        if column.is_stored
-    ]
-    row_hash = f"CAST(md5_number_lower(concat_ws(chr(31), {', '.join(hashed)})) >> 1 AS BIGINT) AS row_hash"
-    problems = ["reasons", *problems, *failed["reject"]]
-    warnings = ["warnings", *failed["warn"]]
-    return (
-        f"SELECT line, {_joined(problems)} AS reasons, "
-        f"string_split({_joined(warnings)}, {_BETWEEN}) AS warnings, available_at, origin, "
-        f"{', '.join(kept)}, {row_hash} FROM ({_as_stored(run, rows)})"
-    )
-
-
-def _as_stored(run: Run, rows: str) -> str:
-    """Rows with the lake's names beside the contract's, as a dataset's conditions use them.
-
-    Parties have no key yet; a number made from the id stands for it, good for "is it the same one".
-    """
-    extra = [
-        f"{_party_number(name) if column.type == 'party' else name} AS {stored}"
-        for name, column in run.dataset.columns.items()
-        if name != "uscc" and column.is_stored and column.personal is None
-        for stored in lake_column(name, column)
-        if stored != name
-    ]
-    if not run.dataset.document.checks:
-        return rows
-    extra.append(f"{_party_number('uscc')} AS enterprise_key")
-    return f"SELECT *, {', '.join(extra)} FROM ({rows})"
-
-
-def _party_number(name: str) -> str:
-    return f"CAST(hash({name}) & 2147483647 AS INTEGER) * CASE WHEN {name} IS NOT NULL THEN 1 END"
-
-
-def _joined(codes: list[str]) -> str:
-    return f"nullif(concat_ws({_BETWEEN}, {', '.join(codes)}), '')"
-
-
-def _kind(name: str, column: Column) -> str:
-    """Type of a contract column in `checked`: as in the lake, but parties and persons are text yet."""
-    if column.personal is not None or column.type == "party":
-        return "VARCHAR"
-    return next(iter(lake_column(name, column).values()))
 
 
 def _available_at(run: Run, source: Source) -> tuple[str, str | None]:

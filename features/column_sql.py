@@ -13,6 +13,7 @@ from features.codes.regions import is_region_sql
 from features.contracts import Column
 from features.engine import identifier, literal
 from features.mapping import Rule
+from features.month_lists import month_list_problems, month_list_value
 from features.quality_rules import load_rules, reason, warning
 from features.sources import SourceColumn
 
@@ -44,12 +45,6 @@ _FEN = 100
 _WIDE = "".join(chr(code + 0xFEE0) for code in range(0x21, 0x7F) if chr(code).isalnum())
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code).isalnum())
 _BLANKS = " \u3000\u00a0"
-#: A month list; `{between}` and `{end}` are its marks.
-_MONTH_LIST = (
-    r"\s*((19|20)[0-9]{{2}}(0[1-9]|1[0-2]){between}-?[0-9]+(\.[0-9]+)?)"
-    r"({end}\s*(19|20)[0-9]{{2}}(0[1-9]|1[0-2]){between}-?[0-9]+(\.[0-9]+)?)*({end})?\s*"
-)
-
 _PROBLEM_OF_TYPE = {
     "int": "not_an_integer",
     "money": "not_an_amount",
@@ -139,7 +134,7 @@ def compile_column(
     cases += _limits(column, rule, value_name)
     cases += _signs(f"{dataset}.{name}", column, value_name)
     if column.type == "month_list":
-        cases += _month_list_problems(column, value_name)
+        cases += month_list_problems(column, value_name)
     if column.personal is not None:
         slip = rules.personal.slipped[column.personal]
         cases.append((f"regexp_matches({value_name}, {literal(slip.form)})", slip.reason))
@@ -170,11 +165,6 @@ def instant(column: SourceColumn) -> tuple[str, str]:
     return text, _parsed(text, [*moments.times, *moments.days], 8)
 
 
-def is_in_future(value: str, now_month: int) -> str:
-    """Condition: a month list has a month after the one given (YYYYMM)."""
-    return f"list_max(list_transform({value}, lambda item: item.month)) > {now_month}"
-
-
 def _is_code(name: str, column: Column) -> bool:
     return name == "uscc" or column.codes is not None or column.personal == "id_number"
 
@@ -201,24 +191,6 @@ def _signs(name: str, column: Column, value: str) -> list[tuple[str, str]]:
     if name in numbers.positive:
         return [(f"{value} <= 0", "not_positive")]
     return [(f"{value} < 0", "below_minimum")] if name in numbers.zero_allowed else []
-
-
-def _month_list_problems(column: Column, value: str) -> list[tuple[str, str]]:
-    months = f"list_transform({value}, lambda item: item.month)"
-    count = f"list_transform({months}, lambda month: month // 100 * 12 + month % 100)"
-    values = f"list_transform({value}, lambda item: item.value)"
-    found = [
-        (f"list_min({values}) <= 0", "not_positive"),
-        (f"len({value}) > list_unique({months})", "duplicate_month"),
-        (
-            f"list_max({count}) - list_min({count}) > {load_rules().month_lists.window}",
-            "month_too_old",
-        ),
-    ]
-    if column.unit == "heads":
-        parts = f"list_filter({values}, lambda heads: heads <> floor(heads))"
-        found.insert(0, (f"len({parts}) > 0", "not_an_integer"))
-    return found
 
 
 def _warning(name: str, column: Column, value: str) -> str | None:
@@ -304,7 +276,7 @@ def _value(column: Column, rule: Rule, raw: str, kind: str, thousands: str) -> s
         parts = raw if kind == "VARCHAR[]" else _split(raw)
         return f"nullif(list_filter(list_transform({parts}, lambda part: trim(part)), lambda part: part <> ''), [])"
     if column.type == "month_list":
-        return _month_list(raw)
+        return month_list_value(raw)
     if column.type in {"int", "money", "decimal"}:
         return _number(column.type, raw, kind, thousands, _WAN if rule.unit == "wan_yuan" else 1)
     if column.type == "bool":
@@ -341,17 +313,6 @@ def _split(raw: str) -> str:
     for other in others:
         raw = f"replace({raw}, {literal(other)}, {literal(first)})"
     return f"string_split({raw}, {literal(first)})"
-
-
-def _month_list(raw: str) -> str:
-    """Months with their values, oldest first, so that the order of delivery decides nothing."""
-    marks = load_rules().month_lists
-    form = _MONTH_LIST.format(between=marks.between, end=marks.end)
-    parts = f"list_filter(string_split({raw}, {literal(marks.end)}), lambda part: trim(part) <> '')"
-    month = f"CAST(split_part(part, {literal(marks.between)}, 1) AS INTEGER)"
-    value = f"CAST(split_part(part, {literal(marks.between)}, 2) AS DOUBLE)"
-    items = f"list_transform({parts}, lambda part: struct_pack(month := {month}, value := {value}))"
-    return f"CASE WHEN regexp_full_match({raw}, {literal(form)}) THEN list_sort({items}) END"
 
 
 def _number(target: str, raw: str, kind: str, thousands: str, factor: int) -> str:

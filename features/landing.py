@@ -5,13 +5,14 @@ Nothing written here is visible before the run's commit.
 
 from pathlib import Path
 
-from features.checking import RAGGED, REASON_LIST, event_as_date
+from features.checking import RAGGED, REASON_LIST
 from features.contracts import lake_column
 from features.engine import literal, readable
 from features.lake import LINE_BITS
 from features.quality_rules import load_rules
 from features.run import Run
 from features.sources import Source
+from features.whole_rows import event_as_date
 
 ROW_GROUP = 65_536
 

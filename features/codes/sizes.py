@@ -102,14 +102,18 @@ def size_class(
     A firm below any ceiling is small or medium-sized ("A or B 以下"); medium and small need every lower
     limit ("且"); below one of small's is micro.
     """
-    given = {"employees": employees, "revenue": revenue_cny, "assets": assets_cny}
+    given: Mapping[Indicator, FloatArray] = {
+        "employees": employees,
+        "revenue": revenue_cny,
+        "assets": assets_cny,
+    }
     document = load_size_classes()
     rows = np.array([row_of(code) or "" if code else "" for code in industry_codes])
     classes = np.zeros(len(rows), dtype=np.int8)
     basis = np.full(len(rows), "none", dtype="<U8")
     for name, row in document.rows.items():
         at = np.flatnonzero(rows == name)
-        figures = {
+        figures: dict[Indicator, FloatArray] = {
             indicator: given[indicator][at] / _YUAN_OF[document.units[indicator]]
             for indicator in row.limits
         }

@@ -238,7 +238,7 @@ def months(*items: tuple[int, float]) -> tuple[object, None]:
     return good([{"month": month, "value": value} for month, value in items])
 
 
-HEADS = {"unit": "heads"}
+HEADS: dict[str, object] = {"unit": "heads"}
 # One rule of month lists each; money in yuan with decimals, heads whole.
 MONTH_LISTS: list[tuple[str, dict[str, object], tuple[object, str | None]]] = [
     ("202501，3；", {}, months((202501, 3.0))),

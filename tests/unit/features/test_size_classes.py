@@ -78,7 +78,7 @@ def example_code(row: str) -> str:
 def test_every_limit_at_and_one_below(row: str, place: int) -> None:
     """With all other figures at the same limits, one below any of them is the next class down."""
     limits = ROWS[row].limits
-    at = {
+    at: dict[Indicator, float] = {
         indicator: float(limits[indicator][place]) if indicator in limits else NAN
         for indicator in INDICATORS
     }
@@ -87,7 +87,7 @@ def test_every_limit_at_and_one_below(row: str, place: int) -> None:
     assert of(code, at) == (reached, "full")
     for indicator in limits:
         # One person or 10,000 yuan less.
-        lowered = at | {indicator: at[indicator] - 1}
+        lowered: dict[Indicator, float] = at | {indicator: at[indicator] - 1}
         assert of(code, lowered) == (missed, "full")
 
 
