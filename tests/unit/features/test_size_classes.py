@@ -87,7 +87,7 @@ def test_every_limit_at_and_one_below(row: str, place: int) -> None:
     assert of(code, at) == (reached, "full")
     for indicator in limits:
         # One person or 10,000 yuan less.
-        lowered: dict[Indicator, float] = at | {indicator: at[indicator] - 1}
+        lowered: dict[Indicator, float] = {**at, indicator: at[indicator] - 1}
         assert of(code, lowered) == (missed, "full")
 
 
