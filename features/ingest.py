@@ -130,6 +130,7 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
     number = run.writer.next_batch_no(len(run.batches))
     duplicates += landing.meet_landed(run, number)
     superseded, retired = landing.write_retired(run, batch_id)
+    warnings = checking.count_warnings(run)
     data = landing.write_rows(run, number, batch_id)
     landed, warned, first, last = landing.summarise(run, data)
     return Batch(
@@ -154,6 +155,7 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
         data=run.writer.relative(data),
         quarantine=landing.write_quarantine(run, source, batch_id) if rejected else None,
         retired=retired,
+        warnings=warnings,
     )
 
 

@@ -5,12 +5,14 @@ Nothing written here is visible before the run's commit.
 
 from pathlib import Path
 
-from features.checking import RAGGED, REASON_LIST, event_as_date
+from features.checking import RAGGED, REASON_LIST
 from features.contracts import lake_column
 from features.engine import literal, readable
 from features.lake import LINE_BITS
+from features.quality_rules import load_rules
 from features.run import Run
 from features.sources import Source
+from features.whole_rows import event_as_date
 
 ROW_GROUP = 65_536
 
@@ -188,14 +190,21 @@ def _open_arriving(run: Run, batch_no: int) -> None:
             joins.append(f"LEFT JOIN party p_{name} ON p_{name}.party_id = c.{name}")
         else:
             stored.append(f"c.{name} AS {next(iter(lake_column(name, column)))}")
-    checks = " AND ".join(f"({check.sql})" for check in run.dataset.document.checks.values())
-    status = f"CASE WHEN {checks} THEN 'ok' ELSE 'warn' END" if checks else "'ok'"
     run.connection.execute(
-        f"CREATE OR REPLACE VIEW arriving AS SELECT *, {status} AS dq_status FROM ("
+        "CREATE OR REPLACE VIEW arriving AS "
         f"SELECT {batch_no << LINE_BITS} + c.line AS row_id, e.party_key AS enterprise_key, c.available_at, "
-        f"c.row_hash, {', '.join(stored)} FROM checked c JOIN party e ON e.party_id = c.uscc {' '.join(joins)} "
-        "WHERE c.reasons IS NULL)"
+        f"c.row_hash, {_status_sql()} AS dq_status, {', '.join(stored)} FROM checked c JOIN party e ON e.party_id = c.uscc {' '.join(joins)} "
+        "WHERE c.reasons IS NULL"
     )
+
+
+def _status_sql() -> str:
+    """`warn` where anything but a mere note stands at the row."""
+    notes = ", ".join(literal(code) for code in load_rules().notes)
+    doubts = "c.warnings"
+    if notes:
+        doubts = f"list_filter({doubts}, lambda code: split_part(code, ':', 2) NOT IN ({notes}))"
+    return f"CASE WHEN len({doubts}) > 0 THEN 'warn' ELSE 'ok' END"
 
 
 def _key_columns(run: Run) -> list[str]:

@@ -32,6 +32,8 @@ _DATE_PATTERN = re.compile(r"([^%]|%[YymdHIMSfbBjp%])+")
 #: Names of columns may hold anything but braces: spaces, dots and colons are common.
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
+UsccCheck = Literal["strict", "lenient"]
+
 
 class Rule(Document):
     """Where one contract column comes from: exactly one of `from`, `constant`, `template`, `synthetic`.
@@ -49,6 +51,8 @@ class Rule(Document):
         The provider's codes, translated; a code that is not listed is rejected.
     date_formats : list of str
         strptime patterns that replace the usual ones.
+    unit : str
+        Of delivered amounts: `yuan`, or `wan_yuan` (10,000 yuan).
     """
 
     source: str | None = Field(default=None, alias="from")
@@ -60,6 +64,7 @@ class Rule(Document):
     kind: Literal["91", "92", "93"] = "91"
     codes: dict[str, str] = Field(default_factory=dict)
     date_formats: list[str] = Field(default_factory=list)
+    unit: Literal["yuan", "wan_yuan"] = "yuan"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -148,6 +153,8 @@ class MappingDocument(Document):
     file: FileFormat = FileFormat()
     columns: dict[str, Rule]
     available_at: AvailableAt | None = None
+    #: `lenient` lands a code whose last check character is right and whose body's is not, as doubtful.
+    uscc_check: UsccCheck = "strict"
     notes: str = ""
 
     @field_validator("columns", mode="before")
@@ -175,6 +182,7 @@ class Mapping:
     available_at: AvailableAt | None
     #: Columns that the contract does not require may be missing from the file.
     may_lack_optional: bool = False
+    uscc_check: UsccCheck = "strict"
 
     def source_columns(self) -> list[str]:
         """Every column of the file that is read, once, in order of first use."""
@@ -231,6 +239,7 @@ def load_mapping(path: Path, dataset: Dataset) -> Mapping:
         file=document.file,
         rules=document.columns,
         available_at=document.available_at,
+        uscc_check=document.uscc_check,
     )
     _check(mapping, str(path))
     return mapping
@@ -261,7 +270,9 @@ def _check(mapping: Mapping, where: str) -> None:
             )
         _check_rule(name, columns[name], rule, where)
     missing = [
-        name for name, column in columns.items() if column.required and name not in mapping.rules
+        name
+        for name, column in columns.items()
+        if column.required and column.derive is None and name not in mapping.rules
     ]
     if missing:
         raise MappingError(
@@ -306,6 +317,11 @@ def _check_rule(name: str, column: Column, rule: Rule, where: str) -> None:
         raise MappingError(
             en=f"{where}: '{name}' has date_formats but is no date, month or ts.",
             zh=f"{where}：“{name}”不是日期、月份或时间，不能写 date_formats。",
+        )
+    if rule.unit != "yuan" and column.type != "money":
+        raise MappingError(
+            en=f"{where}: '{name}' has the unit {rule.unit} but is no money; take it out.",
+            zh=f"{where}：“{name}”不是金额，不能写单位 {rule.unit}。",
         )
     wrong = [pattern for pattern in rule.date_formats if not _DATE_PATTERN.fullmatch(pattern)]
     if wrong:

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from features.clock import now_in_shanghai
-from features.column_sql import REASONS
 from features.contracts import Dataset, load_catalogue
 from features.ingest import MAX_REJECTED_SHARE, Delivery, ingest_files
 from features.lake import Lake
 from features.mapping import Mapping, identity_mapping, load_mapping
 from features.published import list_names, load_published, published_mapping
+from features.quality_rules import CHECK, ROW, words_of
 from features.vault import Vault
-from xinqiao.console import LANGUAGE, Json, progress, show, show_json
+from xinqiao.console import Json, progress, show, show_json
 from xinqiao.settings import Settings, load_settings
 
 HELP = """把数据文件检查入库；坏行进入隔离区并说明原因。 Check files and land them; bad rows go to quarantine.
@@ -100,11 +100,19 @@ def _report(delivery: Delivery) -> None:
         f"{batch.warned:,} doubtful, {batch.rejected:,} rejected",
     )
     for reason, count in batch.reasons.items():
-        column, _, code = reason.partition(":")
-        words = REASONS[code]
-        where = (
-            "" if column == "row" else f"“{column}”" if LANGUAGE.get() == "zh" else f"'{column}' "
-        )
-        show(f"  拒收 {count:,} 行：{where}{words.zh}", f"  {count:,} rejected: {where}{words.en}")
+        zh, en = _sentence(reason, batch.dataset)
+        show(f"  拒收 {count:,} 行：{zh}", f"  {count:,} rejected: {en}")
+    for warning, count in batch.warnings.items():
+        zh, en = _sentence(warning, batch.dataset, is_warning=True)
+        show(f"  存疑 {count:,} 行：{zh}", f"  {count:,} doubtful: {en}")
     if batch.quarantine:
         show(f"  明细：{batch.quarantine}", f"  details: {batch.quarantine}")
+
+
+def _sentence(found: str, dataset: str, *, is_warning: bool = False) -> tuple[str, str]:
+    """What was found, with the column it was found in, Chinese and English."""
+    words = words_of(found, load_catalogue()[dataset].document, is_warning=is_warning)
+    column = found.partition(":")[0]
+    if column in {CHECK, ROW}:
+        return words.zh, words.en
+    return f"“{column}”{words.zh}", f"'{column}' {words.en}"
