@@ -1,11 +1,14 @@
 """Feature definitions, one file a family; `REGISTRY` is all of them in a fixed order."""
 
 from features.definitions import (
+    compliance,
     cross_source,
     finance,
     invoice,
     invoice_month,
+    judicial,
     procurement,
+    registration,
     tax,
     trade,
     utility,
@@ -22,5 +25,8 @@ REGISTRY = Registry(
         *finance.FEATURES,
         *trade.FEATURES,
         *procurement.FEATURES,
+        *registration.FEATURES,
+        *compliance.FEATURES,
+        *judicial.FEATURES,
     )
 )
