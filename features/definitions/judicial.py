@@ -5,7 +5,7 @@ seen only with consent. An amount that no record states is unknown, not zero.
 """
 
 from features.definitions.declare import declare
-from features.definitions.expressions import Value, count, flag, yuan
+from features.definitions.expressions import Value, count, flag
 from features.definitions.judicial_grains import (
     BANKRUPTCY,
     DISHONEST,

@@ -23,13 +23,15 @@ def _suits(as_of_date: date) -> str:
 
 
 SUIT = Grain("suit", frozenset({"court_judgment"}), _suits, event_date="judged_on")
-EXECUTION = entries(
-    "execution", "judgment_debtor", "filed_on", "closed_on", ("target_amount_fen",)
-)
+EXECUTION = entries("execution", "judgment_debtor", "filed_on", "closed_on", ("target_amount_fen",))
 DISHONEST = entries("dishonest_entry", "dishonest_debtor", "published_on", "removed_on")
 RESTRICTION = entries("restriction", "consumption_restriction", "ordered_on", "lifted_on")
 MORTGAGE = entries(
-    "chattel_mortgaged", "chattel_mortgage", "registered_on", "cancelled_on", ("secured_amount_fen",)
+    "chattel_mortgaged",
+    "chattel_mortgage",
+    "registered_on",
+    "cancelled_on",
+    ("secured_amount_fen",),
 )
 PLEDGE = entries(
     "equity_pledged", "equity_pledge", "registered_on", "cancelled_on",

@@ -9,7 +9,6 @@ from features.definitions.expressions import (
     Value,
     clipped,
     count,
-    flag,
     quotient,
     ratio,
     yuan,

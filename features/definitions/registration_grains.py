@@ -114,6 +114,4 @@ def _declarations(as_of_date: date) -> str:
     )
 
 
-DECLARATION = Grain(
-    "declaration", frozenset({"self_declared", "declaration_check"}), _declarations
-)
+DECLARATION = Grain("declaration", frozenset({"self_declared", "declaration_check"}), _declarations)

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from features.clock import end_of
-from features.contracts import Dataset, Sensitivity
-from features.pipeline import FeatureTable
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
 from tests.builders import (
@@ -28,6 +26,7 @@ from tests.builders import (
     seeded,
     whole_scope,
 )
+from tests.law import exact, masked, random_scope
 from tests.negative import ONE_EACH, WHOLE
 from tests.oracle.invoice_worlds import land_world, world_of
 
@@ -96,46 +95,6 @@ def live_scopes(events: Sequence[Event], key: int, scope: DataScope, as_of: date
 
 def _weight(event: Event) -> tuple[datetime, int, str]:
     return event.occurred_at, STRICTNESS[event.event], event.event_id
-
-
-def is_open(dataset: Dataset, scope: DataScope, consented: set[str]) -> bool:
-    """Whether one firm's rows of a dataset may be seen."""
-    if dataset.name not in scope.datasets:
-        return False
-    if scope.grantee is None or dataset.document.sensitivity is Sensitivity.PUBLIC:
-        return True
-    return dataset.document.consent_scope in consented
-
-
-def masked(
-    table: FeatureTable, scope: DataScope, consented: Mapping[int, set[str]]
-) -> dict[int, dict[str, str]]:
-    """The full table with every feature blanked that reads a dataset the firm's scope withholds."""
-    return {
-        key: {
-            feature.name: bits(values[feature.name])
-            if all(is_open(CATALOGUE[name], scope, consented[key]) for name in feature.datasets)
-            else "NULL"
-            for feature in table.registry
-        }
-        for key, values in by_enterprise(table).items()
-    }
-
-
-def bits(value: float | None) -> str:
-    """A value exactly."""
-    return "NULL" if value is None else value.hex()
-
-
-def exact(table: FeatureTable) -> dict[int, dict[str, str]]:
-    """A feature table exactly."""
-    return {k: {n: bits(v) for n, v in row.items()} for k, row in by_enterprise(table).items()}
-
-
-def random_scope(rng: random.Random, grantee: str | None, purpose: Purpose) -> DataScope:
-    datasets = sorted(CATALOGUE.datasets)
-    chosen = datasets if rng.random() < 0.4 else rng.sample(datasets, rng.randrange(len(datasets)))
-    return DataScope(frozenset(chosen), purpose, FAR, grantee)
 
 
 def random_events(rng: random.Random) -> list[Event]:

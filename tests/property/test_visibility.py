@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.clock import end_of
+from features.contracts import Sensitivity
 from features.definitions import REGISTRY
 from features.errors import ScopeError
 from features.registry import Registry
@@ -191,6 +192,36 @@ def test_a_scope_without_a_dataset_no_longer_opens_it():
     scope = whole_scope().without("invoice_line")
     assert not scope.opens("invoice_line")
     assert scope.opens("invoice_month")
+
+
+# --- neighbours ----------------------------------------------------------------------------------
+
+
+def everyone(lake: TinyLake, scope: DataScope, dataset: str, now: datetime = NOW) -> list[int]:
+    """Whose rows are there for facts about firm 1 that lie in its neighbours."""
+    with open_snapshot(lake.view, CATALOGUE, AS_OF, scope, now=now, enterprises=[1]) as snapshot:
+        query = f"SELECT enterprise_key FROM everyone_{dataset} ORDER BY enterprise_key"
+        return [key for (key,) in snapshot.connection.sql(query).fetchall()]
+
+
+def test_everyones_rows_obey_both_clocks_the_scope_and_repairs(tmp_path: Path):
+    lake = TinyLake(tmp_path)
+    lake.land("reg_basic", [registered(1), registered(2)])
+    late = penalty(4, "p", AS_OF, available_at=MIDNIGHT + timedelta(microseconds=1))
+    repaired = penalty(3, "p", AS_OF, repaired_at=at("2020-03-05"))
+    lake.land("penalty", [penalty(1, "p", AS_OF), penalty(2, "p", AS_OF), repaired, late])
+    assert everyone(lake, whole_scope(), "penalty") == [1, 2]
+    assert everyone(lake, whole_scope(), "penalty", now=at("2020-03-01")) == [1, 2, 3]
+    assert everyone(lake, whole_scope().without("penalty"), "penalty") == []
+
+
+def test_only_public_datasets_have_everyones_rows(tmp_path: Path):
+    with open_snapshot(
+        TinyLake(tmp_path).view, CATALOGUE, AS_OF, whole_scope(), now=NOW
+    ) as snapshot:
+        views = snapshot.connection.sql("SELECT view_name FROM duckdb_views()").fetchall()
+    seen = {name.removeprefix("everyone_") for (name,) in views if name.startswith("everyone_")}
+    assert seen == {d.name for d in CATALOGUE if d.document.sensitivity is Sensitivity.PUBLIC}
 
 
 # --- (e) negative records ------------------------------------------------------------------------
