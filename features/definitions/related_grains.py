@@ -1,7 +1,7 @@
 """Firms tied to others by who represents or holds them, as far as the public register shows.
 
 A tie is the legal representative or a holder of a quarter or more, known by token or code, never by
-name. Other firms are read through `everyone_<dataset>`, which exists for public datasets only and is the
+name. Other firms are read through `everyone_<dataset>`, which exists for a few public datasets and is the
 same whether one firm is asked about or all.
 """
 

@@ -27,8 +27,7 @@ from tests.builders import (
     whole_scope,
 )
 from tests.law import exact, masked, random_scope
-from tests.negative import ONE_EACH, WHOLE
-from tests.oracle.invoice_worlds import land_world, world_of
+from tests.negative import ONE_EACH
 
 FIRMS = range(1, 26)
 FIRST_DAY = date(2024, 1, 1)
@@ -175,30 +174,6 @@ def test_live_consents_decide_enterprise_by_enterprise(seed: int, tmp_path: Path
         assert seen == masked(full, scope, consented), f"as of {as_of} under {scope}"
         opened += sum(row["sales_amount_sum_12m_cny"] != "NULL" for row in seen.values())
     assert opened > 0, "a law that is never tested on visible rows proves nothing"
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_any_dataset_scope_only_masks_the_whole_registry(seed: int, tmp_path: Path):
-    rng, as_of = seeded(seed), date(2020, 2, 29)
-    lake = TinyLake(tmp_path)
-    land_world(lake, world_of(rng, as_of))
-    lake.land("penalty", [penalty(key, "p", date(2020, 1, key)) for key in range(1, 20)])
-    full = features_of(lake, as_of, registry=WHOLE)
-    nobody: dict[int, set[str]] = {key: set() for key in by_enterprise(full)}
-    for _ in range(6):
-        scope = random_scope(rng, None, Purpose.SELF_REPORT)
-        assert exact(features_of(lake, as_of, scope, registry=WHOLE)) == masked(full, scope, nobody)
-
-
-def test_the_whole_registry_obeys_a_grantees_consents(tmp_path: Path):
-    rng, as_of = seeded(99), date(2024, 1, 20)
-    lake = TinyLake(tmp_path)
-    land_world(lake, world_of(rng, as_of))
-    events = land_events(lake, random_events(rng), rng)
-    scope = DataScope(frozenset(CATALOGUE.datasets), Purpose.PRE_CREDIT, FAR, "bank")
-    full = features_of(lake, as_of, registry=WHOLE)
-    consented = {key: live_scopes(events, key, scope, as_of) for key in by_enterprise(full)}
-    assert exact(features_of(lake, as_of, scope, registry=WHOLE)) == masked(full, scope, consented)
 
 
 def sales_seen(lake: TinyLake, as_of: date, *, purpose: Purpose = Purpose.PRE_CREDIT) -> bool:
