@@ -82,6 +82,18 @@ REASONS: MappingType[str, Words] = {
     "invalid_uscc": Words(
         zh="统一社会信用代码校验不通过", en="fails the check characters of a credit code"
     ),
+    "name_unknown": Words(
+        zh="没有有效代码，且登记信息中没有该名称",
+        en="is no valid code, and the name is not in the register",
+    ),
+    "name_ambiguous": Words(
+        zh="没有有效代码，且该名称对应多家企业",
+        en="is no valid code, and the name belongs to several enterprises",
+    ),
+    "not_an_enterprise": Words(
+        zh="是机关、事业单位等其他主体的代码，且名称不在登记信息中",
+        en="is the code of another kind of body, and the name is not in the register",
+    ),
     "synthetic_collision": Words(
         zh="与另一企业的合成代码相同", en="shares its synthetic code with another firm"
     ),
@@ -90,6 +102,14 @@ REASONS: MappingType[str, Words] = {
     ),
     "conflicting_duplicate": Words(
         zh="与同批另一行主键相同而内容不同", en="has the key of another row with other content"
+    ),
+}
+
+#: What is noted about rows that land: counted in the batch, without a mark on the row.
+NOTES: MappingType[str, Words] = {
+    "linked_by_name": Words(zh="按名称关联到企业", en="was found by the name"),
+    "differs_from_register": Words(
+        zh="与该代码的登记名称不一致", en="is not the name registered for the code"
     ),
 }
 
@@ -214,11 +234,13 @@ def _raw(rule: Rule, found: MappingType[str, SourceColumn]) -> tuple[str, str]:
         return literal(rule.constant), "VARCHAR"
     if rule.template is not None:
         pieces = [
-            _text_of(found[piece]) if place % 2 else literal(piece)
+            text_of(found[piece]) if place % 2 else literal(piece)
             for place, piece in enumerate(rule.template_parts())
             if piece or place % 2
         ]
         return f"({' || '.join(pieces)})", "VARCHAR"
+    if rule.digest is not None:
+        return _digest([text_of(found[name]) for name in rule.digest]), "VARCHAR"
     return _cleaned(found[rule.synthetic or rule.source or ""])
 
 
@@ -236,7 +258,14 @@ def _cleaned(column: SourceColumn) -> tuple[str, str]:
     return sql, kind
 
 
-def _text_of(column: SourceColumn) -> str:
+def _digest(texts: list[str]) -> str:
+    """A stable id of several texts; missing where all of them are."""
+    joined = ", ".join(f"coalesce({text}, '')" for text in texts)
+    return f"CASE WHEN coalesce({', '.join(texts)}) IS NOT NULL THEN md5(concat_ws(chr(31), {joined})) END"
+
+
+def text_of(column: SourceColumn) -> str:
+    """Cleaned value of a source column as text, whatever its type in the file."""
     raw, kind = _cleaned(column)
     if kind in _EXACT_LIMIT:
         return f"CASE WHEN abs({column.sql}) < {_EXACT_LIMIT[kind]} THEN {_as_text(raw, kind)} END"

@@ -23,7 +23,7 @@ import shutil
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +61,8 @@ class Batch:
     data: str
     quarantine: str | None = None
     retired: str | None = None
+    skipped: int = 0
+    warnings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,11 @@ MISTAKES = [
     ),
     ("  amount: 金额", "  amuont: 金额", r"maps 'amuont'.*Did you mean 'amount'"),
     ("  amount: 金额\n", "", r"leaves out the required column\(s\) amount"),
-    ("{constant: sales}", "{}", "exactly one of 'from', 'constant', 'template' or 'synthetic'"),
+    (
+        "{constant: sales}",
+        "{}",
+        "exactly one of 'from', 'constant', 'template', 'synthetic' or 'digest'",
+    ),
     ("{constant: sales}", "{constant: sales, from: x}", "exactly one of"),
     ("{constant: sales}", "{konstant: sales}", "'columns.direction.konstant' is not a known key"),
     ("{constant: sales}", "{constant: 1}", r"'columns.direction.constant': .*valid string, got 1"),
