@@ -47,6 +47,13 @@ class MappingError(XinqiaoError):
     status = 422
 
 
+class DeliveryError(XinqiaoError):
+    """A folder of files does not say clearly which file belongs to which dataset."""
+
+    code = "delivery"
+    status = 422
+
+
 class SourceFileError(XinqiaoError):
     """A provider's file cannot be read as what it claims to be."""
 

@@ -61,6 +61,7 @@ class Batch:
     data: str
     quarantine: str | None = None
     retired: str | None = None
+    skipped: int = 0
     warnings: Mapping[str, int] = field(default_factory=dict)
 
 
