@@ -22,6 +22,7 @@ from features.errors import LakeError, SourceFileError
 from features.lake import Batch, Lake
 from features.mapping import Mapping
 from features.run import Run
+from features.segments import contract_of
 from features.vault import Vault
 
 #: More rejected rows than this, and the delivery is taken for a wrong file or mapping.
@@ -154,6 +155,7 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
         data=run.writer.relative(data),
         quarantine=landing.write_quarantine(run, source, batch_id) if rejected else None,
         retired=retired,
+        contract=contract_of(run.dataset.lake_columns()),
     )
 
 

@@ -148,7 +148,7 @@ def _fen(name: str, value: str) -> int:
 def _select(
     lake: LakeView, dataset: Dataset, condition: str, values: Mapping[str, object]
 ) -> list[Origin]:
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    rows = lake.rows(dataset)
     retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
     query = (
         "SELECT r.row_id, r.row_hash, r.available_at, min(e.valid_to) FROM "

@@ -135,7 +135,7 @@ def _repaired(moment: datetime, dataset: Dataset, lake: LakeView) -> str:
     A repair arrives as a new version of the record; the versions before it do not know of it and
     must go with it.
     """
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    rows = lake.rows(dataset)
     same = " AND ".join(
         f"version.{name} IS NOT DISTINCT FROM repair.{name}"
         for name in map(identifier, dataset.lake_key())
@@ -150,7 +150,7 @@ def _repaired(moment: datetime, dataset: Dataset, lake: LakeView) -> str:
 def _visible_rows(
     lake: LakeView, dataset: Dataset, as_of_date: date, scope: DataScope, now: datetime, chosen: str
 ) -> str:
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    rows = lake.rows(dataset)
     predicate = known_by(dataset, lake, as_of_date, scope, now)
     if _is_closed(dataset, scope):
         predicate = "false"
@@ -170,7 +170,7 @@ def _open_register(
 ) -> None:
     """Table `enterprise`: who is on the public register by then, whatever the scope."""
     register = catalogue[REGISTER]
-    rows = parquet(lake.files(REGISTER), register.lake_columns())
+    rows = lake.rows(register)
     connection.execute(
         "CREATE TABLE enterprise AS SELECT enterprise_key, party_id AS uscc, origin FROM ("
         f"SELECT DISTINCT enterprise_key FROM {rows} WHERE {chosen} "
@@ -196,7 +196,7 @@ def _open_consents(
     what a revocation closed.
     """
     consents = catalogue[CONSENTS]
-    rows = parquet(lake.files(CONSENTS), consents.lake_columns())
+    rows = lake.rows(consents)
     day = f"DATE '{as_of_date}'"
     connection.execute(
         "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("

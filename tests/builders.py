@@ -18,6 +18,7 @@ from features.definitions import REGISTRY
 from features.lake import LINE_BITS, Batch, Lake, LakeView, LakeWriter
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
+from features.segments import contract_of
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
 
@@ -180,6 +181,7 @@ def _batch(number: int, dataset: str, landed: int, data: str, retired: str | Non
         last_event=None,
         data=data,
         retired=retired,
+        contract=contract_of(CATALOGUE[dataset].lake_columns()),
     )
 
 
