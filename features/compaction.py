@@ -12,7 +12,7 @@ from features import landing
 from features.contracts import Catalogue, Dataset
 from features.engine import connect, parquet
 from features.lake import RETIRED_COLUMNS, Lake, LakeWriter
-from features.segments import Rewrite, Segment
+from features.segments import Rewrite, Segment, stored_columns
 
 #: Files from this size on are left alone [rows]; merging them again would cost more than it saves.
 LARGE_ROWS = 5_000_000
@@ -96,7 +96,8 @@ def copy_rows(
 ) -> str:
     """Write the rows of files that meet a condition as one file, in the order of a landed one."""
     event = dataset.document.event_date
-    order = ", ".join(["enterprise_key", *([event] if event else []), "row_id"])
+    is_stored = event in stored_columns(paths[0])
+    order = ", ".join(["enterprise_key", *([str(event)] if is_stored else []), "row_id"])
     query = f"SELECT * FROM {parquet(paths, {})} WHERE {condition} ORDER BY {order}"
     return _copy(writer, "data", dataset, query, stem, landing.ROW_GROUP)
 

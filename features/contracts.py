@@ -219,7 +219,6 @@ _RESERVED = frozenset(
         "reasons",
         "origin",
         "enterprise_name",
-        *NEGATIVE_COLUMNS,
         *ENVELOPE,
         *LAKE_ENVELOPE,
     }
@@ -407,11 +406,12 @@ def _problems(document: DatasetDocument, path: Path) -> Iterator[CatalogueError]
 def _column_problems(
     document: DatasetDocument, name: str, column: Column, path: Path
 ) -> Iterator[CatalogueError]:
-    if not _COLUMN_NAME.fullmatch(name) or name in _RESERVED:
+    reserved = _RESERVED | (set(NEGATIVE_COLUMNS) if document.negative else set[str]())
+    if not _COLUMN_NAME.fullmatch(name) or name in reserved:
         yield _problem(
             path,
             f"column '{name}' cannot be called so; use a-z, 0-9 and _, "
-            f"and none of {', '.join(sorted(_RESERVED))}.",
+            f"and none of {', '.join(sorted(reserved))}.",
             f"列名“{name}”不可用；请使用小写字母、数字和下划线，并避开保留名。",
         )
     if column.type not in LAKE_TYPES:

@@ -340,6 +340,14 @@ class Lake:
                 "mend the disk, then run it again.",
                 zh=f"数据湖 {self.root} 无法写入：{why}。本次没有半批数据入库，请修复磁盘后重试。",
             ) from failed
+        except duckdb.Error as failed:
+            # The message of DuckDB may quote a value; it stays out.
+            kind = type(failed).__name__
+            raise LakeError(
+                en=f"The files of the lake {self.root} cannot be read or written ({kind}). Nothing of this run "
+                "has changed it. Check the disk and the lake's files.",
+                zh=f"数据湖 {self.root} 的文件读写失败（{kind}），本次未作任何更改。请检查磁盘与数据湖文件。",
+            ) from None
 
 
 class LakeWriter:

@@ -50,7 +50,9 @@ def write_parties(run: Run) -> tuple[Path | None, int]:
         return None, 0
     path = run.writer.root / "parties" / f"{run.writer.view.version + 1:08d}.parquet"
     path.parent.mkdir(exist_ok=True)
-    copy_to(run.connection, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path)
+    copy_to(
+        run.connection, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path
+    )
     return path, added
 
 
@@ -231,7 +233,8 @@ def _seal(run: Run) -> None:
         )
         kind = column.personal or ""
         blobs = run.vault.seal(
-            (run.vault.subject(owner, uscc, kind, value), kind, value) for _, value, owner, uscc in rows
+            (run.vault.subject(owner, uscc, kind, value), kind, value)
+            for _, value, owner, uscc in rows
         )
         run.make(
             f"sealed_{name}",

@@ -18,8 +18,8 @@ from features.definitions import REGISTRY
 from features.lake import LINE_BITS, Batch, Lake, LakeView, LakeWriter
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
-from features.segments import contract_of
 from features.scope import DataScope, Purpose
+from features.segments import contract_of
 from features.snapshot import open_snapshot
 
 type_of = {
