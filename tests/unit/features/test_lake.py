@@ -13,8 +13,8 @@ import pytest
 
 from features.errors import LakeError, UnknownEnterpriseError
 from features.lake import Lake
-from tests.faults import breaking
 from tests.factories import INVOICES, NOW, Desk, invoice, write_invoices
+from tests.faults import breaking
 
 ROOT = Path(__file__).parents[3]
 
