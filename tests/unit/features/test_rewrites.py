@@ -133,7 +133,7 @@ def test_what_is_due_is_nowhere_but_by_its_number(desk: Desk, *, is_merged: bool
     with pytest.raises(LakeError, match="Open the lake anew"):
         old_view.require_files()
     view = desk.lake.view()
-    assert {path for path in desk.lake.root.rglob("*.parquet")} == view.all_files()
+    assert set(desk.lake.root.rglob("*.parquet")) == view.all_files()
     deleted = trace_row(view, desk.dataset("invoice_line"), int(str(gone[0]["row_id"])))
     assert (deleted.file_name, deleted.line) == ("a.csv", 2)
     assert (deleted.deleted_at, deleted.deletion_reason) == (LATER, "years:5:issued_on")
