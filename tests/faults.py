@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Fault:
 
 
 @contextmanager
-def breaking(step: int, error: BaseException) -> Iterator[Fault]:
+def breaking(step: int, error: BaseException) -> Generator[Fault]:
     """Break the step of that number in whatever runs inside."""
     fault = Fault(step, error)
     with pytest.MonkeyPatch.context() as patch:
