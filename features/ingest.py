@@ -23,6 +23,7 @@ from features.errors import LakeError, SourceFileError
 from features.lake import Batch, Lake
 from features.mapping import Mapping
 from features.run import Run
+from features.segments import contract_of
 from features.vault import Vault
 
 #: More rejected rows than this, and the delivery is taken for a wrong file or mapping.
@@ -194,6 +195,7 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str, again: Path | None =
         retired=retired,
         skipped=count_skipped(run),
         warnings=warnings,
+        contract=contract_of(run.dataset.lake_columns()),
     )
 
 
