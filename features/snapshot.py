@@ -188,7 +188,7 @@ def _open_consents(
     now: datetime,
     chosen: str,
 ) -> None:
-    """Table `live_consent`: (enterprise_key, consent_scope) this grantee holds for this purpose.
+    """Table `live_consent`: (enterprise_key, consent_id, consent_scope) this grantee holds for this purpose.
 
     Consent itself is not credit data: it is read whatever the scope, by what had happened and was
     known by `as_of`, never by what came after. A consent's state is its latest event, whose purpose
@@ -199,7 +199,8 @@ def _open_consents(
     rows = parquet(lake.files(CONSENTS), consents.lake_columns())
     day = f"DATE '{as_of_date}'"
     connection.execute(
-        "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("
+        "CREATE TABLE live_consent AS "
+        "SELECT DISTINCT enterprise_key, consent_id, unnest(scopes) AS consent_scope FROM ("
         "SELECT *, row_number() OVER (PARTITION BY enterprise_key, consent_id "
         "ORDER BY occurred_at DESC, CASE event WHEN 'granted' THEN 2 WHEN 'narrowed' THEN 1 ELSE 0 END, "
         f"event_id DESC) AS place FROM {rows} "
