@@ -7,16 +7,12 @@ its verdict and is used nowhere; one that nothing speaks for or against is `unch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import Field, model_validator
 
 from features.contracts import Catalogue
-from features.documents import Document, load_document, suggestion
+from features.declared_rules import DeclaredRules, Held, Item, load_rules
+from features.documents import suggestion
 from features.engine import identifier, literal
-from features.errors import CatalogueError, RequestError
+from features.errors import RequestError
 from features.lake import Lake
 from features.mapping import identity_mapping
 from features.pull.spool import Row, land_rows
@@ -26,76 +22,6 @@ from features.snapshot import Snapshot, open_snapshot
 from features.vault import Vault
 
 DECLARED, CHECKS = "self_declared", "declaration_check"
-RULES = Path(__file__).parent / "declared_rules.yaml"
-
-
-class Held(Document):
-    """A figure the lake holds, and how far a declared one may lie from it.
-
-    Parameters
-    ----------
-    value : str
-        SQL aggregate over the dataset's stored columns; for a text item the list of texts that would
-        do.
-    where : str
-        Condition on the rows.
-    divide : int
-        Lake unit over item unit (fen to yuan: 100).
-    year : bool
-        Only rows of the calendar year before the promise.
-    tolerance : float
-        Share of the held figure.
-    slack : float
-        In the item's unit.
-    """
-
-    dataset: str
-    value: str
-    where: str = "true"
-    divide: int = 1
-    year: bool = False
-    tolerance: float = Field(default=0, ge=0)
-    slack: float = Field(default=0, ge=0)
-
-
-class Item(Document):
-    """Something a firm may declare."""
-
-    topic: str
-    unit: str
-    kind: Literal["number", "text"]
-    zh: str
-    en: str
-    against: list[Held] = Field(default_factory=list[Held])
-
-
-class DeclaredRules(Document):
-    """The rule file as written."""
-
-    effective_from: date
-    source: str
-    items: dict[str, Item]
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        for name, item in self.items.items():
-            datasets = [held.dataset for held in item.against]
-            if len(datasets) != len(set(datasets)):
-                msg = f"the item '{name}' is compared with one dataset twice"
-                raise ValueError(msg)
-        return self
-
-
-@cache
-def load_rules(path: Path = RULES) -> DeclaredRules:
-    """Read the rules.
-
-    Raises
-    ------
-    CatalogueError
-        With the key and what was expected there.
-    """
-    return load_document(path, DeclaredRules, CatalogueError)
 
 
 @dataclass(frozen=True)
@@ -323,8 +249,7 @@ def _comparison(snapshot: Snapshot, name: str, item: Item, held: Held, place: in
         conditions.append(f"{year} = year(d.promise_signed_on) - 1")
     figure = f"(SELECT {held.value} FROM visible_{held.dataset} h WHERE {' AND '.join(conditions)})"
     if item.kind == "text":
-        # A list without the text is no proof against it while the list may be incomplete: but an
-        # empty list says nothing, and a full one is what the keeper of the list has given.
+        # Nothing on the list says nothing; a list that has others but not this one contradicts.
         fits = f"CASE WHEN len({figure}) > 0 THEN list_contains({figure}, value_text) END"
     else:
         value = f"({figure} / {held.divide}.0)"

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -64,12 +65,19 @@ class FakeProvider:
 
 
 @contextmanager
-def running(provider: FakeProvider) -> Generator[FakeProvider]:
+def running(
+    provider: FakeProvider, *, tls: ssl.SSLContext | None = None
+) -> Generator[FakeProvider]:
     """Serve on a loopback port of its own until the context ends."""
     handler = type("Handler", (_Handler,), {"provider": provider})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.block_on_close = False
+        if tls is not None:
+            # The handshake is left to the connection's own thread.
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         provider.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -100,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.provider.headers.append(dict(self.headers))
         self.provider.on_request(request)
         mode = self.provider.mode(request.get("uscc", ""))
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(OSError):
             getattr(self, f"_{mode}")(request)
 
     def _send(

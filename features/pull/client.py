@@ -8,24 +8,21 @@ stretch, and refusals that are counted by reason. Nothing is ever logged, and re
 import hashlib
 import hmac
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Self, cast
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
 
 from features.errors import ProviderError
+from features.pull.deadline import Deadline, Plain, Secure
 from features.pull.endpoint import Auth, Endpoint
 
 _CHUNK = 65_536
 _OK = 200
+CONSENT_ENDED = "consent_ended"
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
 
@@ -43,82 +40,6 @@ class RefusedError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.is_down = is_down
-
-
-class Deadline:
-    """Cuts the connection of the thread it is opened in when the time is up."""
-
-    _here = threading.local()
-
-    def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self.is_over = False
-
-    def __enter__(self) -> Self:
-        """Start counting."""
-        self._here.deadline = self
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop counting; after this no connection is cut any more."""
-        self._timer.cancel()
-        with self._lock:
-            self._socket = None
-        self._here.deadline = None
-
-    @classmethod
-    def watch(cls, connection: HTTPConnection) -> None:
-        """Tell the deadline of this thread which connection the request goes through."""
-        deadline = cast("Deadline | None", getattr(cls._here, "deadline", None))
-        if deadline is not None and connection.sock is not None:
-            deadline.hold(connection.sock)
-
-    def hold(self, connected: socket.socket) -> None:
-        """Cut this socket when the time is up, or at once if it is."""
-        with self._lock:
-            self._socket = connected
-            if self.is_over:
-                self._shut()
-
-    def _cut(self) -> None:
-        with self._lock:
-            self.is_over = True
-            self._shut()
-
-    def _shut(self) -> None:
-        if self._socket is not None:
-            with suppress(OSError):
-                # TLS would first take its own state apart under the reader; the bare socket just ends.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-
-class _Plain(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        Deadline.watch(self)
-
-    def putrequest(self, *args: object, **kwargs: object) -> None:
-        Deadline.watch(self)
-        super().putrequest(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
-
-
-class _Secure(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        Deadline.watch(self)
-
-    def putrequest(self, *args: object, **kwargs: object) -> None:
-        Deadline.watch(self)
-        super().putrequest(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
 
 
 class Client:
@@ -165,16 +86,25 @@ class Client:
         """Close the kept connections."""
         self._pool.close()
 
-    def ask(self, content: Mapping[str, str]) -> bytes:
+    def ask(
+        self, content: Mapping[str, str], *, may_ask: Callable[[], bool] = lambda: True
+    ) -> bytes:
         """Send one request, with its retries, and return the answer's bytes.
+
+        Parameters
+        ----------
+        may_ask : callable
+            Asked right before each attempt; a consent may end between two of them.
 
         Raises
         ------
         RefusedError
-            `timeout`, `connection`, `redirect`, `http_<status>` or `too_large`.
+            `timeout`, `connection`, `redirect`, `http_<status>`, `too_large` or `consent_ended`.
         """
         retries = self.endpoint.retries
         for attempt in range(retries.count + 1):
+            if not may_ask():
+                raise RefusedError(CONSENT_ENDED)
             usual = retries.backoff_seconds * 2**attempt
             try:
                 return self._once(content)
@@ -283,7 +213,7 @@ def _open_pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
     size = endpoint.concurrency
     if parts.scheme == "http":
         plain = urllib3.HTTPConnectionPool(parts.hostname or "", parts.port, maxsize=size)
-        plain.ConnectionCls = _Plain  # type: ignore[assignment]  # its protocol forbids subclasses
+        plain.ConnectionCls = Plain  # type: ignore[assignment]  # its protocol forbids subclasses
         return plain
     secure = urllib3.HTTPSConnectionPool(
         parts.hostname or "",
@@ -292,5 +222,5 @@ def _open_pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
         cert_reqs="CERT_REQUIRED",
         ca_certs=endpoint.tls_ca_file,
     )
-    secure.ConnectionCls = _Secure  # type: ignore[assignment]  # as above
+    secure.ConnectionCls = Secure  # type: ignore[assignment]  # as above
     return secure

@@ -14,13 +14,13 @@ from features.lake import Batch, Lake
 from features.mapping import Mapping as ProviderMapping
 from features.pull.answers import Asked, Row, read_records, shape_of, sound_rows
 from features.pull.breaker import Breaker
-from features.pull.client import Client, RefusedError
+from features.pull.client import CONSENT_ENDED, Client, RefusedError
 from features.pull.consents import ConsentBook
 from features.pull.spool import land_rows
 from features.scope import Purpose
 from features.vault import Vault
 
-NO_CONSENT, REVOKED, BREAKER_OPEN = "no_consent", "consent_ended", "breaker_open"
+NO_CONSENT, BREAKER_OPEN = "no_consent", "breaker_open"
 
 Progress = Callable[[int, int], None]
 
@@ -165,14 +165,16 @@ class _Run:
 
     def ask(self, uscc: str) -> _Answer:
         """One firm: nothing that goes wrong with it touches another."""
-        if not self.breaker.allows():
-            return _Answer(uscc, skipped=BREAKER_OPEN)
         consent_id = self.book.consent_of(uscc)
         if consent_id is None:
-            return _Answer(uscc, skipped=REVOKED)
+            return _Answer(uscc, skipped=CONSENT_ENDED)
+        if not self.breaker.allows():
+            return _Answer(uscc, skipped=BREAKER_OPEN)
         try:
             rows = self._rows(uscc, consent_id)
         except RefusedError as refusal:
+            if refusal.reason == CONSENT_ENDED:
+                return _Answer(uscc, skipped=CONSENT_ENDED)
             self.breaker.tell(is_up=not refusal.is_down)
             return _Answer(uscc, refused=refusal.reason)
         self.breaker.tell(is_up=True)
@@ -180,9 +182,13 @@ class _Run:
 
     def still_open(self, answer: _Answer) -> _Answer:
         """A consent that ended while the provider answered takes the answer with it."""
-        if answer.refused or answer.skipped or self.book.consent_of(answer.uscc) is not None:
+        if (
+            answer.refused
+            or answer.skipped
+            or self.book.consent_of(answer.uscc) == answer.consent_id
+        ):
             return answer
-        return _Answer(answer.uscc, skipped=REVOKED)
+        return _Answer(answer.uscc, skipped=CONSENT_ENDED)
 
     def _rows(self, uscc: str, consent_id: str) -> list[Row]:
         endpoint = self.client.endpoint
@@ -197,7 +203,8 @@ class _Run:
                 "consent_id": consent_id,
                 "since": since.isoformat(),
                 "until": until.isoformat(),
-            }
+            },
+            may_ask=lambda: self.book.consent_of(uscc) == consent_id,
         )
         issued = set(self.issued.values())
         records = read_records(content, asked, issued, endpoint.records_at, endpoint.answer.records)

@@ -11,10 +11,10 @@ from features.declared import (
     Declaration,
     cross_check,
     declare,
-    load_rules,
     self_scope,
     usable_declarations,
 )
+from features.declared_rules import load_rules
 from features.engine import connect, parquet
 from features.errors import RequestError, UnknownEnterpriseError
 from features.scope import DataScope, Purpose
