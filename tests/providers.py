@@ -19,6 +19,8 @@ Reply = dict[str, object]
 OTHER_FIRM = "93371323MA3TE5T11M"
 #: Short enough that a hanging provider costs a test no time that matters [s].
 PATIENCE = 0.2
+#: Long enough for a machine that is busy with other things [s].
+UNHURRIED = 30.0
 
 
 @dataclass
@@ -40,7 +42,7 @@ class FakeProvider:
     on_request: Callable[[Request], None] = lambda _: None
     first: Reply | None = None
     port: int = 0
-    patience: float = PATIENCE
+    patience: float = UNHURRIED
     stop: threading.Event = field(default_factory=threading.Event)
 
     def endpoint(self, folder: Path, text: str = "", dataset: str = "invoice_month") -> Endpoint:

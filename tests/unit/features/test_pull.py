@@ -15,7 +15,7 @@ from features.pull.client import Client
 from features.pull.pull import PullOrder, PullReport, pull
 from features.scope import Purpose
 from tests.factories import NOW, Desk, write_csv
-from tests.providers import FakeProvider, Request, running
+from tests.providers import PATIENCE, FakeProvider, Request, running
 
 MAPPING = """
 dataset: invoice_month
@@ -170,6 +170,8 @@ def test_an_answer_that_cannot_be_trusted_is_refused_whole(
     desk.register(1, consented=1)
     before = desk.files()
     with running(FakeProvider(records, mode=lambda _: mode)) as provider:
+        if reason == "timeout":
+            provider.patience = PATIENCE
         report = desk.pull(provider)
     assert (report.asked, report.answered, report.landed) == (1, 0, 0)
     assert report.refused == {reason: 1}
@@ -248,7 +250,6 @@ def test_a_consent_revoked_meanwhile_stops_the_asking_and_the_landing(desk: Pull
             desk.consent("revoked", order[:2])
 
     with running(FakeProvider(records, on_request=revoke)) as provider:
-        provider.patience = 30  # the consent lands while the provider is asked
         report = desk.pull(provider, "concurrency: 1\n")
     assert [seen["uscc"] for seen in provider.requests] == [firm(order[0]), firm(order[2])]
     assert (report.answered, report.skipped) == (1, {"consent_ended": 2})

@@ -28,7 +28,7 @@ from features.run import Run
 from features.scope import Purpose
 from features.sources import Source
 from tests.factories import NOW, USCCS, Desk, write_csv
-from tests.providers import FakeProvider, Request, running
+from tests.providers import PATIENCE, FakeProvider, Request, running
 from xinqiao.app import main
 
 ROOT = Path(__file__).parents[3]
@@ -138,7 +138,8 @@ def test_tls_is_checked_against_the_given_authority(
     _, context = certificate(tmp_path)
     asked = {"request_id": "r", "uscc": USCCS[0]}
     with running(FakeProvider(lambda _: [], lambda _: mode), tls=context) as provider:
-        provider.patience = 0.6
+        if reason == "timeout":
+            provider.patience = 3 * PATIENCE
         endpoint = provider.endpoint(tmp_path, trust)
         url = endpoint.url.replace("http://127.0.0.1", "https://localhost")
         client = Client(endpoint.model_copy(update={"url": url}), None, pause=lambda _: None)
@@ -316,7 +317,6 @@ def test_a_killed_pull_leaves_nothing_and_the_next_asks_again(
             started.pop().send_signal(signal.SIGKILL)
 
     with running(FakeProvider(lambda _: [], on_request=kill)) as provider:
-        provider.patience = 60
         provider.records = lambda request: [
             {"uscc": request["uscc"], "month": "202512", "out_amount": "1", "out_count": 1}
         ]

@@ -14,7 +14,7 @@ from features.pull.client import Client
 from features.scope import Purpose
 from features.verification import Outcome, Question, Verdict, verify
 from tests.factories import NOW, USCCS, Desk, write_csv
-from tests.providers import FakeProvider, Request, running
+from tests.providers import PATIENCE, FakeProvider, Request, running
 
 VALUE = "欠税-7316-PLANTED"
 FIRM, SILENT = USCCS[0], USCCS[1]
@@ -97,6 +97,8 @@ def test_the_answer_lands_under_its_consent(desk: Desk, said: object, verdict: s
 def test_an_answer_that_cannot_be_trusted_is_no_answer(desk: Desk, mode: str) -> None:
     provider = answers("yes")
     provider.mode = lambda _: mode
+    if mode == "hang":
+        provider.patience = PATIENCE
     with running(provider):
         outcome = ask(desk, provider)
     assert outcome.verdict is Verdict.UNAVAILABLE
@@ -141,6 +143,8 @@ def test_the_asked_value_is_nowhere(
     texts = [repr(Question("invoice_month", "sales_of_year", FIRM, VALUE))]
     provider = answers("yes")
     provider.mode = lambda _: mode
+    if mode == "hang":
+        provider.patience = PATIENCE
     with running(provider):
         texts.append(repr(ask(desk, provider)))
         for wrong in ({"uscc": SILENT}, {"question": "other"}):
