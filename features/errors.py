@@ -61,6 +61,13 @@ class SourceFileError(XinqiaoError):
     status = 422
 
 
+class ProviderError(XinqiaoError):
+    """A provider's endpoint is described wrongly, or its answers cannot be used."""
+
+    code = "provider"
+    status = 502
+
+
 class RejectedBatchError(XinqiaoError):
     """So many rows are bad that the whole delivery is refused; nothing landed."""
 

@@ -247,7 +247,7 @@ def _open_consents(
     now: datetime,
     chosen: str,
 ) -> None:
-    """Table `live_consent`: (enterprise_key, consent_scope) this grantee holds for this purpose.
+    """Table `live_consent`: (enterprise_key, consent_id, consent_scope) this grantee holds for this purpose.
 
     Consent itself is not credit data: it is read whatever the scope, by what had happened and was
     known by `as_of`, never by what came after. A consent's state is its latest event, whose purpose
@@ -258,7 +258,8 @@ def _open_consents(
     rows = lake.rows(consents)
     day = f"DATE '{as_of_date}'"
     connection.execute(
-        "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("
+        "CREATE TABLE live_consent AS "
+        "SELECT DISTINCT enterprise_key, consent_id, unnest(scopes) AS consent_scope FROM ("
         f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {rows} "
         f"WHERE {chosen} AND {known_by(consents, lake, as_of_date, scope, now)} "
         f"AND occurred_at <= {_instant(end_of(as_of_date))} AND grantee = {literal(scope.grantee or '')}) "
