@@ -80,9 +80,7 @@ def build_city(
     """
     _check(plan, folder)
     chosen = parameters or load_parameters()
-    world = make_world(
-        chosen, enterprises=plan.enterprises, months=plan.months, seed=plan.seed
-    )
+    world = make_world(chosen, enterprises=plan.enterprises, months=plan.months, seed=plan.seed)
     folder.mkdir(parents=True, exist_ok=True)
     tally, counts = Tally(), defaultdict[str, int](int)
     size = chosen.block_firms
@@ -101,9 +99,7 @@ def build_city(
     return summary
 
 
-def _block(
-    world: World, folder: Path, block: int, numbers: Ints, tally: Tally
-) -> dict[str, int]:
+def _block(world: World, folder: Path, block: int, numbers: Ints, tally: Tally) -> dict[str, int]:
     streams = Streams(world.seed, block)
     firms = draw_firms(world, streams, numbers)
     firms, fate = draw_fate(world, streams, firms)
@@ -165,7 +161,9 @@ def _check(plan: CityPlan, folder: Path) -> None:
 def _summary(
     plan: CityPlan, world: World, tally: Tally, counts: dict[str, int]
 ) -> dict[str, object]:
-    traps = {name.removeprefix("trap "): n for name, n in counts.items() if name.startswith("trap ")}
+    traps = {
+        name.removeprefix("trap "): n for name, n in counts.items() if name.startswith("trap ")
+    }
     return {
         "enterprises": plan.enterprises,
         "months": plan.months,

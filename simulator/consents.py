@@ -67,7 +67,7 @@ def draw_consents(world: World, streams: Streams, firms: Firms, fate: Fate) -> C
     joined = np.where(joins, calendar.day_in(rng, month), np.datetime64("NaT"))
     openness = rng.normal(size=size)
     mix = parameters.openness
-    opens = {scope: joins for scope in _BASE}
+    opens = dict.fromkeys(_BASE, joins)
     for scope, share in parameters.scopes.items():
         wish = mix * openness + np.sqrt(1 - mix**2) * rng.normal(size=size)
         opens[scope] = joins & (wish > np.quantile(wish, 1 - share))
@@ -112,9 +112,7 @@ def consent_rows(world: World, streams: Streams, consents: Consents) -> list[Row
     learning = np.flatnonzero(consents.may_learn)
     every = [*_BASE, *world.parameters.consent.scopes]
     scopes = _listed({scope: consents.opens[scope] for scope in every})
-    left = _listed(
-        {scope: consents.opens[scope] & (scope in {*_BASE, "tax"}) for scope in every}
-    )
+    left = _listed({scope: consents.opens[scope] & (scope in {*_BASE, "tax"}) for scope in every})
     today = world.calendar.today
     rows: list[Rows] = []
     for firms, ids, purpose in (

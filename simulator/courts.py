@@ -13,9 +13,7 @@ from simulator.world import World
 _ROLES = ("defendant", "plaintiff")
 
 
-def court_rows(
-    world: World, streams: Streams, firms: Firms, fate: Fate, owes: Ints
-) -> list[Rows]:
+def court_rows(world: World, streams: Streams, firms: Firms, fate: Fate, owes: Ints) -> list[Rows]:
     """Everything a court, or a pledge register, delivers.
 
     Parameters
@@ -121,9 +119,7 @@ def _restricted(
         "ordered_on": named,
         "subject": always("enterprise", len(debtors)),
     }
-    rows = Rows(
-        "consumption_restriction", debtors.firm, named, lagged(rng, named, 2, 6), columns
-    )
+    rows = Rows("consumption_restriction", debtors.firm, named, lagged(rng, named, 2, 6), columns)
     return closed(rng, rows, "lifted_on", removed)
 
 

@@ -152,9 +152,7 @@ def _births(rng: np.random.Generator, population: Population, months: int, size:
     return month[np.searchsorted(weight, rng.random(size) * weight[-1], side="right")]
 
 
-def _deaths(
-    rng: np.random.Generator, population: Population, born: Ints, quality: Floats
-) -> Ints:
+def _deaths(rng: np.random.Generator, population: Population, born: Ints, quality: Floats) -> Ints:
     """Exits by age and quality, of firms that are there in the first month or born later."""
     hazard = _hazard(population)
     spread = population.exit_by_quality

@@ -15,7 +15,9 @@ _BY_QUALITY, _BY_STRESS = -0.20, 0.12
 _INSPECTION = np.array([0.7, 0.6, 0.8, 0.9, 1.3, 1.3, 1.3, 1.3, 1.2, 1.2, 0.8, 0.6])
 
 
-def adverse(fate: Fate, firms: Firms, yearly: Floats | float, *, before_default: float = 1.0) -> Floats:
+def adverse(
+    fate: Fate, firms: Firms, yearly: Floats | float, *, before_default: float = 1.0
+) -> Floats:
     """Monthly rates of an adverse event, shape (n, months)."""
     base = np.broadcast_to(np.asarray(yearly, dtype=np.float32), (len(firms),))
     risk = np.exp(_BY_QUALITY * firms.quality)[:, None] * np.exp(_BY_STRESS * fate.stress)

@@ -57,9 +57,7 @@ def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate
     rng = streams.named("latent")
     latent = world.parameters.latent
     stress = _stress(rng, latent, firms.quality, world.calendar.months)
-    debt = np.clip(
-        0.55 - 0.08 * firms.quality + 0.16 * rng.normal(size=len(firms)), 0.05, 1.3
-    )
+    debt = np.clip(0.55 - 0.08 * firms.quality + 0.16 * rng.normal(size=len(firms)), 0.05, 1.3)
     hazard = default_hazard(world, firms, stress, debt)
     defaults = _first(rng.random(hazard.shape, dtype=np.float32) < hazard)
     defaults = np.where(defaults < firms.dies, defaults, NEVER)
@@ -117,7 +115,9 @@ def _closing(rng: np.random.Generator, latent: Latent, dies: Ints, defaults: Int
     low, high = latent.death_delay_months
     closes = rng.random(len(dies)) < latent.death_after_default
     after = np.where(closes, defaults + rng.integers(low, high + 1, len(dies)), NEVER)
-    return np.where(defaults < NEVER, np.where(closes, after, np.maximum(dies, defaults + high)), dies)
+    return np.where(
+        defaults < NEVER, np.where(closes, after, np.maximum(dies, defaults + high)), dies
+    )
 
 
 def _decline(

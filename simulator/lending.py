@@ -117,9 +117,7 @@ def _wants(
     return rng.random(len(firms)) < chance
 
 
-def _chance(
-    world: World, firms: Firms, fate: Fate, asks: Ints, month: int, repaid: Ints
-) -> Floats:
+def _chance(world: World, firms: Firms, fate: Fate, asks: Ints, month: int, repaid: Ints) -> Floats:
     """Lenders see part of the quality and know those that repaid."""
     p = world.parameters.loans
     logit = np.log(p.granted / (1 - p.granted)) + p.granted_by_quality * firms.quality[asks]
@@ -143,9 +141,7 @@ def _book(
     defaults = np.where((fails > granted) & (fails <= matures), fails, NEVER)
     is_bad = defaults < NEVER
     cured = is_bad & fate.is_cured[firm]
-    workout = np.where(
-        cured, rng.integers(*_CURE_MONTHS, n), rng.integers(*_LOSS_MONTHS, n)
-    )
+    workout = np.where(cured, rng.integers(*_CURE_MONTHS, n), rng.integers(*_LOSS_MONTHS, n))
     size = p.amount_to_revenue * firms.revenue[firm] * np.exp(p.amount_sigma * rng.normal(size=n))
     year = world.calendar.year(granted)
     base = np.array([p.rates[y] for y in range(min(p.rates), max(p.rates) + 1)])

@@ -54,7 +54,11 @@ def loan_rows(
     rng = streams.named("loans")
     ids, n = serials(rng, "L", len(loans)), len(loans)
     asked = world.calendar.day_in(rng, applications.month)
-    decided = asked + 1 + rng.exponential(world.parameters.loans.decision_days - 1, len(asked)).astype(np.int64)
+    decided = (
+        asked
+        + 1
+        + rng.exponential(world.parameters.loans.decision_days - 1, len(asked)).astype(np.int64)
+    )
     granted = decided[loans.application]
     apply_ids = serials(rng, "CA", len(asked))
     keeps = rng.random(n) < world.parameters.consent.postloan
@@ -64,7 +68,9 @@ def loan_rows(
     rows += [_snapshots(world, rng, fate, loans, ids, own)]
     rows += _guarantees(world, rng, loans, ids, granted, own)
     rows += [_outcomes(world, rng, loans, ids, own)]
-    rows += _lender_consents(world, rng, consents, applications, asked, apply_ids, loans, granted, own, keeps)
+    rows += _lender_consents(
+        world, rng, consents, applications, asked, apply_ids, loans, granted, own, keeps
+    )
     return rows, ids
 
 
@@ -78,7 +84,9 @@ def _needs(
 ) -> list[Rows]:
     n = len(asked)
     moment = lagged(rng, asked, 0, 0)
-    wanted = np.round(0.25 * firms.revenue[applications.firm] * np.exp(0.6 * rng.normal(size=n)), -4)
+    wanted = np.round(
+        0.25 * firms.revenue[applications.firm] * np.exp(0.6 * rng.normal(size=n)), -4
+    )
     columns: dict[str, Column] = {
         "need_id": serials(rng, "FN", n),
         "submitted_at": moment,
@@ -159,8 +167,10 @@ def _snapshots(
     overdue = np.minimum(balance, np.maximum(2_000, balance * np.minimum(1, late / 180)))
     overdue = np.where(late > 0, overdue, 0)
     five = np.where(lost, 4, np.searchsorted(_CLASS_BOUNDS, late))
-    paid_for = is_bad & (loans.guarantee[loan] == PUBLIC_GUARANTEE) & (
-        month == loans.defaults[loan] + _COMPENSATED_AFTER
+    paid_for = (
+        is_bad
+        & (loans.guarantee[loan] == PUBLIC_GUARANTEE)
+        & (month == loans.defaults[loan] + _COMPENSATED_AFTER)
     )
     columns: dict[str, Column] = {
         "loan_id": ids[loan],
@@ -230,7 +240,7 @@ def _guarantees(
     day = granted[chosen]
     rows = Rows("guarantee_account", loans.firm[chosen], day, lagged(rng, day, 10, 20), columns)
     paid = world.calendar.end(loans.defaults[chosen] + _COMPENSATED_AFTER)
-    pays = (loans.defaults[chosen] + _COMPENSATED_AFTER <= loans.ends[chosen])
+    pays = loans.defaults[chosen] + _COMPENSATED_AFTER <= loans.ends[chosen]
     paid = np.where(pays, paid, np.datetime64("NaT"))
     opened, final = closed(rng, rows, "compensated_on", paid, lag_days=20)
     amount = np.full(n, np.nan)
@@ -238,9 +248,7 @@ def _guarantees(
     return [opened, final.with_columns(compensated=yuan(loans.amount[chosen][pays] * 0.8))]
 
 
-def _outcomes(
-    world: World, rng: np.random.Generator, loans: Loans, ids: Codes, own: Codes
-) -> Rows:
+def _outcomes(world: World, rng: np.random.Generator, loans: Loans, ids: Codes, own: Codes) -> Rows:
     """The final word on loans that have ended, or defaulted."""
     is_bad = loans.defaults < NEVER
     month = np.where(is_bad, loans.defaults, loans.ends)

@@ -27,9 +27,9 @@ def id_numbers(rng: np.random.Generator, size: int) -> Codes:
     np.bytes_(b'371399')
     """
     born = np.datetime64("1955-01-01") + rng.integers(0, 16_000, size)
-    ymd = (
-        born.astype("datetime64[Y]").astype(np.int64) + 1970
-    ) * 10_000 + (born.astype("datetime64[M]").astype(np.int64) % 12 + 1) * 100
+    ymd = (born.astype("datetime64[Y]").astype(np.int64) + 1970) * 10_000 + (
+        born.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    ) * 100
     ymd += (born - born.astype("datetime64[M]")).astype(np.int64) + 1
     number = ymd * 1_000 + rng.integers(0, 1_000, size)
     digits = (number[:, None] // 10 ** np.arange(10, -1, -1)) % 10

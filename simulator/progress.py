@@ -109,7 +109,9 @@ def _works(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> 
 def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
     """Patents, trademarks and pledges of them."""
     e = world.parameters.events
-    firm, day = days_of(world, rng, favourable(fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004)))
+    firm, day = days_of(
+        world, rng, favourable(fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004))
+    )
     n = len(firm)
     numbers = serials(rng, "ZL", n)
     patents: dict[str, Column] = {
@@ -171,7 +173,9 @@ def _carbon(
     firm, month = in_months(chosen, fate.alive & (calendar.month_of_year() % _QUARTER == 2))
     n = len(firm)
     output = 3.0 * activity.revenue[firm, month].astype(np.float64)
-    intensity = 0.35 * np.exp(0.4 * rng.normal(size=len(firms)))[firm] * np.exp(0.05 * rng.normal(size=n))
+    intensity = (
+        0.35 * np.exp(0.4 * rng.normal(size=len(firms)))[firm] * np.exp(0.05 * rng.normal(size=n))
+    )
     grade = np.searchsorted([0.22, 0.38, 0.6], intensity)
     end = calendar.end(month)
     code = calendar.code(month)
@@ -213,7 +217,9 @@ def _trade(
     }
     rows = [Rows("trade_month", firm, end, lagged(rng, end, 15, 25), columns, "customs")]
     graded = np.flatnonzero(exporter)
-    day = np.maximum(calendar.start(firms.born[graded] + 6), calendar.start(np.zeros(len(graded), np.int64)))
+    day = np.maximum(
+        calendar.start(firms.born[graded] + 6), calendar.start(np.zeros(len(graded), np.int64))
+    )
     risk = firms.quality[graded] + rng.normal(size=len(graded))
     grades: dict[str, Column] = {
         "grade": Text(np.searchsorted([-3.0, 2.2], risk), ["dishonest", "regular", "certified"]),

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.activity import Activity
-from simulator.arrays import Column, Days, Ints, Text, Whole, always, picked, serials, yuan
-from simulator.firms import COMPANY, COOP, INDIVIDUAL, NEVER, Firms
-from simulator.happenings import adverse, days_of, ends, neutral
+from simulator.arrays import Column, Days, Ints, Text, always, picked, serials, yuan
+from simulator.firms import COMPANY, NEVER, Firms
+from simulator.happenings import adverse, days_of, neutral
 from simulator.latent import Fate
 from simulator.people import id_numbers, person_names
 from simulator.rows import Rows, closed, lagged
@@ -210,7 +210,9 @@ def _figures(
     window: slice,
 ) -> dict[str, Column]:
     months = activity.revenue[firm, window]
-    revenue = 12 * months.mean(axis=1).astype(np.float64) * np.exp(0.08 * rng.normal(size=len(firm)))
+    revenue = (
+        12 * months.mean(axis=1).astype(np.float64) * np.exp(0.08 * rng.normal(size=len(firm)))
+    )
     assets = revenue * np.exp(-0.2 + 0.5 * rng.normal(size=len(firm)))
     debt = fate.debt[firm] + 0.02 * fate.stress[firm, window].mean(axis=1)
     liabilities = assets * np.clip(debt + 0.05 * rng.normal(size=len(firm)), 0.02, 1.5)
@@ -242,7 +244,10 @@ def _listed_for_no_report(
         "listed_on": day,
         "authority": picked(rng, world.words.authorities[:1], len(firm)),
     }
-    off = np.where(rng.random(len(firm)) < 0.8, filed + rng.integers(1, 20, len(firm)), np.datetime64("NaT"))
+    off = np.where(
+        rng.random(len(firm)) < 0.8, filed + rng.integers(1, 20, len(firm)), np.datetime64("NaT")
+    )
     off = np.where(np.isnat(off), off, np.maximum(off, day + 5))
-    return closed(rng, Rows("abnormal_list", firm, day, lagged(rng, day, 1, 3), columns), "removed_on", off)
-
+    return closed(
+        rng, Rows("abnormal_list", firm, day, lagged(rng, day, 1, 3), columns), "removed_on", off
+    )

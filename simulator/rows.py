@@ -76,7 +76,5 @@ def closed(
     opened = rows.with_columns(**{column: nothing})
     over = np.flatnonzero(~np.isnat(ends))
     final = rows.with_columns(**{column: ends}).take(over)
-    told = np.maximum(
-        lagged(rng, ends[over], 0, lag_days), final.delivered + _SECONDS_A_DAY
-    )
+    told = np.maximum(lagged(rng, ends[over], 0, lag_days), final.delivered + _SECONDS_A_DAY)
     return [opened, replace(final, delivered=told, version=rows.version + 1)]

@@ -36,7 +36,10 @@ def rural_rows(
         "scale": picked(rng, ["50亩", "120亩", "300亩"], n),
     }
     rows = [Rows("agri_entity", firm, first, lagged(rng, first, 20, 60), entity, "agri")]
-    rows += [_insurance(world, rng, firms, fate, consents), _subsidies(world, rng, firms, fate, consents)]
+    rows += [
+        _insurance(world, rng, firms, fate, consents),
+        _subsidies(world, rng, firms, fate, consents),
+    ]
     return [*rows, *_villages(world, rng, firms, fate)]
 
 

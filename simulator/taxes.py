@@ -110,8 +110,12 @@ def _grades_of(
     old = merit[~is_new]
     rank = np.argsort(np.argsort(old)) / max(1, len(old)) * bounds[-1]
     grade = np.full(len(firm), _GRADES.index("M"))
-    grade[~is_new] = np.array([4, 3, 1, 0])[np.minimum(3, np.searchsorted(bounds, rank, side="right"))]
-    score = np.round(np.clip(np.array([93, 80, 78, 55, 30])[grade] + 4 * rng.normal(size=len(firm)), 0, 100), 1)
+    grade[~is_new] = np.array([4, 3, 1, 0])[
+        np.minimum(3, np.searchsorted(bounds, rank, side="right"))
+    ]
+    score = np.round(
+        np.clip(np.array([93, 80, 78, 55, 30])[grade] + 4 * rng.normal(size=len(firm)), 0, 100), 1
+    )
     year = int(world.calendar.year(np.array([april]))[0]) - 1
     published = world.calendar.day_in(rng, np.full(len(firm), april))
     scheme = "2025-12" if year + 1 >= _NEW_SCHEME else "2014-40"

@@ -59,7 +59,10 @@ def without_trapped(
     first, after = fund_gap(world)
     gap = world.calendar.start(np.array([first, after]))
     starts = world.calendar.start(firms.born + p.new_without_tax_months)
-    hit: dict[str, Ints] = {"tax_filing_month": np.array([], int), "pension_month": np.array([], int)}
+    hit: dict[str, Ints] = {
+        "tax_filing_month": np.array([], int),
+        "pension_month": np.array([], int),
+    }
     kept: list[Rows] = []
     for part in rows:
         lost = np.zeros(len(part), np.bool_)
@@ -144,7 +147,12 @@ def _links(world: World, rng: np.random.Generator, firms: Firms, linked: Ints) -
 
 
 def listed(
-    world: World, firms: Firms, activity: Activity, consents: Consents, loans: Loans, rows: list[Rows]
+    world: World,
+    firms: Firms,
+    activity: Activity,
+    consents: Consents,
+    loans: Loans,
+    rows: list[Rows],
 ) -> list[Trap]:
     """Traps that arose on the way."""
     months = world.calendar.months

@@ -46,7 +46,12 @@ def write_truth(
         "month": np.concatenate([trap.month for trap in traps]),
     })  # fmt: skip
     counts = {f"trap {trap.name}": len(trap.firm) for trap in traps}
-    return {"loans": len(loans), "defaults": len(bad), "defaulted_firms": len(np.unique(firm)), **counts}
+    return {
+        "loans": len(loans),
+        "defaults": len(bad),
+        "defaulted_firms": len(np.unique(firm)),
+        **counts,
+    }
 
 
 def _maybe(months: np.ndarray) -> Whole:

@@ -64,7 +64,7 @@ def _electricity(
     activity: Activity,
     chosen: Bools,
 ) -> Bills:
-    """kWh follow revenue, heads, industry and season, and fall before a default."""
+    """KWh follow revenue, heads, industry and season, and fall before a default."""
     p = world.parameters.activity
     firm, month = in_months(chosen, fate.alive)
     constant = firms.by_industry(p.electricity_constant, 0.0) + p.electricity_sigma * rng.normal(
@@ -110,9 +110,7 @@ def _electricity_rows(
         "breach_24m": Whole(_breaches(bills, late, fate.stress.shape)),
         "in_arrears": late,
     }
-    return Rows(
-        "electricity_month", bills.firm, end, lagged(rng, end, 5, 14), columns, "utilities"
-    )
+    return Rows("electricity_month", bills.firm, end, lagged(rng, end, 5, 14), columns, "utilities")
 
 
 def _double(world: World, rng: np.random.Generator, bills: Rows, size: int) -> Rows:
