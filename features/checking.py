@@ -97,9 +97,10 @@ def event_as_date(run: Run, value: str) -> str:
 def _require_columns(run: Run, source: Source) -> None:
     mapping = run.mapping
     wanted = mapping.source_columns()
-    if mapping.name == "identity":
-        required = {name for name, column in mapping.dataset.columns.items() if column.required}
-        wanted = [name for name in wanted if name in required]
+    if mapping.may_lack_optional:
+        columns = mapping.dataset.columns
+        required = [rule for name, rule in mapping.rules.items() if columns[name].required]
+        wanted = [name for rule in required for name in rule.source_columns()]
     missing = [name for name in wanted if name not in source.names]
     if not missing:
         return

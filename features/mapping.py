@@ -173,6 +173,8 @@ class Mapping:
     file: FileFormat
     rules: dict[str, Rule]
     available_at: AvailableAt | None
+    #: Columns that the contract does not require may be missing from the file.
+    may_lack_optional: bool = False
 
     def source_columns(self) -> list[str]:
         """Every column of the file that is read, once, in order of first use."""
@@ -244,6 +246,7 @@ def identity_mapping(dataset: Dataset) -> Mapping:
         file=FileFormat(),
         rules={name: Rule.model_validate({"from": name}) for name in dataset.columns},
         available_at=None,
+        may_lack_optional=True,
     )
 
 

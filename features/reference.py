@@ -12,6 +12,9 @@ _UNITS: Mapping[Unit, str] = {
     "ratio": "比值 ratio, −1 to 10",
     "days": "天 days",
     "months": "月 months",
+    "kwh": "千瓦时 kWh",
+    "flag": "0/1 是否 whether",
+    "level": "级 level of a scale, 1 the best",
 }
 _DIRECTIONS: Mapping[Direction, str] = {
     -1: "higher is safer 越高越安全",

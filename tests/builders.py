@@ -7,13 +7,14 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.clock import end_of
-from features.contracts import Catalogue, load_catalogue
+from features.contracts import Catalogue, lake_column, load_catalogue
 from features.definitions import REGISTRY
 from features.lake import LINE_BITS, Batch, Lake, LakeView, LakeWriter
 from features.pipeline import FeatureTable, build_features
@@ -236,6 +237,58 @@ def invoice_month(
 def registered(key: int, available_at: datetime = LONG_AGO) -> dict[str, Cell]:
     """An enterprise on the register."""
     return {"enterprise_key": key, "available_at": available_at, "name": f"Firm {key}"}
+
+
+def record(key: int, dataset: str, cells: Mapping[str, str]) -> dict[str, Cell]:
+    """A row of any dataset from the words of a table, under the contract's column names.
+
+    Money is yuan, a list `a;b`, `-` empty; `known` is the day at whose end the row became available,
+    by default the end of its event day or month, or long ago where there is none.
+    """
+    contract = CATALOGUE[dataset]
+    row: dict[str, Cell] = {"enterprise_key": key}
+    for name, text in cells.items():
+        if name != "known":
+            column = contract.columns[name]
+            stored = next(iter(lake_column(name, column)))
+            row[stored] = None if text == "-" else _cell(column.type, text)
+    event = row.get(contract.document.event_date or "")
+    row["available_at"] = (
+        end_of(date.fromisoformat(cells["known"])) if "known" in cells else _after(event)
+    )
+    return row
+
+
+def _cell(kind: str, text: str) -> Cell:
+    match kind:
+        case "money":
+            return int(Decimal(text) * 100)
+        case "int" | "month" | "party":
+            return int(text)
+        case "decimal":
+            return float(text)
+        case "bool":
+            return {"true": True, "false": False}[text]
+        case "date":
+            return date.fromisoformat(text)
+        case "ts":
+            return at(text)
+        case "list":
+            return text.split(";")
+        case _:
+            return text
+
+
+def _after(event: Cell) -> datetime:
+    """When a row was known that does not say so."""
+    if isinstance(event, datetime):
+        return event
+    if isinstance(event, date):
+        return end_of(event)
+    if isinstance(event, int):
+        year, place = divmod(event, 100)
+        return at(f"{year + place // 12}-{place % 12 + 1:02d}-01")
+    return LONG_AGO
 
 
 def penalty(

@@ -8,10 +8,11 @@ import typer
 
 from features.clock import now_in_shanghai
 from features.column_sql import REASONS
-from features.contracts import load_catalogue
+from features.contracts import Dataset, load_catalogue
 from features.ingest import MAX_REJECTED_SHARE, Delivery, ingest_files
 from features.lake import Lake
-from features.mapping import identity_mapping, load_mapping
+from features.mapping import Mapping, identity_mapping, load_mapping
+from features.published import list_names, load_published, published_mapping
 from features.vault import Vault
 from xinqiao.console import LANGUAGE, Json, progress, show, show_json
 from xinqiao.settings import Settings, load_settings
@@ -26,7 +27,10 @@ def ingest(
     files: Annotated[list[Path], typer.Argument(help="CSV、Excel、Parquet")],
     dataset: Annotated[str, typer.Option(help="共享清单中的数据集 · dataset of the catalogue")],
     mapping: Annotated[
-        Path | None, typer.Option(help="提供单位的映射文件 · the provider's mapping file")
+        str | None,
+        typer.Option(
+            help="映射文件或已发布清单名 · a mapping file, or the name of a published list"
+        ),
     ] = None,
     max_rejected: Annotated[
         float, typer.Option(min=0, max=1, help="坏行占比上限 · share of bad rows that refuses all")
@@ -46,14 +50,14 @@ def land(
     settings: Settings,
     files: list[Path],
     dataset: str,
-    mapping: Path | None,
+    mapping: Path | str | None,
     *,
     max_rejected: float = MAX_REJECTED_SHARE,
     is_quiet: bool = False,
 ) -> list[Delivery]:
     """Ingest with a progress bar and a line per file."""
     contract = load_catalogue()[dataset]
-    rules = load_mapping(mapping, contract) if mapping is not None else identity_mapping(contract)
+    rules = _rules(mapping, contract)
     with progress(f"入库 {dataset}", f"Ingest {dataset}") as advance:
         deliveries = ingest_files(
             files,
@@ -68,6 +72,15 @@ def land(
         for delivery in deliveries:
             _report(delivery)
     return deliveries
+
+
+def _rules(mapping: Path | str | None, contract: Dataset) -> Mapping:
+    """A mapping file, or else the headings of a published list, or else the contract's own."""
+    if mapping is None:
+        return identity_mapping(contract)
+    if not Path(mapping).is_file() and str(mapping) in list_names():
+        return published_mapping(load_published(str(mapping)), contract)
+    return load_mapping(Path(mapping), contract)
 
 
 def _report(delivery: Delivery) -> None:

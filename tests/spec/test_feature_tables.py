@@ -1,7 +1,9 @@
 """Runs the tables of `tests/spec/features`: a few invoices, a day, and what a feature must say.
 
-A grid has one header line and one invoice a line, amounts in yuan. A value is a number, a fraction
-(`2/7`) or `null`; the arithmetic stands beside it as a comment.
+A grid has one header line and one record a line, amounts in yuan; `-` is an empty cell. `records`
+holds a grid a dataset under the contract's column names, with `known` for the day at whose end the
+platform could first use a record; left out, that is the end of its event day or month. A value is a
+number, a fraction (`2/7`) or `null`; the arithmetic stands beside it as a comment.
 """
 
 from collections import defaultdict
@@ -24,6 +26,7 @@ from tests.builders import (
     features_of,
     invoice,
     invoice_month,
+    record,
     registered,
 )
 
@@ -37,6 +40,7 @@ class Case(Document):
     as_of: date
     invoices: str = ""
     months: str = ""
+    records: dict[str, str] = Field(default_factory=dict)
     expect: dict[str, float | str | None] = Field(min_length=1)
 
 
@@ -90,6 +94,10 @@ def month_rows(firm: Firm) -> list[dict[str, object]]:
     ]
 
 
+def record_rows(firm: Firm, dataset: str) -> list[dict[str, object]]:
+    return [record(firm.key, dataset, line) for line in grid(firm.case.records.get(dataset, ""))]
+
+
 FIRMS = read_cases()
 Results = dict[int, dict[str, float | None]]
 
@@ -98,9 +106,16 @@ Results = dict[int, dict[str, float | None]]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """All cases are firms of one lake, which is looked at once for every day that occurs."""
     lake = TinyLake(tmp_path_factory.mktemp("spec"))
-    lake.land("reg_basic", [registered(firm.key) for firm in FIRMS])
-    lake.land("invoice_line", [row for firm in FIRMS for row in invoice_rows(firm)])
-    lake.land("invoice_month", [row for firm in FIRMS for row in month_rows(firm)])
+    rows: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for firm in FIRMS:
+        rows["invoice_line"] += invoice_rows(firm)
+        rows["invoice_month"] += month_rows(firm)
+        for dataset in firm.case.records:
+            rows[dataset] += record_rows(firm, dataset)
+        if "reg_basic" not in firm.case.records:
+            rows["reg_basic"].append(registered(firm.key))
+    for dataset in sorted(rows):
+        lake.land(dataset, rows[dataset])
     looks: dict[date, Results] = defaultdict(dict)
     for day in {firm.case.as_of for firm in FIRMS}:
         looks[day] = by_enterprise(features_of(lake, day))
