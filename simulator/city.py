@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,33 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class City:
+    """What was written, as `city.json` says.
+
+    Attributes
+    ----------
+    rows, wrong_codes, repeats : dict of str to int
+        Delivered rows by dataset; those among them whose code is wrong, and those that come twice.
+    traps : dict of str to int
+        Firms on each trap.
+    """
+
+    enterprises: int
+    months: int
+    seed: int
+    first_month: str
+    last_day: str
+    parameters_sha256: str
+    rows: dict[str, int]
+    wrong_codes: dict[str, int]
+    repeats: dict[str, int]
+    loans: int
+    defaults: int
+    defaulted_firms: int
+    traps: dict[str, int]
+
+
+@dataclass(frozen=True)
 class CityPlan:
     """What was asked for.
 
@@ -65,13 +92,13 @@ def build_city(
     *,
     parameters: Parameters | None = None,
     on_progress: Progress | None = None,
-) -> dict[str, object]:
+) -> City:
     """Write a city; the same plan gives the same bytes.
 
     Returns
     -------
-    dict
-        What `city.json` says: plan, parameters, rows by dataset, defaults, traps, dirt.
+    City
+        What `city.json` says.
 
     Raises
     ------
@@ -94,7 +121,7 @@ def build_city(
             counts[name] += count
     write_orders(folder, chosen.dirt, tally)
     summary = _summary(plan, world, tally, counts)
-    text = json.dumps(summary, ensure_ascii=False, indent=1)
+    text = json.dumps(asdict(summary), ensure_ascii=False, indent=1)
     (folder / "city.json").write_text(text + "\n", encoding="utf-8")
     return summary
 
@@ -158,24 +185,22 @@ def _check(plan: CityPlan, folder: Path) -> None:
             )
 
 
-def _summary(
-    plan: CityPlan, world: World, tally: Tally, counts: dict[str, int]
-) -> dict[str, object]:
-    traps = {
-        name.removeprefix("trap "): n for name, n in counts.items() if name.startswith("trap ")
-    }
-    return {
-        "enterprises": plan.enterprises,
-        "months": plan.months,
-        "seed": plan.seed,
-        "first_month": str(world.calendar.first),
-        "last_day": str(world.calendar.today),
-        "parameters_sha256": hashlib.sha256(PARAMETERS.read_bytes()).hexdigest(),
-        "rows": dict(sorted(tally.rows.items())),
-        "wrong_codes": {name: n for name, n in sorted(tally.wrong_codes.items()) if n},
-        "repeats": {name: n for name, n in sorted(tally.repeats.items()) if n},
-        "loans": counts["loans"],
-        "defaults": counts["defaults"],
-        "defaulted_firms": counts["defaulted_firms"],
-        "traps": dict(sorted(traps.items())),
-    }
+def _summary(plan: CityPlan, world: World, tally: Tally, counts: dict[str, int]) -> City:
+    trap = "trap "
+    return City(
+        enterprises=plan.enterprises,
+        months=plan.months,
+        seed=plan.seed,
+        first_month=str(world.calendar.first),
+        last_day=str(world.calendar.today),
+        parameters_sha256=hashlib.sha256(PARAMETERS.read_bytes()).hexdigest(),
+        rows=dict(sorted(tally.rows.items())),
+        wrong_codes={name: n for name, n in sorted(tally.wrong_codes.items()) if n},
+        repeats={name: n for name, n in sorted(tally.repeats.items()) if n},
+        loans=counts["loans"],
+        defaults=counts["defaults"],
+        defaulted_firms=counts["defaulted_firms"],
+        traps={
+            name.removeprefix(trap): n for name, n in sorted(counts.items()) if name.startswith(trap)
+        },
+    )

@@ -35,7 +35,7 @@ def _judgments(world: World, rng: np.random.Generator, firms: Firms, fate: Fate)
     """A judgment is known when it is published, weeks after it was given."""
     e = world.parameters.events
     sued, sued_on = days_of(
-        world, rng, adverse(fate, firms, e.defendant, before_default=e.suits_before_default)
+        world, rng, adverse(world, fate, e.defendant, before_default=e.suits_before_default)
     )
     sues, sues_on = days_of(world, rng, neutral(fate, e.plaintiff))
     firm, day = np.append(sued, sues), np.append(sued_on, sues_on)
@@ -68,7 +68,7 @@ def _enforcement(
     e = world.parameters.events
     firm, day = days_of(
         world, rng,
-        adverse(fate, firms, e.judgment_debtor, before_default=e.judgment_before_default),
+        adverse(world, fate, e.judgment_debtor, before_default=e.judgment_before_default),
     )  # fmt: skip
     low, high = e.after_default_days
     bad = np.flatnonzero(owes < NEVER)
@@ -124,7 +124,7 @@ def _restricted(
 
 
 def _freezes(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.equity_freeze, before_default=6.0)
+    rate = adverse(world, fate, world.parameters.events.equity_freeze, before_default=6.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "doc_no": serials(rng, "EF", len(firm)),
@@ -168,7 +168,7 @@ def _mortgages(world: World, rng: np.random.Generator, firms: Firms, fate: Fate)
 
 
 def _seizures(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.realestate_seizure, before_default=8.0)
+    rate = adverse(world, fate, world.parameters.events.realestate_seizure, before_default=8.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "doc_no": serials(rng, "RS", len(firm)),
@@ -181,7 +181,7 @@ def _seizures(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
 
 
 def _bankruptcies(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:
-    rate = adverse(fate, firms, world.parameters.events.bankruptcy, before_default=15.0)
+    rate = adverse(world, fate, world.parameters.events.bankruptcy, before_default=15.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "case_no": serials(rng, "BK", len(firm)),

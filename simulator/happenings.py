@@ -9,20 +9,19 @@ from simulator.streams import happens
 from simulator.world import World
 
 _MONTHS_A_YEAR = 12
-#: How quality and stress move the rate of an adverse event (log rate per standard deviation).
-_BY_QUALITY, _BY_STRESS = -0.20, 0.12
 #: Inspections are from May to October; the other months have the rest.
 _INSPECTION = np.array([0.7, 0.6, 0.8, 0.9, 1.3, 1.3, 1.3, 1.3, 1.2, 1.2, 0.8, 0.6])
 
 
 def adverse(
-    fate: Fate, firms: Firms, yearly: Floats | float, *, before_default: float = 1.0
+    world: World, fate: Fate, yearly: Floats | float, *, before_default: float = 1.0
 ) -> Floats:
     """Monthly rates of an adverse event, shape (n, months)."""
-    base = np.broadcast_to(np.asarray(yearly, dtype=np.float32), (len(firms),))
-    risk = np.exp(_BY_QUALITY * firms.quality)[:, None] * np.exp(_BY_STRESS * fate.stress)
+    base = np.asarray(yearly, dtype=np.float32)
+    base = base[:, None] if base.ndim else base
     factor = np.where(fate.near_default(), before_default, 1.0)
-    return (base[:, None] * risk * factor * fate.alive / _MONTHS_A_YEAR).astype(np.float32)
+    shown = np.exp(world.parameters.signals.adverse * fate.risk)
+    return (base * shown * factor * fate.alive / _MONTHS_A_YEAR).astype(np.float32)
 
 
 def neutral(fate: Fate, yearly: Floats | float) -> Floats:
@@ -32,10 +31,11 @@ def neutral(fate: Fate, yearly: Floats | float) -> Floats:
     return (base * fate.alive / _MONTHS_A_YEAR).astype(np.float32)
 
 
-def favourable(fate: Fate, firms: Firms, yearly: Floats | float) -> Floats:
+def favourable(
+    world: World, fate: Fate, firms: Firms, yearly: Floats | float) -> Floats:
     """Monthly rates of an event that good firms have more often."""
     base = np.broadcast_to(np.asarray(yearly, dtype=np.float32), (len(firms),))
-    return (base * np.exp(0.3 * firms.quality))[:, None] * fate.alive / _MONTHS_A_YEAR
+    return (base * np.exp(world.parameters.signals.favourable * firms.quality))[:, None] * fate.alive / _MONTHS_A_YEAR
 
 
 def in_inspection_season(world: World, rate: Floats) -> Floats:

@@ -33,6 +33,8 @@ class Fate:
         Months of decline so far: before a default, or in a false alarm that recovers.
     debt : ndarray of float64, shape (n,)
         Liabilities to assets.
+    risk : ndarray of float32
+        What shows in late bills and the like: stress, quality and decline in one number.
     """
 
     stress: Floats
@@ -41,15 +43,12 @@ class Fate:
     alive: Bools
     debt: Floats
     is_cured: Bools
+    risk: Floats
 
     def near_default(self, months: int = 6) -> Bools:
         """The months just before a default, and that month."""
         ahead = self.defaults[:, None] - np.arange(self.stress.shape[1])
         return (ahead >= 0) & (ahead <= months)
-
-    def is_sound(self) -> Bools:
-        """Months before a default."""
-        return np.arange(self.stress.shape[1]) < self.defaults[:, None]
 
 
 def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate]:
@@ -57,7 +56,8 @@ def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate
     rng = streams.named("latent")
     latent = world.parameters.latent
     stress = _stress(rng, latent, firms.quality, world.calendar.months)
-    debt = np.clip(0.55 - 0.08 * firms.quality + 0.16 * rng.normal(size=len(firms)), 0.05, 1.3)
+    debt = latent.debt_mean + latent.debt_by_quality * firms.quality
+    debt = np.clip(debt + latent.debt_sigma * rng.normal(size=len(firms)), 0.05, 1.3)
     hazard = default_hazard(world, firms, stress, debt)
     defaults = _first(rng.random(hazard.shape, dtype=np.float32) < hazard)
     defaults = np.where(defaults < firms.dies, defaults, NEVER)
@@ -66,7 +66,9 @@ def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate
     months = np.arange(stress.shape[1])
     alive = (months >= firms.born[:, None]) & (months < firms.dies[:, None])
     is_cured = rng.random(len(firms)) < world.parameters.loans.cure
-    return firms, Fate(stress, defaults, decline, alive, debt, is_cured)
+    shows = world.parameters.signals
+    risk = stress + shows.by_decline * decline + (shows.by_quality * firms.quality)[:, None]
+    return firms, Fate(stress, defaults, decline, alive, debt, is_cured, risk.astype(np.float32))
 
 
 def _stress(rng: np.random.Generator, latent: Latent, quality: Floats, months: int) -> Floats:

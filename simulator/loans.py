@@ -207,8 +207,7 @@ def _days_late(
 ) -> Ints:
     """Thirty more each month before and after a default; short slips elsewhere."""
     p, n = world.parameters.loans, len(loan)
-    stress = fate.stress[loans.firm[loan], month] + 0.2 * fate.decline[loans.firm[loan], month]
-    risk = np.exp(0.5 * np.minimum(stress, 4))
+    risk = np.exp(world.parameters.signals.slip * np.minimum(6, fate.risk[loans.firm[loan], month]))
     draw = rng.random(n)
     is_open = month < loans.matures[loan]
     slips = is_open & (draw < p.slip_per_month * risk)

@@ -56,8 +56,31 @@ class Latent(Document):
     drift_invoices: float
     drift_heads: float
     false_alarm_per_year: float
+    debt_mean: float
+    debt_by_quality: float
+    debt_sigma: float
     death_after_default: float
     death_delay_months: list[int]
+
+
+class Signals(Document):
+    """How the latent course shows in what is delivered."""
+
+    by_quality: float
+    by_decline: float
+    bill: float
+    filing: float
+    payroll_gap: float
+    slip: float
+    adverse: float
+    favourable: float
+    margin: float
+    margin_by_quality: float
+    margin_by_stress: float
+    margin_sigma: float
+    grade_steady_sigma: float
+    grade_yearly_sigma: float
+    grade_by_stress: float
 
 
 class Consent(Document):
@@ -97,6 +120,7 @@ class Activity(Document):
     late_bill: float
     filing_late: float
     zero_filing: float
+    payroll_gap: float
     contribution_cny: float
     insured_share: float
     housing_fund: float
@@ -213,6 +237,7 @@ class Parameters(Document):
     block_firms: int
     population: Population
     latent: Latent
+    signals: Signals
     consent: Consent
     activity: Activity
     events: Events

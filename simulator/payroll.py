@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.activity import Activity, in_months
-from simulator.arrays import Bools, Column, Money, yuan
+from simulator.arrays import Column, Money, yuan
 from simulator.consents import Consents
 from simulator.firms import Firms
 from simulator.latent import Fate
@@ -39,9 +39,10 @@ def payroll_rows(
         firm, month = in_months(chosen, fate.alive & (activity.heads > 0))
         heads = np.maximum(1, np.round(activity.heads[firm, month] * p.insured_share))
         amount = yuan(heads * p.contribution_cny * part * wage[firm])
-        risk = fate.stress[firm, month] + 0.25 * fate.decline[firm, month]
         # Nothing is paid for a month, and the row then does not exist: a gap is the sign.
-        pays = rng.random(len(firm)) >= 0.012 * np.exp(0.6 * risk)
+        pays = rng.random(len(firm)) >= p.payroll_gap * np.exp(
+            world.parameters.signals.payroll_gap * fate.risk[firm, month]
+        )
         rows.append(
             _month(world, rng, dataset, scope, people, firm[pays], month[pays],
                    heads[pays], Money(amount.fen[pays]))
@@ -71,7 +72,3 @@ def _month(
         columns |= {"amount": amount}
     return Rows(dataset, firm, end, lagged(rng, end, 8, 20), columns, scope)
 
-
-def gap_months(rows: Rows, is_hit: Bools) -> Rows:
-    """The rows without those a fund failed to deliver."""
-    return rows.take(~is_hit)

@@ -70,7 +70,7 @@ def _works(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> 
         ("qualification_cert", "cert_no", e.qualification, (5, 15)),
         ("honor_award", "award_name", e.honor, (10, 30)),
     ):
-        firm, day = days_of(world, rng, favourable(fate, firms, yearly))
+        firm, day = days_of(world, rng, favourable(world, fate, firms, yearly))
         n = len(firm)
         amount = yuan(np.round(300_000 * size[firm] ** 0.5 * np.exp(1.1 * rng.normal(size=n)), -2))
         specific: dict[str, dict[str, Column]] = {
@@ -110,7 +110,7 @@ def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     """Patents, trademarks and pledges of them."""
     e = world.parameters.events
     firm, day = days_of(
-        world, rng, favourable(fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004))
+        world, rng, favourable(world, fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004))
     )
     n = len(firm)
     numbers = serials(rng, "ZL", n)
@@ -132,7 +132,7 @@ def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     }
     opened = Rows("ip_pledge", firm[pledged], on, lagged(rng, on, 5, 20), pledge)
     rows += closed(rng, opened, "cancelled_on", ends(rng, on, 0.7, 400))
-    firm, day = days_of(world, rng, favourable(fate, firms, e.trademark))
+    firm, day = days_of(world, rng, favourable(world, fate, firms, e.trademark))
     marks: dict[str, Column] = {
         "reg_no": serials(rng, "TM", len(firm)),
         "class": rng.integers(1, 46, len(firm)),

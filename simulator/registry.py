@@ -94,7 +94,7 @@ def _opening(world: World, size: int) -> Days:
 def _changes(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
     e = world.parameters.events
     legal, legal_day = days_of(
-        world, rng, adverse(fate, firms, e.legal_rep_change, before_default=2.0)
+        world, rng, adverse(world, fate, e.legal_rep_change, before_default=2.0)
     )
     other, other_day = days_of(world, rng, neutral(fate, e.other_change))
     item = np.append(np.zeros(len(legal), np.int64), 1 + rng.integers(0, len(_CHANGES), len(other)))
@@ -191,7 +191,7 @@ def _one_year(
         "figures_public": np.zeros(n, np.bool_),
     }
     public = Rows("reg_annual_report", firm, filed, lagged(rng, filed, 1, 2), columns)
-    figures = _figures(rng, firms, fate, activity, firm, window)
+    figures = _figures(world, rng, firms, fate, activity, firm, window)
     figures |= {"report_year": columns["report_year"], "filed_on": filed}
     rows = [
         public,
@@ -202,6 +202,7 @@ def _one_year(
 
 
 def _figures(
+    world: World,
     rng: np.random.Generator,
     firms: Firms,
     fate: Fate,
@@ -216,7 +217,10 @@ def _figures(
     assets = revenue * np.exp(-0.2 + 0.5 * rng.normal(size=len(firm)))
     debt = fate.debt[firm] + 0.02 * fate.stress[firm, window].mean(axis=1)
     liabilities = assets * np.clip(debt + 0.05 * rng.normal(size=len(firm)), 0.02, 1.5)
-    margin = 0.05 + 0.015 * firms.quality[firm] + 0.04 * rng.normal(size=len(firm))
+    shows = world.parameters.signals
+    margin = shows.margin + shows.margin_by_quality * firms.quality[firm]
+    margin = margin + shows.margin_by_stress * fate.stress[firm, window].mean(axis=1)
+    margin = margin + shows.margin_sigma * rng.normal(size=len(firm))
     profit = revenue * margin
     return {
         "assets": yuan(assets),

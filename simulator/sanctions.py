@@ -35,7 +35,7 @@ def penalties(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     """Penalties by size and industry; a repaired one is delivered again with the day of its repair."""
     e = world.parameters.events
     yearly = np.array(e.penalty)[firms.size] * firms.by_industry(e.penalty_industry, 1.0)
-    rate = in_inspection_season(world, adverse(fate, firms, yearly, before_default=1.5))
+    rate = in_inspection_season(world, adverse(world, fate, yearly, before_default=1.5))
     firm, day = days_of(world, rng, rate)
     kinds = list(e.penalty_severity)
     severity = choose(rng, e.penalty_severity, len(firm))
@@ -105,7 +105,7 @@ def _repairs(
 
 
 def _coercions(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.coercion, before_default=3.0)
+    rate = adverse(world, fate, world.parameters.events.coercion, before_default=3.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "doc_no": serials(rng, "AC", len(firm)),
@@ -121,7 +121,7 @@ def _abnormal(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     """The third of listings that has other reasons than a missing report."""
     e = world.parameters.events
     yearly = np.array(e.abnormal)[(firms.entity == INDIVIDUAL).astype(np.int64)] / 3
-    firm, day = days_of(world, rng, adverse(fate, firms, yearly, before_default=2.0))
+    firm, day = days_of(world, rng, adverse(world, fate, yearly, before_default=2.0))
     columns: dict[str, Column] = {
         "record_id": serials(rng, "AB", len(firm)),
         "reason": picked(rng, ["unreachable_address", "no_disclosure", "false_info"], len(firm)),
@@ -133,7 +133,7 @@ def _abnormal(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
 
 
 def _serious(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.serious_list, before_default=4.0)
+    rate = adverse(world, fate, world.parameters.events.serious_list, before_default=4.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "record_id": serials(rng, "SD", len(firm)),

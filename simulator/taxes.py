@@ -44,21 +44,21 @@ def _filings(
     consents: Consents,
 ) -> Rows:
     p, calendar = world.parameters.activity, world.calendar
+    shows = world.parameters.signals
     firm, month = in_months(consents.opens["tax"], fate.alive)
     n = len(firm)
     zero = (rng.random(n) < p.zero_filing) | ~activity.is_open[firm, month]
     sales = np.where(zero, 0, activity.revenue[firm, month] * rng.uniform(0.9, 1.0, n))
     burden = np.clip(0.022 + 0.008 * rng.normal(size=len(firms)), 0.004, 0.06)
     payable = sales * burden[firm]
-    risk = fate.stress[firm, month] + 0.25 * fate.decline[firm, month]
     factor = np.where(fate.near_default()[firm, month], 3.0, 1.0)
-    late_chance = p.filing_late * factor * np.exp(0.35 * risk - 0.2 * firms.quality[firm])
+    late_chance = p.filing_late * factor * np.exp(shows.filing * fate.risk[firm, month])
     is_late = rng.random(n) < late_chance
     due = calendar.start(month + 1) + _DUE_DAY - 1
     filed = due + np.where(is_late, 1 + rng.geometric(0.06, n), -rng.integers(0, 11, n))
     unpaid = is_late & (rng.random(n) < 0.3)
     is_quarter = calendar.month_of_year()[month] % 3 == 2
-    profit = 3 * sales * (0.05 + 0.015 * firms.quality[firm])
+    profit = 3 * sales * (shows.margin + shows.margin_by_quality * firms.quality[firm])
     columns: dict[str, Column] = {
         "month": calendar.code(month),
         "vat_sales": yuan(sales),
@@ -100,8 +100,10 @@ def _grades_of(
     steady: np.ndarray,
 ) -> list[Rows]:
     shares = world.parameters.events.tax_grades
-    noise = 0.8 * steady + 0.5 * rng.normal(size=len(firm))
-    merit = firms.quality[firm] - 0.4 * fate.stress[firm, max(0, april - 6)] + noise
+    shows = world.parameters.signals
+    noise = shows.grade_steady_sigma * steady
+    noise = noise + shows.grade_yearly_sigma * rng.normal(size=len(firm))
+    merit = firms.quality[firm] + shows.grade_by_stress * fate.stress[firm, max(0, april - 6)] + noise
     # M is for the young; the others share the remaining grades by merit.
     by_youth = np.argsort(-(firms.born[firm] + 24 * rng.normal(size=len(firm))))
     is_new = np.zeros(len(firm), np.bool_)
@@ -135,7 +137,7 @@ def _grades_of(
 
 
 def _arrears(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.tax_arrears, before_default=5.0)
+    rate = adverse(world, fate, world.parameters.events.tax_arrears, before_default=5.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "record_id": serials(rng, "TA", len(firm)),
@@ -148,7 +150,7 @@ def _arrears(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -
 
 
 def _nonnormal(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
-    rate = adverse(fate, firms, world.parameters.events.tax_nonnormal, before_default=4.0)
+    rate = adverse(world, fate, world.parameters.events.tax_nonnormal, before_default=4.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
         "record_id": serials(rng, "TN", len(firm)),

@@ -82,17 +82,18 @@ def _electricity(
     return Bills(firm, month, np.round(usage, 1))
 
 
-def late_bills(world: World, rng: np.random.Generator, fate: Fate, bills: Bills) -> Bools:
+def _late(world: World, rng: np.random.Generator, fate: Fate, bills: Bills) -> Bools:
     """Bills that are not paid on time."""
-    stress = fate.stress[bills.firm, bills.month] + 0.25 * fate.decline[bills.firm, bills.month]
-    return rng.random(len(bills.firm)) < world.parameters.activity.late_bill * np.exp(0.5 * stress)
+    p, shows = world.parameters.activity, world.parameters.signals
+    chance = p.late_bill * np.exp(shows.bill * fate.risk[bills.firm, bills.month])
+    return rng.random(len(bills.firm)) < chance
 
 
 def _electricity_rows(
     world: World, rng: np.random.Generator, fate: Fate, bills: Bills, account: Codes
 ) -> Rows:
     calendar = world.calendar
-    late = late_bills(world, rng, fate, bills)
+    late = _late(world, rng, fate, bills)
     billed = bills.usage * world.parameters.activity.electricity_price_cny
     peak = np.zeros(len(account))
     np.maximum.at(peak, bills.firm, bills.usage)
@@ -153,7 +154,7 @@ def _piped_rows(
     dataset: str,
     account: Codes,
 ) -> Rows:
-    late = late_bills(world, rng, fate, bills)
+    late = _late(world, rng, fate, bills)
     billed = bills.usage * _PRICES[dataset]
     end = world.calendar.end(bills.month)
     columns: dict[str, Column] = {

@@ -95,9 +95,11 @@ def _table(
 ) -> pa.Table:
     is_text = part.dataset not in PARQUET
     owner = usccs[part.firm]
+    given = owner
     columns: dict[str, Column] = {"uscc": owner}
     if is_text and part.dataset not in _CLEAN:
-        columns["uscc"] = _wrong_codes(rng, owner, dirt, tally, part.dataset)
+        given = _wrong_codes(rng, owner, dirt)
+        columns["uscc"] = given
         columns["enterprise_name"] = _wrong_names(rng, names, part.firm, dirt)
     columns |= part.columns
     for name in _LISTS:
@@ -110,20 +112,18 @@ def _table(
         again = np.flatnonzero(rng.random(len(order)) < dirt.repeated)
         tally.repeats[part.dataset] += len(again)
         order = np.append(order, order[again])
+    tally.wrong_codes[part.dataset] += int((given[order] != owner[order]).sum())
     return pa.table(
         {name: arrow(take(column, order), is_text=is_text) for name, column in columns.items()}
     )
 
 
-def _wrong_codes(
-    rng: np.random.Generator, usccs: Codes, dirt: Dirt, tally: Tally, dataset: str
-) -> Codes:
+def _wrong_codes(rng: np.random.Generator, usccs: Codes, dirt: Dirt) -> Codes:
     """In some rows two characters changed places: the check character finds it."""
     wrong = rng.random(len(usccs)) < dirt.wrong_code
     letters = np.array(usccs).view(np.uint8).reshape(-1, usccs.dtype.itemsize).copy()
     wrong &= letters[:, 12] != letters[:, 13]
     letters[wrong, 12], letters[wrong, 13] = letters[wrong, 13], letters[wrong, 12].copy()
-    tally.wrong_codes[dataset] += int(wrong.sum())
     return fixed(letters)
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from features.errors import XinqiaoError
-from xinqiao import catalogue, demo, docs, features, ingest, lake, rate, train
+from xinqiao import catalogue, demo, docs, features, ingest, lake, rate, simulate, train
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
 
@@ -18,6 +18,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(features.app, name="features")
 app.add_typer(train.app, name="train")
+app.add_typer(simulate.app, name="simulate")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("rate", help=rate.HELP)(rate.rate)
 app.command("demo", help=demo.HELP)(demo.demo)
