@@ -81,4 +81,5 @@ def draw_activity(world: World, streams: Streams, firms: Firms, fate: Fate) -> A
 
 def in_months(chosen: Bools, alive: Bools) -> tuple[Ints, Ints]:
     """Firms and months of the cells of some firms while they are alive, firm by firm."""
-    return np.nonzero(alive & chosen[:, None])
+    firm, month = np.nonzero(alive & chosen[:, None])
+    return firm, month

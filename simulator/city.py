@@ -131,7 +131,7 @@ def _block(world: World, folder: Path, block: int, numbers: Ints, tally: Tally) 
     firms = draw_firms(world, streams, numbers)
     firms, fate = draw_fate(world, streams, firms)
     names = firm_names(world, streams, firms)
-    consents = draw_consents(world, streams, firms, fate)
+    consents = draw_consents(world, streams, firms)
     activity = draw_activity(world, streams, firms, fate)
     applications, loans = draw_loans(world, streams, firms, fate, consents)
     papers, loan_ids = loan_rows(world, streams, firms, fate, consents, applications, loans)
@@ -201,6 +201,8 @@ def _summary(plan: CityPlan, world: World, tally: Tally, counts: dict[str, int])
         defaults=counts["defaults"],
         defaulted_firms=counts["defaulted_firms"],
         traps={
-            name.removeprefix(trap): n for name, n in sorted(counts.items()) if name.startswith(trap)
+            name.removeprefix(trap): n
+            for name, n in sorted(counts.items())
+            if name.startswith(trap)
         },
     )

@@ -11,7 +11,6 @@ import numpy as np
 
 from simulator.arrays import Bools, Codes, Column, Days, Ints, Text, always, serials
 from simulator.firms import Firms
-from simulator.latent import Fate
 from simulator.rows import Rows, lagged
 from simulator.streams import Streams
 from simulator.world import World
@@ -55,7 +54,7 @@ class Consents:
         return self.ends if keeps else np.minimum(self.ends, self.narrows)
 
 
-def draw_consents(world: World, streams: Streams, firms: Firms, fate: Fate) -> Consents:
+def draw_consents(world: World, streams: Streams, firms: Firms) -> Consents:
     """Draw who joins when, and what is opened."""
     rng = streams.named("consents")
     parameters, calendar = world.parameters.consent, world.calendar
@@ -73,9 +72,9 @@ def draw_consents(world: World, streams: Streams, firms: Firms, fate: Fate) -> C
         opens[scope] = joins & (wish > np.quantile(wish, 1 - share))
     return Consents(
         joined=joined,
-        ends=joined + _wait(rng, parameters.revoked_per_year, size),
+        ends=_after(rng, joined, parameters.revoked_per_year),
         opens=opens,
-        narrows=joined + _wait(rng, parameters.narrowed_per_year, size),
+        narrows=_after(rng, joined, parameters.narrowed_per_year),
         collects=serials(rng, "CP", size),
         learns=serials(rng, "CM", size),
         may_learn=joins & (rng.random(size) < parameters.modelling),
@@ -84,8 +83,11 @@ def draw_consents(world: World, streams: Streams, firms: Firms, fate: Fate) -> C
     )
 
 
-def _wait(rng: np.random.Generator, yearly: float, size: int) -> Ints:
-    return (365 / yearly * rng.exponential(size=size)).astype(np.int64) + 30
+def _after(rng: np.random.Generator, day: Days, yearly: float) -> Days:
+    """Day of an event that comes so often a year, a month later at the earliest."""
+    wait = (365 / yearly * rng.exponential(size=len(day))).astype(np.int64) + 30
+    later: Days = (day + wait).astype("datetime64[D]")
+    return later
 
 
 def authorise(rng: np.random.Generator, rows: Rows, consents: Consents) -> Rows:

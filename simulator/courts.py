@@ -22,16 +22,16 @@ def court_rows(world: World, streams: Streams, firms: Firms, fate: Fate, owes: I
         Month of a loan's default, `NEVER` without one: the bank goes to court afterwards.
     """
     rng = streams.named("courts")
-    rows = [_judgments(world, rng, firms, fate)]
-    rows += _enforcement(world, rng, firms, fate, owes)
+    rows = [_judgments(world, rng, fate)]
+    rows += _enforcement(world, rng, fate, owes)
     rows += _freezes(world, rng, firms, fate)
     rows += _pledges(world, rng, firms, fate)
     rows += _mortgages(world, rng, firms, fate)
-    rows += _seizures(world, rng, firms, fate)
-    return [*rows, _bankruptcies(world, rng, firms, fate)]
+    rows += _seizures(world, rng, fate)
+    return [*rows, _bankruptcies(world, rng, fate)]
 
 
-def _judgments(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:
+def _judgments(world: World, rng: np.random.Generator, fate: Fate) -> Rows:
     """A judgment is known when it is published, weeks after it was given."""
     e = world.parameters.events
     sued, sued_on = days_of(
@@ -43,7 +43,9 @@ def _judgments(world: World, rng: np.random.Generator, firms: Firms, fate: Fate)
     published = day + rng.integers(15, 90, len(firm))
     amount = np.exp(np.log(80_000) + 1.2 * rng.normal(size=len(firm)))
     # -1 stands for "not stated" in the courts' export.
-    amount = np.where(rng.random(len(firm)) < 0.15, -1.0, amount)
+    amount = np.where(
+        rng.random(len(firm)) < world.parameters.details.amount_not_stated, -1.0, amount
+    )
     columns: dict[str, Column] = {
         "case_no": serials(rng, "CJ", len(firm)),
         "case_type": always("民事", len(firm)),
@@ -58,9 +60,7 @@ def _judgments(world: World, rng: np.random.Generator, firms: Firms, fate: Fate)
     return Rows("court_judgment", firm, day, lagged(rng, published, 1, 5), columns)
 
 
-def _enforcement(
-    world: World, rng: np.random.Generator, firms: Firms, fate: Fate, owes: Ints
-) -> list[Rows]:
+def _enforcement(world: World, rng: np.random.Generator, fate: Fate, owes: Ints) -> list[Rows]:
     """Debtors under enforcement; some of them dishonest three months later, and restricted.
 
     Those that default on a loan follow 60-240 days after it: a trap for labels that leak.
@@ -92,7 +92,7 @@ def _enforcement(
     return [
         *closed(rng, debtors, "closed_on", closes),
         *_dishonest(world, rng, debtors.take(dishonest), named, removed),
-        *_restricted(world, rng, debtors.take(dishonest), named, removed),
+        *_restricted(rng, debtors.take(dishonest), named, removed),
     ]
 
 
@@ -111,9 +111,7 @@ def _dishonest(
     return closed(rng, rows, "removed_on", removed)
 
 
-def _restricted(
-    world: World, rng: np.random.Generator, debtors: Rows, named: Days, removed: Days
-) -> list[Rows]:
+def _restricted(rng: np.random.Generator, debtors: Rows, named: Days, removed: Days) -> list[Rows]:
     columns: dict[str, Column] = {
         "case_no": debtors.columns["case_no"],
         "ordered_on": named,
@@ -167,7 +165,7 @@ def _mortgages(world: World, rng: np.random.Generator, firms: Firms, fate: Fate)
     return closed(rng, rows, "cancelled_on", ends(rng, day, 0.7, 500))
 
 
-def _seizures(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _seizures(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
     rate = adverse(world, fate, world.parameters.events.realestate_seizure, before_default=8.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
@@ -180,7 +178,7 @@ def _seizures(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     return closed(rng, rows, "released_on", ends(rng, day, 0.5, 300))
 
 
-def _bankruptcies(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:
+def _bankruptcies(world: World, rng: np.random.Generator, fate: Fate) -> Rows:
     rate = adverse(world, fate, world.parameters.events.bankruptcy, before_default=15.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {

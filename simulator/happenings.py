@@ -31,11 +31,14 @@ def neutral(fate: Fate, yearly: Floats | float) -> Floats:
     return (base * fate.alive / _MONTHS_A_YEAR).astype(np.float32)
 
 
-def favourable(
-    world: World, fate: Fate, firms: Firms, yearly: Floats | float) -> Floats:
+def favourable(world: World, fate: Fate, firms: Firms, yearly: Floats | float) -> Floats:
     """Monthly rates of an event that good firms have more often."""
     base = np.broadcast_to(np.asarray(yearly, dtype=np.float32), (len(firms),))
-    return (base * np.exp(world.parameters.signals.favourable * firms.quality))[:, None] * fate.alive / _MONTHS_A_YEAR
+    return (
+        (base * np.exp(world.parameters.signals.favourable * firms.quality))[:, None]
+        * fate.alive
+        / _MONTHS_A_YEAR
+    )
 
 
 def in_inspection_season(world: World, rate: Floats) -> Floats:

@@ -172,13 +172,13 @@ def _month_rows(
     return Rows("invoice_month", firm, end, lagged(rng, end, 3, 8), columns, "invoice")
 
 
-def _totals(lines: Lines, cell_of: Ints, width: int, cells: int) -> dict[str, np.ndarray]:
+def _totals(lines: Lines, cell_of: Ints, width: int, cells: int) -> dict[str, Floats | Ints]:
     """Sums by cell over invoices that are not void; shares are of what was billed."""
     cell = cell_of[lines.firm * width + lines.month]
     valid = ~lines.is_void
     billed = valid & (lines.amount > 0)
     red = valid & (lines.amount < 0)
-    gross = np.bincount(cell[billed], lines.amount[billed], cells)
+    gross: Floats = np.bincount(cell[billed], lines.amount[billed], cells).astype(np.float64)
     taken = np.bincount(cell[red], -lines.amount[red], cells)
     parties, top1, top5 = _shares(cell[billed], lines.party[billed], lines.amount[billed], gross)
     return {

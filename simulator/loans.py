@@ -32,6 +32,8 @@ from simulator.rows import Rows, closed, lagged
 from simulator.streams import Streams
 from simulator.world import World
 
+#: Payments stop so many months before the month of a default.
+_UNPAID_MONTHS = 3
 #: Days late that end each class of the five but the last.
 _CLASS_BOUNDS = np.array([0, 90, 180, 360])
 _MONTH_DAYS = 30
@@ -69,7 +71,16 @@ def loan_rows(
     rows += _guarantees(world, rng, loans, ids, granted, own)
     rows += [_outcomes(world, rng, loans, ids, own)]
     rows += _lender_consents(
-        world, rng, consents, applications, asked, apply_ids, loans, granted, own, keeps
+        world,
+        rng,
+        consents,
+        applications,
+        asked,
+        apply_ids,
+        loans=loans,
+        granted=granted,
+        own=own,
+        keeps=keeps,
     )
     return rows, ids
 
@@ -98,7 +109,9 @@ def _needs(
     }
     opened = Rows("financing_need", applications.firm, asked, moment, columns)
     final = np.where(
-        applications.is_granted, 0, np.where(rng.random(n) < 0.3, 2, 1)
+        applications.is_granted,
+        0,
+        np.where(rng.random(n) < world.parameters.details.withdrawn, 2, 1),
     )  # granted, declined, withdrawn
     closes = lagged(rng, decided, 0, 0)
     answered = opened.with_columns(
@@ -119,7 +132,7 @@ def _accounts(
     first[order[np.unique(loans.firm[order], return_index=True)[1]]] = True
     columns: dict[str, Column] = {
         "loan_id": ids,
-        "is_first_loan": first & (rng.random(n) < 0.6),
+        "is_first_loan": first & (rng.random(n) < world.parameters.details.first_loan),
         "granted_at": lagged(rng, granted, 0, 0),
         "lender_name": Text(loans.lender, w.lenders),
         "lender_uscc": world.lender_usccs[loans.lender],
@@ -160,7 +173,7 @@ def _snapshots(
     left = _balance(loans, loan, month)
     is_bad = loans.defaults[loan] < NEVER
     # A defaulted loan keeps what was owed when payments stopped.
-    owed = _balance(loans, loan, np.minimum(month, loans.defaults[loan] - 3))
+    owed = _balance(loans, loan, np.minimum(month, loans.defaults[loan] - _UNPAID_MONTHS))
     is_last = is_bad & (month == loans.ends[loan])
     balance = np.where(is_bad, np.where(is_last, 0, owed), left)
     lost = is_last & ~loans.is_cured[loan]
@@ -218,7 +231,7 @@ def _days_late(
     failing = np.maximum(0, base + _MONTH_DAYS * since)
     is_over = loans.is_cured[loan] & (month == loans.ends[loan])
     failing = np.where(is_over, 0, failing)
-    is_failing = (loans.defaults[loan] < NEVER) & (since >= -3)
+    is_failing = (loans.defaults[loan] < NEVER) & (since >= -_UNPAID_MONTHS)
     return np.where(is_failing, failing, late)
 
 
@@ -269,6 +282,7 @@ def _lender_consents(
     applications: Applications,
     asked: Days,
     apply_ids: Codes,
+    *,
     loans: Loans,
     granted: Days,
     own: Codes,
@@ -278,16 +292,16 @@ def _lender_consents(
     lender = rng.integers(0, len(world.words.lenders), len(asked))
     lender[loans.application] = loans.lender
     rows = [
-        _consent(rng, world, consents, applications.firm, apply_ids, lender, "apply", asked,
-                 asked + _APPLY_DAYS)
+        _consent(rng, world, consents, applications.firm, apply_ids, lender, "apply",
+                 day=asked, valid_to=asked + _APPLY_DAYS)
     ]  # fmt: skip
     kept = np.flatnonzero(keeps)
     ends = world.calendar.end(np.minimum(loans.ends, 12 * 60)[kept]) + _POSTLOAN_DAYS
     watched = _consent(rng, world, consents, loans.firm[kept], own[kept], loans.lender[kept],
-                       "postloan", granted[kept], ends)  # fmt: skip
+                       "postloan", day=granted[kept], valid_to=ends)  # fmt: skip
     rows.append(watched)
     # Consent revoked in mid-loan: the lender sees nothing from that instant on.
-    revoked = np.flatnonzero(rng.random(len(kept)) < 0.02)
+    revoked = np.flatnonzero(rng.random(len(kept)) < world.parameters.details.postloan_revoked)
     day = watched.event[revoked] + rng.integers(40, 150, len(revoked))
     moment = lagged(rng, day, 0, 0)
     gone = watched.take(revoked).with_columns(
@@ -306,6 +320,7 @@ def _consent(
     ids: Codes,
     lender: Ints,
     purpose: str,
+    *,
     day: Days,
     valid_to: Days,
 ) -> Rows:

@@ -229,6 +229,28 @@ class Traps(Document):
     fund_gap_months: int
 
 
+class Details(Document):
+    """Smaller shares."""
+
+    amount_not_stated: float
+    withdrawn: float
+    first_loan: float
+    postloan_revoked: float
+    patent_pledged: float
+    environment_key: float
+    technology_asked: float
+    key_persons: float
+    guarantees_given: float
+    listed_for_no_report: float
+    reported_later: float
+    farm_insured: float
+    farm_subsidised: float
+    households: float
+    credit_areas: float
+    spot_check_fixed: float
+    unpaid_when_late: float
+
+
 class Parameters(Document):
     """All of them; units and sources stand beside each number in the file."""
 
@@ -244,6 +266,7 @@ class Parameters(Document):
     loans: Loans
     dirt: Dirt
     traps: Traps
+    details: Details
 
 
 @cache

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.activity import Activity, in_months
-from simulator.arrays import Column, Money, yuan
+from simulator.arrays import Column, Floats, Ints, Money, yuan
 from simulator.consents import Consents
 from simulator.firms import Firms
 from simulator.latent import Fate
@@ -45,7 +45,7 @@ def payroll_rows(
         )
         rows.append(
             _month(world, rng, dataset, scope, people, firm[pays], month[pays],
-                   heads[pays], Money(amount.fen[pays]))
+                   heads=heads[pays], amount=Money(amount.fen[pays]))
         )  # fmt: skip
     return rows
 
@@ -56,9 +56,10 @@ def _month(
     dataset: str,
     scope: str,
     people: str,
-    firm: np.ndarray,
-    month: np.ndarray,
-    heads: np.ndarray,
+    firm: Ints,
+    month: Ints,
+    *,
+    heads: Floats,
     amount: Money,
 ) -> Rows:
     end = world.calendar.end(month)
@@ -71,4 +72,3 @@ def _month(
     else:
         columns |= {"amount": amount}
     return Rows(dataset, firm, end, lagged(rng, end, 8, 20), columns, scope)
-

@@ -12,7 +12,7 @@ from simulator.rows import Rows, closed, lagged
 from simulator.streams import Streams, choose
 from simulator.world import World
 
-_QUARTER = 3
+_QUARTER, _APRIL, _DECEMBER = 3, 3, 11
 _LICENCE_YEARS = (3, 5)
 
 
@@ -34,7 +34,7 @@ def progress_rows(
         _carbon(world, rng, firms, fate, activity, consents),
         *_trade(world, rng, firms, fate, activity, consents),
         _technology(world, rng, firms, fate),
-        _declared(world, rng, firms, fate),
+        _declared(world, rng, fate),
     ]
 
 
@@ -110,7 +110,9 @@ def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     """Patents, trademarks and pledges of them."""
     e = world.parameters.events
     firm, day = days_of(
-        world, rng, favourable(world, fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004))
+        world,
+        rng,
+        favourable(world, fate, firms, np.where(firms.of("C", "I", "M"), e.patent, 0.004)),
     )
     n = len(firm)
     numbers = serials(rng, "ZL", n)
@@ -122,7 +124,7 @@ def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
         "status": always("valid", n),
     }
     rows = [Rows("patent", firm, day, lagged(rng, day, 10, 30), patents)]
-    pledged = np.flatnonzero(rng.random(n) < 0.05)
+    pledged = np.flatnonzero(rng.random(n) < world.parameters.details.patent_pledged)
     on = day[pledged] + rng.integers(30, 600, len(pledged))
     pledge: dict[str, Column] = {
         "reg_no": serials(rng, "IP", len(pledged)),
@@ -146,8 +148,8 @@ def _property(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
 def _environment(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:
     """Colours of key firms, once a year in April."""
     shares = world.parameters.events.env_grades
-    key = firms.of("C") & (rng.random(len(firms)) < 0.25)
-    firm, month = np.nonzero(fate.alive & key[:, None] & (world.calendar.month_of_year() == 3))
+    key = firms.of("C") & (rng.random(len(firms)) < world.parameters.details.environment_key)
+    firm, month = np.nonzero(fate.alive & key[:, None] & (world.calendar.month_of_year() == _APRIL))
     n = len(firm)
     day = world.calendar.day_in(rng, month)
     columns: dict[str, Column] = {
@@ -170,7 +172,9 @@ def _carbon(
     """Carbon accounts of manufacturers by quarter."""
     calendar = world.calendar
     chosen = consents.opens["carbon"] & firms.of("C")
-    firm, month = in_months(chosen, fate.alive & (calendar.month_of_year() % _QUARTER == 2))
+    firm, month = in_months(
+        chosen, fate.alive & (calendar.month_of_year() % _QUARTER == _QUARTER - 1)
+    )
     n = len(firm)
     output = 3.0 * activity.revenue[firm, month].astype(np.float64)
     intensity = (
@@ -235,8 +239,10 @@ def _technology(world: World, rng: np.random.Generator, firms: Firms, fate: Fate
     share = np.where(firms.of("C", "I", "M"), e.hnte_cim, e.hnte / 4) * np.exp(0.3 * firms.quality)
     is_hnte = rng.random(len(firms)) < share
     is_tech = rng.random(len(firms)) < e.tech_sme * np.exp(0.2 * firms.quality)
-    chosen = is_hnte | is_tech | (rng.random(len(firms)) < 0.3)
-    firm, month = in_months(chosen, fate.alive & (world.calendar.month_of_year() == 11))
+    chosen = (
+        is_hnte | is_tech | (rng.random(len(firms)) < world.parameters.details.technology_asked)
+    )
+    firm, month = in_months(chosen, fate.alive & (world.calendar.month_of_year() == _DECEMBER))
     end = world.calendar.end(month)
     columns: dict[str, Column] = {
         "stat_date": end,
@@ -247,7 +253,7 @@ def _technology(world: World, rng: np.random.Generator, firms: Firms, fate: Fate
     return Rows("tech_rnd", firm, end, lagged(rng, end, 15, 30), columns, "tech")
 
 
-def _declared(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:
+def _declared(world: World, rng: np.random.Generator, fate: Fate) -> Rows:
     firm, day = days_of(world, rng, np.broadcast_to(neutral(fate, 0.02), fate.alive.shape))
     n = len(firm)
     columns: dict[str, Column] = {

@@ -43,7 +43,7 @@ def register_rows(
     """Basic data (again when a firm leaves), and all that is entered on the register."""
     rng = streams.named("registry")
     rows = _basic(world, rng, firms, names)
-    rows += _changes(world, rng, firms, fate)
+    rows += _changes(world, rng, fate)
     rows += [_shareholders(world, rng, firms), _persons(world, rng, firms)]
     rows += [_status_events(world, rng, firms, fate)]
     return rows + _reports(world, rng, firms, fate, activity)
@@ -87,11 +87,11 @@ def _basic(world: World, rng: np.random.Generator, firms: Firms, names: Text) ->
 
 def _opening(world: World, size: int) -> Days:
     """First delivery of what there was before the city began, years back for lending before it."""
-    start = np.datetime64(world.calendar.first - 30, "D")
+    start = world.calendar.start(np.array([-30]))[0]
     return np.full(size, start, dtype="datetime64[D]").astype("datetime64[s]")
 
 
-def _changes(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _changes(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
     e = world.parameters.events
     legal, legal_day = days_of(
         world, rng, adverse(world, fate, e.legal_rep_change, before_default=2.0)
@@ -129,7 +129,9 @@ def _shareholders(world: World, rng: np.random.Generator, firms: Firms) -> Rows:
 
 
 def _persons(world: World, rng: np.random.Generator, firms: Firms) -> Rows:
-    firm = np.flatnonzero((firms.entity == COMPANY) & (rng.random(len(firms)) < 0.3))
+    firm = np.flatnonzero(
+        (firms.entity == COMPANY) & (rng.random(len(firms)) < world.parameters.details.key_persons)
+    )
     first = world.calendar.start(firms.born[firm])
     columns: dict[str, Column] = {
         "record_id": serials(rng, "KP", len(firm)),
@@ -179,7 +181,7 @@ def _one_year(
     calendar, n = world.calendar, len(firm)
     late = world.parameters.events.report_late * np.exp(-0.2 * firms.quality[firm])
     is_late = rng.random(n) < late
-    due = np.datetime64(calendar.first + june + 1, "D") - 1
+    due = calendar.end(np.array([june]))[0]
     filed = due - rng.integers(0, 180, n)
     filed = np.where(is_late, due + rng.integers(40, 330, n), filed)
     year = int(calendar.year(np.array([june]))[0]) - 1
@@ -231,7 +233,11 @@ def _figures(
         "profit": yuan(profit),
         "net_profit": yuan(np.where(profit > 0, 0.9 * profit, profit)),
         "tax_total": yuan(0.03 * revenue),
-        "ext_guarantee": yuan(np.where(rng.random(len(firm)) < 0.08, 0.3 * assets, 0)),
+        "ext_guarantee": yuan(
+            np.where(
+                rng.random(len(firm)) < world.parameters.details.guarantees_given, 0.3 * assets, 0
+            )
+        ),
     }
 
 
@@ -239,7 +245,7 @@ def _listed_for_no_report(
     world: World, rng: np.random.Generator, firm: Ints, due: np.datetime64, filed: Days
 ) -> list[Rows]:
     """Two of three of those that did not report are listed in July and come off once they do."""
-    chosen = rng.random(len(firm)) < 0.66
+    chosen = rng.random(len(firm)) < world.parameters.details.listed_for_no_report
     firm, filed = firm[chosen], filed[chosen]
     day = due + rng.integers(1, 31, len(firm))
     columns: dict[str, Column] = {
@@ -249,7 +255,9 @@ def _listed_for_no_report(
         "authority": picked(rng, world.words.authorities[:1], len(firm)),
     }
     off = np.where(
-        rng.random(len(firm)) < 0.8, filed + rng.integers(1, 20, len(firm)), np.datetime64("NaT")
+        rng.random(len(firm)) < world.parameters.details.reported_later,
+        filed + rng.integers(1, 20, len(firm)),
+        np.datetime64("NaT"),
     )
     off = np.where(np.isnat(off), off, np.maximum(off, day + 5))
     return closed(

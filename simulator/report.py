@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from features.documents import Document, load_document
 from features.engine import connect, literal
 from features.errors import SimulationError
+from simulator.parameters import load_parameters
 
 FACTS = Path(__file__).parent / "facts.yaml"
 PAGE = "validation.md"
+#: Codes that look like numbers.
+_CODES = ("industry_code", "region_code", "reg_status", "ent_type_code")
 
 
 class Fact(Document):
@@ -91,22 +96,30 @@ def describe(folder: Path, *, widened: float = 1.0) -> list[Line]:
     }
     with connect() as connection:
         for dataset in sorted(city["rows"]):
-            connection.execute(f"CREATE VIEW {dataset} AS SELECT * FROM {_files(folder, dataset)}")
+            _open(connection, folder, dataset)
         return [
             _measure(connection, fact, places, widened)
             for fact in load_document(FACTS, Facts, SimulationError).facts
         ]
 
 
-def _files(folder: Path, dataset: str) -> str:
+def _open(connection: duckdb.DuckDBPyConnection, folder: Path, dataset: str) -> None:
+    """Make a view of a delivered dataset; Arrow reads the encodings that DuckDB does not."""
     place = folder / dataset
     if any(place.glob("*.parquet")):
-        return f"read_parquet({literal(f'{place}/*.parquet')}, union_by_name = true)"
-    # Only ASCII columns are measured, so the encoding of the others does not matter.
-    return (
-        f"read_csv({literal(f'{place}/*.csv')}, union_by_name = true, encoding = 'latin-1', "
-        "types = {'uscc': 'VARCHAR'}, sample_size = -1)"
-    )
+        files = literal(f"{place}/*.parquet")
+        connection.execute(
+            f"CREATE VIEW {dataset} AS SELECT * FROM read_parquet({files}, union_by_name = true)"
+        )
+        return
+    is_gb = dataset in load_parameters().dirt.gb18030
+    options = pa_csv.ReadOptions(encoding="gb18030" if is_gb else "utf8")
+    kinds = pa_csv.ConvertOptions(column_types=dict.fromkeys(_CODES, pa.string()))
+    tables = [
+        pa_csv.read_csv(path, options, convert_options=kinds)
+        for path in sorted(place.glob("*.csv"))
+    ]
+    connection.register(dataset, pa.concat_tables(tables, promote_options="permissive"))
 
 
 def _measure(

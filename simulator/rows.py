@@ -45,7 +45,7 @@ class Rows:
 
     def take(self, rows: Ints | Bools) -> "Rows":
         """Some of the rows."""
-        places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        places = np.arange(len(self))[rows]
         return replace(
             self,
             firm=self.firm[places],
@@ -62,7 +62,9 @@ class Rows:
 def lagged(rng: np.random.Generator, day: Days, lowest: int, highest: int) -> Days:
     """Instants in working hours, so many days later."""
     later = day.astype("datetime64[D]") + rng.integers(lowest, highest + 1, len(day))
-    return later.astype("datetime64[s]") + rng.integers(8 * 3600, 20 * 3600, len(day))
+    seconds = rng.integers(8 * 3600, 20 * 3600, len(day))
+    moment: Days = (later.astype("datetime64[s]") + seconds).astype("datetime64[s]")
+    return moment
 
 
 def closed(

@@ -40,13 +40,13 @@ def rural_rows(
         _insurance(world, rng, firms, fate, consents),
         _subsidies(world, rng, firms, fate, consents),
     ]
-    return [*rows, *_villages(world, rng, firms, fate)]
+    return [*rows, *_villages(world, rng, firms)]
 
 
 def _insurance(
     world: World, rng: np.random.Generator, firms: Firms, fate: Fate, consents: Consents
 ) -> Rows:
-    chosen = firms.of("A") & (rng.random(len(firms)) < 0.6)
+    chosen = firms.of("A") & (rng.random(len(firms)) < world.parameters.details.farm_insured)
     spring = world.calendar.month_of_year() == _MARCH
     firm, month = in_months(chosen & consents.opens["agri"], fate.alive & spring)
     day = world.calendar.day_in(rng, month)
@@ -64,7 +64,11 @@ def _insurance(
 def _subsidies(
     world: World, rng: np.random.Generator, firms: Firms, fate: Fate, consents: Consents
 ) -> Rows:
-    chosen = firms.of("A") & consents.opens["agri"] & (rng.random(len(firms)) < 0.5)
+    chosen = (
+        firms.of("A")
+        & consents.opens["agri"]
+        & (rng.random(len(firms)) < world.parameters.details.farm_subsidised)
+    )
     winter = world.calendar.month_of_year() == _DECEMBER
     firm, month = in_months(chosen, fate.alive & winter)
     day = world.calendar.end(month)
@@ -76,10 +80,10 @@ def _subsidies(
     return Rows("agri_subsidy", firm, day, lagged(rng, day, 15, 30), columns, "agri")
 
 
-def _villages(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _villages(world: World, rng: np.random.Generator, firms: Firms) -> list[Rows]:
     """A household's file, and areas named after the firm that stands for them in this city."""
     farms = firms.of("A") & (firms.entity == INDIVIDUAL)
-    firm = np.flatnonzero(farms & (rng.random(len(firms)) < 0.3))
+    firm = np.flatnonzero(farms & (rng.random(len(firms)) < world.parameters.details.households))
     n = len(firm)
     day = world.calendar.start(np.maximum(2, firms.born[firm] + 6))
     grade = np.clip(np.round(2 - firms.quality[firm] + rng.normal(size=n)), 0, 4).astype(np.int64)
@@ -93,7 +97,9 @@ def _villages(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
         "grade": Text(grade, ["AAA", "AA", "A", "B", "none"]),
         "rated_on": day,
     }
-    areas = np.flatnonzero((firms.entity == COOP) & (rng.random(len(firms)) < 0.05))
+    areas = np.flatnonzero(
+        (firms.entity == COOP) & (rng.random(len(firms)) < world.parameters.details.credit_areas)
+    )
     on = world.calendar.start(np.maximum(1, firms.born[areas] + 3))
     area: dict[str, Column] = {
         "area_code": serials(rng, "CR", len(areas)),

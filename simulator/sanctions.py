@@ -1,10 +1,8 @@
 """Adverse records of the administration: penalties, coercion, lists, spot checks; and their repair."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from simulator.arrays import Bools, Column, Days, Ints, Text, always, picked, serials, yuan
+from simulator.arrays import Column, Days, Ints, Text, always, picked, serials, yuan
 from simulator.firms import INDIVIDUAL, Firms
 from simulator.happenings import adverse, days_of, ends, in_inspection_season, neutral
 from simulator.latent import Fate
@@ -24,9 +22,9 @@ def sanction_rows(world: World, streams: Streams, firms: Firms, fate: Fate) -> l
     rng = streams.named("sanctions")
     return [
         *penalties(world, rng, firms, fate),
-        *_coercions(world, rng, firms, fate),
+        *_coercions(world, rng, fate),
         *_abnormal(world, rng, firms, fate),
-        *_serious(world, rng, firms, fate),
+        *_serious(world, rng, fate),
         _spot_checks(world, rng, firms, fate),
     ]
 
@@ -104,7 +102,7 @@ def _repairs(
     return [Rows("credit_repair", done.firm, repaired[over], told, columns)]
 
 
-def _coercions(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _coercions(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
     rate = adverse(world, fate, world.parameters.events.coercion, before_default=3.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
@@ -132,7 +130,7 @@ def _abnormal(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) 
     return closed(rng, rows, "removed_on", ends(rng, day, e.abnormal_removed, 120))
 
 
-def _serious(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _serious(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
     rate = adverse(world, fate, world.parameters.events.serious_list, before_default=4.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {
@@ -153,7 +151,7 @@ def _spot_checks(world: World, rng: np.random.Generator, firms: Firms, fate: Fat
     bad = 0.12 * np.exp(-0.3 * firms.quality[firm])
     result = np.where(
         rng.random(len(firm)) < bad, 2 + rng.integers(0, 2, len(firm)),
-        (rng.random(len(firm)) < 0.2).astype(np.int64),
+        (rng.random(len(firm)) < world.parameters.details.spot_check_fixed).astype(np.int64),
     )  # fmt: skip
     columns: dict[str, Column] = {
         "record_id": serials(rng, "SC", len(firm)),
@@ -161,8 +159,3 @@ def _spot_checks(world: World, rng: np.random.Generator, firms: Firms, fate: Fat
         "result": Text(result, _SPOT),
     }
     return Rows("spot_check", firm, day, lagged(rng, day, 10, 20), columns)
-
-
-def without(rows: Rows, is_hit: Bools) -> Rows:
-    """The rows but some."""
-    return replace(rows.take(~is_hit))

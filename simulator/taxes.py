@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.activity import Activity, in_months
-from simulator.arrays import Column, Text, always, picked, serials, yuan
+from simulator.arrays import Column, Floats, Ints, Text, always, picked, serials, yuan
 from simulator.consents import Consents
 from simulator.firms import Firms
 from simulator.happenings import adverse, days_of, ends
@@ -14,6 +14,7 @@ from simulator.world import World
 
 _GRADES = ("A", "B", "M", "C", "D")
 _DUE_DAY = 15
+_QUARTER = 3
 _APRIL = 3
 #: Grades of a year published from this year on follow the scheme of 2025.
 _NEW_SCHEME = 2026
@@ -32,7 +33,7 @@ def tax_rows(
     rows = [_filings(world, rng, firms, fate, activity, consents)]
     rows += _grades(world, rng, firms, fate)
     rows += _arrears(world, rng, firms, fate)
-    return [*rows, *_nonnormal(world, rng, firms, fate)]
+    return [*rows, *_nonnormal(world, rng, fate)]
 
 
 def _filings(
@@ -56,8 +57,8 @@ def _filings(
     is_late = rng.random(n) < late_chance
     due = calendar.start(month + 1) + _DUE_DAY - 1
     filed = due + np.where(is_late, 1 + rng.geometric(0.06, n), -rng.integers(0, 11, n))
-    unpaid = is_late & (rng.random(n) < 0.3)
-    is_quarter = calendar.month_of_year()[month] % 3 == 2
+    unpaid = is_late & (rng.random(n) < world.parameters.details.unpaid_when_late)
+    is_quarter = calendar.month_of_year()[month] % _QUARTER == _QUARTER - 1
     profit = 3 * sales * (shows.margin + shows.margin_by_quality * firms.quality[firm])
     columns: dict[str, Column] = {
         "month": calendar.code(month),
@@ -95,15 +96,17 @@ def _grades_of(
     rng: np.random.Generator,
     firms: Firms,
     fate: Fate,
-    firm: np.ndarray,
+    firm: Ints,
     april: int,
-    steady: np.ndarray,
+    steady: Floats,
 ) -> list[Rows]:
     shares = world.parameters.events.tax_grades
     shows = world.parameters.signals
     noise = shows.grade_steady_sigma * steady
     noise = noise + shows.grade_yearly_sigma * rng.normal(size=len(firm))
-    merit = firms.quality[firm] + shows.grade_by_stress * fate.stress[firm, max(0, april - 6)] + noise
+    merit = (
+        firms.quality[firm] + shows.grade_by_stress * fate.stress[firm, max(0, april - 6)] + noise
+    )
     # M is for the young; the others share the remaining grades by merit.
     by_youth = np.argsort(-(firms.born[firm] + 24 * rng.normal(size=len(firm))))
     is_new = np.zeros(len(firm), np.bool_)
@@ -149,7 +152,7 @@ def _arrears(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -
     return closed(rng, rows, "cleared_on", ends(rng, day, 0.6, 150), lag_days=20)
 
 
-def _nonnormal(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+def _nonnormal(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
     rate = adverse(world, fate, world.parameters.events.tax_nonnormal, before_default=4.0)
     firm, day = days_of(world, rng, rate)
     columns: dict[str, Column] = {

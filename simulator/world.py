@@ -64,7 +64,7 @@ class Calendar:
     @property
     def today(self) -> np.datetime64:
         """Last day of the city; nothing is delivered after it."""
-        return np.datetime64(self.first + self.months, "D") - 1
+        return self.end(np.array([self.months - 1]))[0]
 
     def start(self, month: Ints) -> Days:
         """First day of each month."""

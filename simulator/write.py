@@ -2,7 +2,6 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,7 @@ def write_orders(folder: Path, dirt: Dirt, tally: Tally) -> None:
     """A mapping per dataset, and `delivery.yaml` in the order in which to land."""
     mappings = folder / "mappings"
     mappings.mkdir()
-    steps: list[Mapping[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     first = [name for name in _ORDER if name in tally.columns]
     for dataset in [*first, *sorted(set(tally.columns) - set(first))]:
         mapping: dict[str, Any] = {
