@@ -149,8 +149,7 @@ def _block(world: World, folder: Path, block: int, numbers: Ints, tally: Tally) 
         *rural_rows(world, streams, firms, fate, consents),
     ]
     added, laid = extra_rows(world, streams, firms, fate)
-    rng = streams.named("authorise")
-    collected = [authorise(rng, part, consents) for part in [*rows, *added]]
+    collected = [authorise(part, consents) for part in [*rows, *added]]
     collected, gaps = without_trapped(world, streams, firms, collected)
     traps = [*laid, *gaps, *listed(world, firms, activity, consents, loans, collected)]
     write_block(

@@ -36,6 +36,8 @@ class Consents:
         By consent scope.
     narrows : ndarray of datetime64[D]
         Day from which only tax and the base scopes stay open.
+    backfill : ndarray of datetime64[s]
+        When the history from before the consent is delivered.
     """
 
     joined: Days
@@ -47,6 +49,7 @@ class Consents:
     may_learn: Bools
     valid_to: Days
     back_history: int
+    backfill: Days
 
     def until(self, scope: str) -> Days:
         """Last day of collection under a scope."""
@@ -66,7 +69,7 @@ def draw_consents(world: World, streams: Streams, firms: Firms) -> Consents:
     joined = np.where(joins, calendar.day_in(rng, month), np.datetime64("NaT"))
     openness = rng.normal(size=size)
     mix = parameters.openness
-    opens = dict.fromkeys(_BASE, joins)
+    opens: dict[str, Bools] = dict.fromkeys(_BASE, joins)
     for scope, share in parameters.scopes.items():
         wish = mix * openness + np.sqrt(1 - mix**2) * rng.normal(size=size)
         opens[scope] = joins & (wish > np.quantile(wish, 1 - share))
@@ -80,6 +83,7 @@ def draw_consents(world: World, streams: Streams, firms: Firms) -> Consents:
         may_learn=joins & (rng.random(size) < parameters.modelling),
         valid_to=joined + 366 * parameters.valid_years,
         back_history=parameters.back_history_months,
+        backfill=lagged(rng, joined, *_BACKFILL_DAYS),
     )
 
 
@@ -90,7 +94,7 @@ def _after(rng: np.random.Generator, day: Days, yearly: float) -> Days:
     return later
 
 
-def authorise(rng: np.random.Generator, rows: Rows, consents: Consents) -> Rows:
+def authorise(rows: Rows, consents: Consents) -> Rows:
     """Keep what may be collected, and deliver it no earlier than the consent allows."""
     if rows.scope is None:
         return rows
@@ -102,8 +106,7 @@ def authorise(rng: np.random.Generator, rows: Rows, consents: Consents) -> Rows:
         & (rows.delivered <= consents.until(rows.scope)[rows.firm])
     )
     kept = rows.take(allowed)
-    first = lagged(rng, consents.joined[kept.firm], *_BACKFILL_DAYS)
-    kept = replace(kept, delivered=np.maximum(kept.delivered, first))
+    kept = replace(kept, delivered=np.maximum(kept.delivered, consents.backfill[kept.firm]))
     return kept.with_columns(consent_id=consents.collects[kept.firm])
 
 

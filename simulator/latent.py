@@ -61,7 +61,10 @@ def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate
     hazard = default_hazard(world, firms, stress, debt)
     defaults = _first(rng.random(hazard.shape, dtype=np.float32) < hazard)
     defaults = np.where(defaults < firms.dies, defaults, NEVER)
-    firms = replace(firms, dies=_closing(rng, latent, firms.dies, defaults))
+    closes = _closing(rng, latent, firms.dies, defaults)
+    # One that became a company goes on as that company, whatever it owes.
+    goes_on = np.isin(np.arange(len(firms)), firms.came_from)
+    firms = replace(firms, dies=np.where(goes_on, firms.dies, closes))
     decline = _decline(rng, latent, defaults, stress.shape)
     months = np.arange(stress.shape[1])
     alive = (months >= firms.born[:, None]) & (months < firms.dies[:, None])

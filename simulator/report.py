@@ -1,6 +1,7 @@
 """The city's marginals against the facts: read from the delivered files, written as a page."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -95,12 +96,19 @@ def describe(folder: Path, *, widened: float = 1.0) -> list[Line]:
         "last": str(today.year * 12 + today.month),
     }
     with connect() as connection:
-        for dataset in sorted(city["rows"]):
-            _open(connection, folder, dataset)
+        open_views(connection, folder, city["rows"])
         return [
             _measure(connection, fact, places, widened)
             for fact in load_document(FACTS, Facts, SimulationError).facts
         ]
+
+
+def open_views(
+    connection: duckdb.DuckDBPyConnection, folder: Path, datasets: Iterable[str]
+) -> None:
+    """Make a view of every delivered dataset, as it was delivered."""
+    for dataset in sorted(datasets):
+        _open(connection, folder, dataset)
 
 
 def _open(connection: duckdb.DuckDBPyConnection, folder: Path, dataset: str) -> None:

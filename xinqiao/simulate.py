@@ -41,7 +41,7 @@ def simulate(
     with progress("生成城市", "Building the city") as advance:
         summary = build_city(CityPlan(enterprises, months, seed), out, on_progress=advance)
     if as_json:
-        show_json(summary)
+        show_json(vars(summary))
         return
     rows = sum(summary.rows.values())
     show(
