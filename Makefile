@@ -47,7 +47,7 @@ lint: setup
 
 test: lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not soak"
+	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -8,21 +8,17 @@ value, NULL when missing), `value` (typed as the lake stores it, NULL when raw c
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 
-from features.contracts import Column, Words
+from features.codes.industries import is_industry_sql
+from features.codes.regions import is_region_sql
+from features.contracts import Column
 from features.engine import identifier, literal
 from features.mapping import Rule
+from features.month_lists import month_list_problems, month_list_value
+from features.quality_rules import load_rules, reason, warning
 from features.sources import SourceColumn
 
-#: What providers write where they mean "nothing" (default rule pack).
-EMPTY_MARKERS = ("无", "/", "//", "N/A", "-", "\\")
-
-_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
-_TIME_FORMATS = tuple(f"{day} %H:%M:%S" for day in _DATE_FORMATS)
-_MONTH_FORMATS = ("%Y-%m", "%Y/%m", "%Y.%m", "%Y%m")
 #: Digits alone are a date only at full length, otherwise 2020131 could be read two ways.
 _COMPACT = {8: r"^(\d{8}.*|\d{4}\D.*)$", 6: r"^(\d{6}|\d{4}\D\d{1,2})$"}
-_TRUE = ("是", "1", "true", "True", "TRUE", "Y", "y")
-_FALSE = ("否", "0", "false", "False", "FALSE", "N", "n")
 
 _NUMBERS = frozenset(
     [
@@ -41,65 +37,14 @@ _NUMBERS = frozenset(
     ]
 )
 _TIMES = ("DATE", "TIMESTAMP")
-#: Below it a double still tells one fen from the next (10 trillion yuan) [fen].
-_MONEY_LIMIT = "1e15"
 #: Below it every whole number is a double of its own.
 _EXACT_LIMIT = {"FLOAT": "16777216", "DOUBLE": "9007199254740992"}
-#: How far a spreadsheet's amount may lie from a whole fen [yuan]: 0.1 + 0.2 is 0.30000000000000004.
-_MONEY_SLACK = "0.0001"
-#: An ID number by its form (region, date of birth, sequence), and a mobile number.
-_PERSONAL_FORMS = (
-    r"(^|[^0-9])[1-9][0-9]{5}(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]([^0-9]|$)",
-    r"(^|[^0-9])1[3-9][0-9]{9}([^0-9]|$)",
-)
-
-#: Reason codes of rejected rows, as a provider reads them.
-REASONS: MappingType[str, Words] = {
-    "missing": Words(zh="必填但为空", en="is required but empty"),
-    "not_a_number": Words(zh="不是数字", en="is not a number"),
-    "not_an_integer": Words(zh="不是整数", en="is not a whole number"),
-    "not_an_amount": Words(zh="不是两位小数以内的金额", en="is no amount of at most two decimals"),
-    "not_a_date": Words(zh="不是日期", en="is not a date"),
-    "not_a_month": Words(zh="不是月份", en="is not a month"),
-    "not_a_time": Words(zh="不是时间", en="is not a time"),
-    "not_a_bool": Words(zh="不是 是/否", en="is neither yes nor no"),
-    "unknown_code": Words(zh="代码未列出", en="is a code that is not listed"),
-    "not_a_list": Words(zh="不是列表", en="is not a list"),
-    "rounded": Words(
-        zh="编号以浮点数提供，已被舍入，请以文本提供",
-        en="is a long code delivered as a rounded number",
-    ),
-    "not_a_name": Words(zh="含有号码，不是姓名", en="holds a number and is no name"),
-    "not_an_id": Words(zh="是手机号，不是证件号码", en="is a phone and no ID number"),
-    "not_a_phone": Words(zh="是证件号码，不是电话", en="is an ID number and no phone"),
-    "personal_value": Words(
-        zh="含有证件号码或手机号，而该列不应包含个人信息",
-        en="holds an ID number or phone, which does not belong there",
-    ),
-    "too_long": Words(zh="超过最大长度", en="is too long"),
-    "below_minimum": Words(zh="小于允许的最小值", en="is below the smallest value allowed"),
-    "in_the_future": Words(zh="晚于接收时间", en="lies after the delivery"),
-    "invalid_uscc": Words(
-        zh="统一社会信用代码校验不通过", en="fails the check characters of a credit code"
-    ),
-    "synthetic_collision": Words(
-        zh="与另一企业的合成代码相同", en="shares its synthetic code with another firm"
-    ),
-    "wrong_number_of_fields": Words(
-        zh="字段数与表头不符", en="has not as many fields as the header"
-    ),
-    "conflicting_duplicate": Words(
-        zh="与同批另一行主键相同而内容不同", en="has the key of another row with other content"
-    ),
-}
-
-#: One kind of identifier in the place of another: the row slipped by a column, and then a name lies
-#: where it would be stored in plain.
-_SLIPPED = {
-    "person_name": (r"[0-9]{5}", "not_a_name"),
-    "id_number": (r"^1[3-9][0-9]{9}$", "not_an_id"),
-    "phone": (_PERSONAL_FORMS[0], "not_a_phone"),
-}
+_WAN = 10_000
+_FEN = 100
+#: Full-width digits and letters, and blanks, which translate() reads as the plain character or nothing.
+_WIDE = "".join(chr(code + 0xFEE0) for code in range(0x21, 0x7F) if chr(code).isalnum())
+_PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code).isalnum())
+_BLANKS = " \u3000\u00a0"
 _PROBLEM_OF_TYPE = {
     "int": "not_an_integer",
     "money": "not_an_amount",
@@ -110,17 +55,22 @@ _PROBLEM_OF_TYPE = {
     "bool": "not_a_bool",
     "enum": "unknown_code",
     "list": "not_a_list",
+    "month_list": "not_a_month_list",
 }
 
 
 @dataclass(frozen=True)
 class ColumnSql:
-    """The expressions of one contract column; `value` and `problem` read the column `raw_name`."""
+    """The expressions of one contract column; `value` and `problem` read the column `raw_name`.
+
+    `warning` is NULL unless the value is doubtful; None where it never is.
+    """
 
     name: str
     raw: str
     value: str
     problem: str
+    warning: str | None = None
 
     @property
     def raw_name(self) -> str:
@@ -140,6 +90,7 @@ def compile_column(
     found: MappingType[str, SourceColumn],
     thousands: str,
     *,
+    dataset: str = "",
     may_hold_persons: bool = False,
 ) -> ColumnSql:
     """Expressions for one mapped column.
@@ -150,48 +101,57 @@ def compile_column(
         The columns of the staged file, by the provider's name.
     thousands : str
         Thousands separator to take out of numbers; empty for none.
+    dataset : str
+        Name under which the rule pack may know the column (`dataset.column`).
     may_hold_persons : bool
         Refuse text that looks like an ID number or a mobile number: in a file about persons a value
         that slipped by one column would land in plain.
     """
+    rules = load_rules()
     raw, kind = _raw(rule, found)
     raw_name = identifier(f"raw {name}")
     is_text_target = column.type in {"str", "enum", "party"} or column.personal is not None
     is_rounded = None
     if kind != "VARCHAR" and (is_text_target or not _reads_natively(column.type, kind)):
         raw, kind, is_rounded = _as_text(raw, kind), "VARCHAR", _is_rounded(rule, found)
+    unknown = rules.numbers.unknown_marks.get(f"{dataset}.{name}")
+    if unknown is not None:
+        raw = f"CASE WHEN coalesce(TRY_CAST(({raw}) AS DOUBLE) <> {unknown}, true) THEN {raw} END"
     value = _value(column, rule, raw_name, kind, thousands)
+    if rule.synthetic is None and _is_code(name, column):
+        value = _narrow(value)
     value_name = identifier(f"value {name}")
     unread = _PROBLEM_OF_TYPE.get(column.type, "not_a_number")
-    cases: list[str] = []
-    if column.required:
-        cases.append(f"WHEN {raw_name} IS NULL THEN {_code(name, 'missing')}")
+    cases: list[tuple[str, str]] = []
+    if column.required and column.derive is None:
+        cases.append((f"{raw_name} IS NULL", "missing"))
     if is_rounded is not None:
-        cases.append(f"WHEN {is_rounded} THEN {_code(name, 'rounded')}")
-    cases.append(f"WHEN {raw_name} IS NOT NULL AND {value_name} IS NULL THEN {_code(name, unread)}")
-    if column.max_length is not None and column.personal is None and rule.synthetic is None:
-        cases.append(
-            f"WHEN length({value_name}) > {column.max_length} THEN {_code(name, 'too_long')}"
-        )
-    if column.minimum is not None:
-        limit = column.minimum * (100 if column.type == "money" else 1)
-        cases.append(f"WHEN {value_name} < {limit!r} THEN {_code(name, 'below_minimum')}")
+        cases.append((is_rounded, "rounded"))
+    if column.type == "month_list":
+        marks = "".join(rules.month_lists.half_width)
+        cases.append((f"regexp_matches({raw_name}, {literal(f'[{marks}]')})", "half_width_marks"))
+    cases.append((f"{raw_name} IS NOT NULL AND {value_name} IS NULL", unread))
+    cases += _limits(column, rule, value_name)
+    cases += _signs(f"{dataset}.{name}", column, value_name)
+    if column.type == "month_list":
+        cases += month_list_problems(column, value_name)
     if column.personal is not None:
-        form, code = _SLIPPED[column.personal]
-        cases.append(f"WHEN regexp_matches({value_name}, {literal(form)}) THEN {_code(name, code)}")
+        slip = rules.personal.slipped[column.personal]
+        cases.append((f"regexp_matches({value_name}, {literal(slip.form)})", slip.reason))
     is_free = column.personal is None and column.type in {"str", "party", "list"}
     if may_hold_persons and is_free and (name != "uscc" or rule.synthetic is not None):
         forms = " OR ".join(
             f"regexp_matches(CAST({value_name} AS VARCHAR), {literal(form)})"
-            for form in _PERSONAL_FORMS
+            for form in (rules.personal.id_number, rules.personal.phone)
         )
-        cases.append(f"WHEN {forms} THEN {_code(name, 'personal_value')}")
-    return ColumnSql(name, raw, value, f"CASE {' '.join(cases)} END")
+        cases.append((forms, "personal_value"))
+    problem = " ".join(f"WHEN {met} THEN {literal(reason(name, code))}" for met, code in cases)
+    return ColumnSql(name, raw, value, f"CASE {problem} END", _warning(name, column, value_name))
 
 
 def clean_text(expression: str) -> str:
     """Text without the marks that mean "nothing"; they and empty text become NULL."""
-    markers = ", ".join(literal(marker) for marker in ("", *EMPTY_MARKERS))
+    markers = ", ".join(literal(marker) for marker in ("", *load_rules().empty_markers))
     return f"CASE WHEN {expression} NOT IN ({markers}) THEN {expression} END"
 
 
@@ -201,11 +161,43 @@ def instant(column: SourceColumn) -> tuple[str, str]:
     if kind.startswith(_TIMES):
         return raw, f"TRY_CAST({raw} AS TIMESTAMP)"
     text = raw if kind == "VARCHAR" else _as_text(raw, kind)
-    return text, _parsed(text, (*_TIME_FORMATS, *_DATE_FORMATS), 8)
+    moments = load_rules().moments
+    return text, _parsed(text, [*moments.times, *moments.days], 8)
 
 
-def _code(column: str, reason: str) -> str:
-    return literal(f"{column}:{reason}")
+def _is_code(name: str, column: Column) -> bool:
+    return name == "uscc" or column.codes is not None or column.personal == "id_number"
+
+
+def _narrow(value: str) -> str:
+    """A code is the same whatever the width of its characters, and with blanks between them."""
+    return f"translate({value}, {literal(_WIDE + _BLANKS)}, {literal(_PLAIN)})"
+
+
+def _limits(column: Column, rule: Rule, value: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if column.max_length is not None and column.personal is None and rule.synthetic is None:
+        found.append((f"length({value}) > {column.max_length}", "too_long"))
+    if column.minimum is not None:
+        limit = column.minimum * (_FEN if column.type == "money" else 1)
+        found.append((f"{value} < {limit!r}", "below_minimum"))
+    return found
+
+
+def _signs(name: str, column: Column, value: str) -> list[tuple[str, str]]:
+    numbers = load_rules().numbers
+    if column.type not in {"int", "money", "decimal"}:
+        return []
+    if name in numbers.positive:
+        return [(f"{value} <= 0", "not_positive")]
+    return [(f"{value} < 0", "below_minimum")] if name in numbers.zero_allowed else []
+
+
+def _warning(name: str, column: Column, value: str) -> str | None:
+    if column.codes is None:
+        return None
+    is_listed = is_region_sql(value) if column.codes == "region" else is_industry_sql(value)
+    return f"CASE WHEN NOT ({is_listed}) THEN {literal(warning(name, 'unknown_code'))} END"
 
 
 def _raw(rule: Rule, found: MappingType[str, SourceColumn]) -> tuple[str, str]:
@@ -214,11 +206,13 @@ def _raw(rule: Rule, found: MappingType[str, SourceColumn]) -> tuple[str, str]:
         return literal(rule.constant), "VARCHAR"
     if rule.template is not None:
         pieces = [
-            _text_of(found[piece]) if place % 2 else literal(piece)
+            text_of(found[piece]) if place % 2 else literal(piece)
             for place, piece in enumerate(rule.template_parts())
             if piece or place % 2
         ]
         return f"({' || '.join(pieces)})", "VARCHAR"
+    if rule.digest is not None:
+        return _digest([text_of(found[name]) for name in rule.digest]), "VARCHAR"
     return _cleaned(found[rule.synthetic or rule.source or ""])
 
 
@@ -236,7 +230,14 @@ def _cleaned(column: SourceColumn) -> tuple[str, str]:
     return sql, kind
 
 
-def _text_of(column: SourceColumn) -> str:
+def _digest(texts: list[str]) -> str:
+    """A stable id of several texts; missing where all of them are."""
+    joined = ", ".join(f"coalesce({text}, '')" for text in texts)
+    return f"CASE WHEN coalesce({', '.join(texts)}) IS NOT NULL THEN md5(concat_ws(chr(31), {joined})) END"
+
+
+def text_of(column: SourceColumn) -> str:
+    """Cleaned value of a source column as text, whatever its type in the file."""
     raw, kind = _cleaned(column)
     if kind in _EXACT_LIMIT:
         return f"CASE WHEN abs({column.sql}) < {_EXACT_LIMIT[kind]} THEN {_as_text(raw, kind)} END"
@@ -281,20 +282,22 @@ def _value(column: Column, rule: Rule, raw: str, kind: str, thousands: str) -> s
     if column.type == "enum":
         return _enum(column, rule, raw)
     if column.type == "list":
-        parts = raw if kind == "VARCHAR[]" else f"string_split(replace({raw}, '；', ';'), ';')"
+        parts = raw if kind == "VARCHAR[]" else _split(raw)
         return f"nullif(list_filter(list_transform({parts}, lambda part: trim(part)), lambda part: part <> ''), [])"
+    if column.type == "month_list":
+        return month_list_value(raw)
     if column.type in {"int", "money", "decimal"}:
-        return _number(column.type, raw, kind, thousands)
+        return _number(column.type, raw, kind, thousands, _WAN if rule.unit == "wan_yuan" else 1)
     if column.type == "bool":
         return raw if kind == "BOOLEAN" else _bool(raw)
     if kind != "VARCHAR":
         native = f"TRY_CAST({raw} AS {'DATE' if column.type == 'date' else 'TIMESTAMP'})"
         return f"CASE WHEN {_is_plausible(native)} THEN {native} END"
-    formats = tuple(rule.date_formats)
+    moments, formats = load_rules().moments, rule.date_formats
     if column.type == "month":
-        parsed = _parsed(raw, formats or _MONTH_FORMATS, 0 if formats else 6)
+        parsed = _parsed(raw, formats or moments.months, 0 if formats else 6)
         return f"CAST(year({parsed}) * 100 + month({parsed}) AS INTEGER)"
-    parsed = _parsed(raw, formats or (*_DATE_FORMATS, *_TIME_FORMATS), 0 if formats else 8)
+    parsed = _parsed(raw, formats or [*moments.days, *moments.times], 0 if formats else 8)
     return f"CAST({parsed} AS DATE)" if column.type == "date" else parsed
 
 
@@ -307,19 +310,34 @@ def _enum(column: Column, rule: Rule, raw: str) -> str:
 
 
 def _bool(raw: str) -> str:
-    yes = ", ".join(literal(word) for word in _TRUE)
-    no = ", ".join(literal(word) for word in _FALSE)
+    words = load_rules().booleans
+    yes = ", ".join(literal(word) for word in words.is_true)
+    no = ", ".join(literal(word) for word in words.is_false)
     return f"CASE WHEN {raw} IN ({yes}) THEN true WHEN {raw} IN ({no}) THEN false END"
 
 
-def _number(target: str, raw: str, kind: str, thousands: str) -> str:
+def _split(raw: str) -> str:
+    """The parts of a list, whatever separator stands between them."""
+    first, *others = load_rules().list_separators
+    for other in others:
+        raw = f"replace({raw}, {literal(other)}, {literal(first)})"
+    return f"string_split({raw}, {literal(first)})"
+
+
+def _number(target: str, raw: str, kind: str, thousands: str, factor: int) -> str:
+    """A typed number; an amount is delivered in `factor` yuan and becomes fen."""
+    numbers = load_rules().numbers
+    limit = numbers.money_limit * _FEN
     text = f"replace({raw}, {literal(thousands)}, '')" if thousands else raw
     if target == "money" and kind == "VARCHAR":
         # Decimal, because a double of ten digits before the point no longer has two behind it.
         yuan = f"TRY_CAST({text} AS DECIMAL(24, 6))"
+        if factor > 1:
+            scaled = f"TRY_CAST({text} AS DECIMAL(24, 10)) * {factor}"
+            yuan = f"TRY_CAST({scaled} AS DECIMAL(24, 6))"
         return (
-            f"CASE WHEN abs({yuan}) * 100 < {_MONEY_LIMIT} AND {_is_plain(text)} "
-            f"AND abs({yuan} - round({yuan}, 2)) < {_MONEY_SLACK} "
+            f"CASE WHEN abs({yuan}) * 100 < {limit} AND {_is_plain(text)} "
+            f"AND abs({yuan} - round({yuan}, 2)) < {numbers.money_slack} "
             f"THEN CAST(round({yuan}, 2) * 100 AS BIGINT) END"
         )
     number = f"CAST({raw} AS DOUBLE)"
@@ -335,9 +353,9 @@ def _number(target: str, raw: str, kind: str, thousands: str) -> str:
             f"AND abs({number}) < {_EXACT_LIMIT['DOUBLE']} "
             f"THEN CAST({number} AS BIGINT) END"
         )
-    fen = f"({number} * 100)"
+    fen = f"({number} * {_FEN * factor})"
     return (
-        f"CASE WHEN {is_number} AND abs({fen}) < {_MONEY_LIMIT} "
+        f"CASE WHEN {is_number} AND abs({fen}) < {limit} "
         f"AND abs({fen} - round({fen})) < greatest(0.01, abs({fen}) * 2.3e-16) "
         f"THEN CAST(round({fen}) AS BIGINT) END"
     )
@@ -349,11 +367,11 @@ def _is_plain(text: str) -> str:
 
 
 def _is_plausible(moment: str) -> str:
-    """Years such as 0001 and 9999 stand for "none"; as a date they would be believed."""
-    return f"year({moment}) BETWEEN 1900 AND 2100"
+    first, last = load_rules().moments.years
+    return f"year({moment}) BETWEEN {first} AND {last}"
 
 
-def _parsed(raw: str, formats: tuple[str, ...], digits: int) -> str:
+def _parsed(raw: str, formats: list[str], digits: int) -> str:
     listed = ", ".join(literal(pattern) for pattern in formats)
     parsed = f"try_strptime({raw}, [{listed}])"
     plausible = _is_plausible(parsed)

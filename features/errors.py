@@ -47,6 +47,13 @@ class MappingError(XinqiaoError):
     status = 422
 
 
+class DeliveryError(XinqiaoError):
+    """A folder of files does not say clearly which file belongs to which dataset."""
+
+    code = "delivery"
+    status = 422
+
+
 class SourceFileError(XinqiaoError):
     """A provider's file cannot be read as what it claims to be."""
 
@@ -54,10 +61,24 @@ class SourceFileError(XinqiaoError):
     status = 422
 
 
+class ProviderError(XinqiaoError):
+    """A provider's endpoint is described wrongly, or its answers cannot be used."""
+
+    code = "provider"
+    status = 502
+
+
 class RejectedBatchError(XinqiaoError):
     """So many rows are bad that the whole delivery is refused; nothing landed."""
 
     code = "rejected_batch"
+    status = 422
+
+
+class QualityError(XinqiaoError):
+    """A quality report cannot be made as asked: nothing delivered, a wrong duty, an unknown batch."""
+
+    code = "quality"
     status = 422
 
 

@@ -5,9 +5,11 @@ organisation code of GB 11714 (8 and a check character), and a check character o
 """
 
 import hashlib
+import re
 
 import numpy as np
 import numpy.typing as npt
+from stdnum.cn import ric
 
 SYMBOLS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 LENGTH = 18
@@ -19,6 +21,8 @@ _BODY_CHECKS = "0123456789X"
 #: be told apart from real ones.
 SYNTHETIC_REGION = "371399"
 SYNTHETIC_BODY = "MAX"
+
+_RESIDENT_ID = re.compile(r"[0-9]{17}[0-9X]")
 
 _UNKNOWN = -1
 _VALUES = np.full(128, _UNKNOWN, dtype=np.int64)
@@ -93,6 +97,22 @@ def uscc_is_valid(codes: list[str], *, strict: bool = True) -> npt.NDArray[np.bo
         is_valid &= symbols[body_check] == characters[:, 16]
     result[candidates] = is_valid
     return result
+
+
+def has_wrong_check_digit(id_number: str) -> bool:
+    """Whether a text has the form of a resident ID number (GB 11643) and not its check digit.
+
+    Other documents, and numbers of 15 digits, have no check digit and are never wrong.
+
+    Examples
+    --------
+    >>> has_wrong_check_digit("11010519491231002X"), has_wrong_check_digit("110105194912310021")
+    (False, True)
+    >>> has_wrong_check_digit("E12345678")
+    False
+    """
+    has_form = _RESIDENT_ID.fullmatch(id_number) is not None
+    return has_form and ric.calc_check_digit(id_number) != id_number[-1]
 
 
 def synthetic_uscc(namespace: str, source_id: str, *, kind: str = "91") -> str:

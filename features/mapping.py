@@ -16,14 +16,14 @@ Example::
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from features.contracts import Column, Dataset
+from features.contracts import REGISTER, Column, Dataset
 from features.documents import Document, load_document, suggestion
 from features.errors import MappingError
 
@@ -32,9 +32,11 @@ _DATE_PATTERN = re.compile(r"([^%]|%[YymdHIMSfbBjp%])+")
 #: Names of columns may hold anything but braces: spaces, dots and colons are common.
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
+UsccCheck = Literal["strict", "lenient"]
+
 
 class Rule(Document):
-    """Where one contract column comes from: exactly one of `from`, `constant`, `template`, `synthetic`.
+    """Where one contract column comes from: exactly one of its five origins.
 
     Parameters
     ----------
@@ -45,10 +47,20 @@ class Rule(Document):
         Text with `{source_column}` in it; missing if any of them is.
     synthetic : str
         The file's own firm id, turned into a synthetic code (only for `uscc`); needs `namespace`.
+    digest : list of str
+        A stable id from the cleaned text of these columns, where the source has none.
+    or_name : str
+        Only for `uscc`: the column with the enterprise's name, which finds it where the code is missing.
+    or_name_when_invalid : bool
+        Also where the code fails its check, or is of none of the `kinds`.
+    kinds : list of str
+        Only for `uscc`: how a code may begin; others are no enterprises. Empty for any.
     codes : dict
         The provider's codes, translated; a code that is not listed is rejected.
     date_formats : list of str
         strptime patterns that replace the usual ones.
+    unit : str
+        Of delivered amounts: `yuan`, or `wan_yuan` (10,000 yuan).
     """
 
     source: str | None = Field(default=None, alias="from")
@@ -58,14 +70,25 @@ class Rule(Document):
     #: The origin of a firm is written `namespace:id`, so a namespace holds no colon.
     namespace: str | None = Field(default=None, pattern=r"^[^:\s]+$")
     kind: Literal["91", "92", "93"] = "91"
+    digest: list[str] | None = Field(default=None, min_length=1)
+    or_name: str | None = None
+    or_name_when_invalid: bool = False
+    kinds: list[str] = Field(default_factory=list)
     codes: dict[str, str] = Field(default_factory=dict)
     date_formats: list[str] = Field(default_factory=list)
+    unit: Literal["yuan", "wan_yuan"] = "yuan"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        given = [self.source, self.constant, self.template, self.synthetic]
+        given = [self.source, self.constant, self.template, self.synthetic, self.digest]
         if sum(origin is not None for origin in given) != 1:
-            msg = "give exactly one of 'from', 'constant', 'template' or 'synthetic'"
+            msg = "give exactly one of 'from', 'constant', 'template', 'synthetic' or 'digest'"
+            raise ValueError(msg)
+        if self.or_name is not None and self.source is None:
+            msg = "'or_name' stands in for a code: say where the code is with 'from'"
+            raise ValueError(msg)
+        if self.or_name_when_invalid and self.or_name is None:
+            msg = "'or_name_when_invalid' needs 'or_name', the column with the name"
             raise ValueError(msg)
         if self.synthetic is not None and self.namespace is None:
             msg = "'synthetic' needs a 'namespace', so that two data sets never share a code"
@@ -86,7 +109,19 @@ class Rule(Document):
         """Columns of the file this rule reads."""
         if self.template is not None:
             return self.template_parts()[1::2]
-        return [name for name in (self.source, self.synthetic) if name is not None]
+        if self.digest is not None:
+            return self.digest
+        return [name for name in (self.source, self.synthetic, self.or_name) if name is not None]
+
+
+class Beginning(Document):
+    """A condition on how a text begins."""
+
+    starts_with: list[str] = Field(min_length=1)
+
+
+#: Which rows belong to the dataset, by a column of the file: `present`, a value, values, a beginning.
+RowsWanted = dict[str, str | Annotated[list[str], Field(min_length=1)] | Beginning]
 
 
 class FileFormat(Document):
@@ -147,7 +182,10 @@ class MappingDocument(Document):
     provider: Provider
     file: FileFormat = FileFormat()
     columns: dict[str, Rule]
+    rows: RowsWanted = Field(default_factory=dict)
     available_at: AvailableAt | None = None
+    #: `lenient` lands a code whose last check character is right and whose body's is not, as doubtful.
+    uscc_check: UsccCheck = "strict"
     notes: str = ""
 
     @field_validator("columns", mode="before")
@@ -175,13 +213,22 @@ class Mapping:
     available_at: AvailableAt | None
     #: Columns that the contract does not require may be missing from the file.
     may_lack_optional: bool = False
+    uscc_check: UsccCheck = "strict"
+    rows: RowsWanted = field(default_factory=dict)
 
     def source_columns(self) -> list[str]:
         """Every column of the file that is read, once, in order of first use."""
         names = [name for rule in self.rules.values() for name in rule.source_columns()]
         if self.available_at is not None and self.available_at.source is not None:
             names.append(self.available_at.source)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys([*names, *self.rows]))
+
+    @property
+    def name_source(self) -> str | None:
+        """The column of the file that names the enterprise, if one is mapped."""
+        declared = self.rules["uscc"].or_name
+        named = self.rules.get("name" if self.dataset.name == REGISTER else "enterprise_name")
+        return declared or (named.source if named is not None else None)
 
     def personal_sources(self) -> set[str]:
         """Columns of the file that hold personal identifiers; they are never written in plain."""
@@ -204,7 +251,7 @@ class Mapping:
         }
         if self.available_at is not None and self.available_at.source is not None:
             plain.add(self.available_at.source)
-        return plain
+        return plain | set(self.rows)
 
 
 def load_mapping(path: Path, dataset: Dataset) -> Mapping:
@@ -231,6 +278,8 @@ def load_mapping(path: Path, dataset: Dataset) -> Mapping:
         file=document.file,
         rules=document.columns,
         available_at=document.available_at,
+        uscc_check=document.uscc_check,
+        rows=document.rows,
     )
     _check(mapping, str(path))
     return mapping
@@ -261,7 +310,9 @@ def _check(mapping: Mapping, where: str) -> None:
             )
         _check_rule(name, columns[name], rule, where)
     missing = [
-        name for name, column in columns.items() if column.required and name not in mapping.rules
+        name
+        for name, column in columns.items()
+        if column.required and column.derive is None and name not in mapping.rules
     ]
     if missing:
         raise MappingError(
@@ -295,6 +346,16 @@ def _check_rule(name: str, column: Column, rule: Rule, where: str) -> None:
             en=f"{where}: only 'uscc' can be synthetic, not '{name}'.",
             zh=f"{where}：只有 uscc 列可以使用 synthetic，“{name}”不可以。",
         )
+    if name != "uscc" and (rule.or_name is not None or rule.kinds):
+        raise MappingError(
+            en=f"{where}: only 'uscc' can have or_name and kinds, not '{name}'.",
+            zh=f"{where}：只有 uscc 列可以使用 or_name 与 kinds，“{name}”不可以。",
+        )
+    if rule.digest is not None and (column.personal is not None or column.type != "str"):
+        raise MappingError(
+            en=f"{where}: '{name}' cannot be a digest; it makes ids of type str that hold no personal value.",
+            zh=f"{where}：“{name}”不能使用 digest；digest 只用于不含个人信息的 str 编号列。",
+        )
     strange = sorted(set(rule.codes.values()) - set(column.values))
     if strange:
         raise MappingError(
@@ -306,6 +367,11 @@ def _check_rule(name: str, column: Column, rule: Rule, where: str) -> None:
         raise MappingError(
             en=f"{where}: '{name}' has date_formats but is no date, month or ts.",
             zh=f"{where}：“{name}”不是日期、月份或时间，不能写 date_formats。",
+        )
+    if rule.unit != "yuan" and column.type != "money":
+        raise MappingError(
+            en=f"{where}: '{name}' has the unit {rule.unit} but is no money; take it out.",
+            zh=f"{where}：“{name}”不是金额，不能写单位 {rule.unit}。",
         )
     wrong = [pattern for pattern in rule.date_formats if not _DATE_PATTERN.fullmatch(pattern)]
     if wrong:

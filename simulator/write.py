@@ -147,8 +147,7 @@ def _write(
 ) -> None:
     place = folder / dataset
     place.mkdir(exist_ok=True)
-    suffix = f"-v{version}" if version else ""
-    stem = f"{dataset}-{block:04}{suffix}"
+    stem = f"{dataset}-{block:04}-{version}"
     if dataset in PARQUET:
         pq.write_table(table, place / f"{stem}.parquet", compression="zstd")
         return
@@ -184,7 +183,7 @@ def write_orders(folder: Path, dirt: Dirt, tally: Tally) -> None:
                 "mapping": f"mappings/{dataset}.yaml",
             }
         )
-    _dump(folder / "delivery.yaml", steps)
+    _dump(folder / "delivery.yaml", {"deliveries": steps})
 
 
 def _dump(path: Path, content: object) -> None:

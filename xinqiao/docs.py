@@ -2,7 +2,11 @@
 
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
-from features.reference import catalogue_page, features_page
+from features.published import list_names, load_published
+from features.quality_rules import load_rules
+from features.reference import features_page
+from features.reference_catalogue import catalogue_page, published_page
+from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from xinqiao.console import show
@@ -16,9 +20,13 @@ HELP = """重写由代码生成的参考页。 Rewrite the reference pages that 
 
 def docs() -> None:
     """See `HELP`."""
+    catalogue = load_catalogue()
+    lists = [load_published(name) for name in list_names()]
     pages = {
         "features.md": features_page(REGISTRY),
-        "catalogue.md": catalogue_page(load_catalogue()),
+        "catalogue.md": catalogue_page(catalogue, lists),
+        "published-lists.md": published_page(lists),
+        "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
     }
     folder = CHECKOUT / "docs" / "reference"

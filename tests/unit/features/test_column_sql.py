@@ -1,16 +1,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from random import Random
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.column_sql import REASONS, compile_column
+from features.column_sql import compile_column
 from features.contracts import Column, Personal, Words
 from features.engine import connect
 from features.mapping import Rule
+from features.quality_rules import load_rules
 from features.sources import SourceColumn
 
 CODES = {"valid": Words(zh="有效", en="Valid"), "void": Words(zh="作废", en="Void")}
@@ -27,18 +29,21 @@ def read(
     *,
     thousands: str = "",
     may_hold_persons: bool = False,
+    called: str = "d.x",
 ) -> list[tuple[object, str | None]]:
     """Value and problem of each delivered cell; text unless the cells have a type of their own."""
     cells = values if isinstance(values, pa.Array) else pa.array(values)
     with connect(threads=1) as connection:
         connection.register("staged", pa.table({"f0": cells}))
         kind = str(connection.execute("DESCRIBE staged").fetchall()[0][1])
+        dataset, name = called.split(".")
         sql = compile_column(
-            "x",
+            name,
             contract,
             Rule.model_validate(rule or {"from": "x"}),
             {"x": SourceColumn("f0", kind)},
             thousands,
+            dataset=dataset,
             may_hold_persons=may_hold_persons,
         )
         return connection.execute(
@@ -52,7 +57,7 @@ def good(value: object) -> tuple[object, None]:
 
 
 def bad(code: str) -> tuple[None, str]:
-    assert code in REASONS
+    assert code in load_rules().reasons
     return (None, f"x:{code}")
 
 
@@ -229,5 +234,129 @@ def test_a_money_double_is_its_exact_fen(amounts: list[int]) -> None:
     assert read([fen / 100 for fen in amounts], column("money")) == [good(fen) for fen in amounts]
 
 
-def test_every_reason_has_words_in_both_languages() -> None:
-    assert all(words.zh and words.en for words in REASONS.values())
+def months(*items: tuple[int, float]) -> tuple[object, None]:
+    return good([{"month": month, "value": value} for month, value in items])
+
+
+HEADS: dict[str, object] = {"unit": "heads"}
+# One rule of month lists each; money in yuan with decimals, heads whole.
+MONTH_LISTS: list[tuple[str, dict[str, object], tuple[object, str | None]]] = [
+    ("202501，3；", {}, months((202501, 3.0))),
+    ("202501，3", {}, months((202501, 3.0))),
+    ("202502，0.5；202501，3；", {}, months((202501, 3.0), (202502, 0.5))),
+    ("202501，3；202502，4.5；", HEADS, (None, "x:not_an_integer")),
+    ("202501，3；202502，4.0；", HEADS, months((202501, 3.0), (202502, 4.0))),
+    ("202501,3；", {}, bad("half_width_marks")),
+    ("202501，3;", {}, bad("half_width_marks")),
+    ("202501，0；", {}, (None, "x:not_positive")),
+    ("202501，-1；", {}, (None, "x:not_positive")),
+    ("202501，3；202501，3；", {}, (None, "x:duplicate_month")),
+    # Exactly 24 months before the newest, and one month more.
+    ("202301，1；202501，1；", {}, months((202301, 1.0), (202501, 1.0))),
+    ("202212，1；202501，1；", {}, (None, "x:month_too_old")),
+    ("202513，1；", {}, bad("not_a_month_list")),
+    ("2025-01，1；", {}, bad("not_a_month_list")),
+    ("202501，；", {}, bad("not_a_month_list")),
+    ("202501，1；；202502，1；", {}, bad("not_a_month_list")),
+    ("；", {}, bad("not_a_month_list")),
+    ("无", {}, good(None)),
+]
+
+
+@pytest.mark.parametrize(("text", "more", "expected"), MONTH_LISTS)
+def test_month_lists(
+    text: str, more: dict[str, object], expected: tuple[object, str | None]
+) -> None:
+    ((value, problem),) = read([text], column("month_list", **more))
+    assert problem == expected[1]
+    if problem is None:
+        assert value == expected[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(2000 * 12, 2098 * 12),
+    st.dictionaries(st.integers(0, 24), st.integers(1, 10**12), min_size=1),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_a_month_list_survives_writing_and_reading(
+    start: int,
+    values: dict[int, int],
+    random: Random,
+    is_closed: bool,  # noqa: FBT001 - drawn
+) -> None:
+    items = [((start + k) // 12 * 100 + (start + k) % 12 + 1, v / 100) for k, v in values.items()]
+    random.shuffle(items)
+    text = "；".join(f"{month}，{value:.2f}" for month, value in items) + "；" * is_closed
+    assert read([text], column("month_list")) == [months(*sorted(items))]
+
+
+WAN: dict[str, object] = {"from": "x", "unit": "wan_yuan"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", good(1_000_000)),  # 10,000.00 yuan
+        ("0.000001", good(1)),  # one fen
+        ("0.0000015", bad("not_an_amount")),  # one fen and a half
+        ("123.456789", good(123_456_789)),
+        ("-0.5", good(-500_000)),
+        ("999999999.999999", good(999_999_999_999_999)),
+        ("1000000000", bad("not_an_amount")),  # 10 trillion yuan, the limit
+        ("99999999999999999999", bad("not_an_amount")),
+    ],
+)
+def test_amounts_in_ten_thousand_yuan(text: str, expected: tuple[object, str | None]) -> None:
+    assert read([text], column("money"), WAN) == [expected]
+
+
+def test_native_amounts_in_ten_thousand_yuan() -> None:
+    assert read([0.1 + 0.2, 12.345678], column("money"), WAN) == [good(300_000), good(12_345_678)]
+    assert read([1.2345678], column("money"), WAN) == [bad("not_an_amount")]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-(10**15) + 1, 10**15 - 1), min_size=1, max_size=20))
+def test_ten_thousand_yuan_are_exact(amounts: list[int]) -> None:
+    texts = [f"{Decimal(fen).scaleb(-6):f}" for fen in amounts]
+    assert read(texts, column("money"), WAN) == [good(fen) for fen in amounts]
+
+
+def test_numbers_that_must_be_positive_and_numbers_that_may_be_zero() -> None:
+    loan, prepaid = "loan_account.amount", "water_month.prepaid"
+    assert read(["0.01", "0"], column("money"), called=loan) == [
+        good(1),
+        (0, "amount:not_positive"),
+    ]
+    assert read(["0", "-0.01"], column("money"), called=prepaid) == [
+        good(0),
+        (-1, "prepaid:below_minimum"),
+    ]
+    # Elsewhere a number may have any sign: red notes are negative.
+    assert read(["-1"], column("money")) == [good(-100)]
+
+
+def test_an_amount_that_stands_for_not_stated_is_missing() -> None:
+    called = "court_judgment.amount"
+    assert read(["-1", "-1.00", "-2", "0"], column("money"), called=called) == [
+        good(None),
+        good(None),
+        good(-200),
+        good(0),
+    ]
+    assert read([-1.0, 5.0], column("money"), called=called) == [good(None), good(500)]
+
+
+def test_codes_are_read_in_any_width_and_with_blanks() -> None:
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in "91350100M000100Y43")
+    assert read(
+        [wide, "9135 0100\u3000M000100Y43"], column("str", max_length=18), called="d.uscc"
+    ) == [
+        good("91350100M000100Y43"),
+        good("91350100M000100Y43"),
+    ]
+    assert read(["３７１３０２"], column("str", codes="region")) == [good("371302")]
+    # Other text keeps its characters.
+    assert read(["Ａ １"], column("str")) == [good("Ａ １")]

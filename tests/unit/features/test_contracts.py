@@ -94,6 +94,60 @@ def test_a_check_must_be_a_condition_over_stored_columns(tmp_path: Path) -> None
     assert check_catalogue(folder(tmp_path, text.replace("fine >", "fine_fen >"))) == []
 
 
+RULES = """
+publicity: {starts: decided_on, by: severity, months: {minor: 3, serious: 36}}
+retention: {years: 5, counts_from: decided_on, basis: {zh: 五年, en: five years}}
+"""
+SEVERITY = """\
+  severity:
+    type: enum
+    zh: 严重程度
+    en: Severity
+    derive: CASE WHEN fine > 300000 THEN 'serious' ELSE 'minor' END
+    values: {minor: {zh: 轻, en: Minor}, serious: {zh: 重, en: Serious}}
+"""
+WITH_RULES = PENALTY.replace("columns:\n", f"{RULES.lstrip()}columns:\n{SEVERITY}")
+
+RULE_MISTAKES = [
+    ("fine > 3", "fines > 3", "column 'severity' is derived by what is no value over the columns"),
+    ("fine > 3", "fine_fen > 3", "column 'severity' is derived by what is no value"),
+    ("starts: decided_on", "starts: fine", "publicity starts at 'fine', which is no date column"),
+    ("by: severity", "by: points", "publicity goes by 'points', which is no enum column"),
+    ("by: severity", "by: weight", "publicity goes by 'weight', which is no enum column"),
+    ("{minor: 3, ", "{minr: 3, ", "months for other codes than 'severity' has: minor, minr"),
+    ("{minor: 3, ", "{", "months for other codes than 'severity' has: minor."),
+    ("negative: true\n", "", "publicity is for negative datasets"),
+    ("counts_from: decided_on", "counts_from: fine", "retention counts from 'fine', which is no"),
+    ("counts_from: decided_on", "counts_from: gone", "retention counts from 'gone', which is no"),
+    ("counts_from: decided_on, ", "", "one of years and counts_from without the other"),
+    ("years: 5, counts_from: decided_on, ", "", "neither years nor days_after_consent"),
+    ("years: 5,", "years: 5, days_after_consent: 30,", "from the end of a consent, but no row"),
+    (
+        "  fine:",
+        "  boss: {type: str, zh: 人, en: Boss, personal: phone, derive: laws}\n  fine:",
+        "the personal column 'boss' cannot be derived",
+    ),
+]
+
+
+def test_rules_that_fit_their_columns_are_sound(tmp_path: Path) -> None:
+    assert check_catalogue(folder(tmp_path, WITH_RULES)) == []
+
+
+@pytest.mark.parametrize(("good", "bad", "sentence"), RULE_MISTAKES)
+def test_a_rule_must_fit_its_columns(tmp_path: Path, good: str, bad: str, sentence: str) -> None:
+    assert good in WITH_RULES
+    problems = check_catalogue(folder(tmp_path, WITH_RULES.replace(good, bad, 1)))
+    assert [sentence in problem.en for problem in problems] == [True], [p.en for p in problems]
+    assert all(problem.zh for problem in problems)
+
+
+def test_only_a_negative_dataset_keeps_the_repair_columns_for_itself(tmp_path: Path) -> None:
+    text = PENALTY + "  repaired_at: {type: ts, zh: 修复, en: Repaired}\n"
+    assert "cannot be called so" in check_catalogue(folder(tmp_path, text))[0].en
+    assert check_catalogue(folder(tmp_path, text.replace("negative: true\n", ""))) == []
+
+
 def test_an_empty_folder_and_an_unknown_name_are_said(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="holds no dataset"):
         load_catalogue(tmp_path)

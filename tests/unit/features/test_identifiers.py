@@ -1,8 +1,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.cn import uscc as stdnum_uscc
 
-from features.identifiers import SYMBOLS, is_synthetic, synthetic_uscc, uscc_is_valid
+from features.identifiers import (
+    SYMBOLS,
+    has_wrong_check_digit,
+    is_synthetic,
+    synthetic_uscc,
+    uscc_is_valid,
+)
 
 VALID = [
     "91350100M000100Y43",
@@ -81,3 +88,26 @@ def test_synthetic_codes_are_valid_stable_and_marked(name: str, kind: str) -> No
 def test_namespaces_do_not_share_codes_and_real_codes_are_not_synthetic() -> None:
     assert synthetic_uscc("a", "E1") != synthetic_uscc("b", "E1")
     assert not any(is_synthetic(code) for code in VALID)
+
+
+@given(st.sampled_from(VALID), st.integers(8, 17), st.sampled_from(SYMBOLS))
+def test_the_last_check_agrees_with_a_second_implementation(
+    code: str, place: int, symbol: str
+) -> None:
+    # stdnum checks the 18th character only, and letters in the first eight places not at all.
+    changed = code[:place] + symbol + code[place + 1 :]
+    assert bool(uscc_is_valid([changed], strict=False)[0]) == stdnum_uscc.is_valid(changed)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_wrong"),
+    [
+        ("11010519491231002X", False),
+        ("110105194912310021", True),
+        ("110105491231002", False),  # 15 digits, from before there was a check digit
+        ("H12345678901234567", False),  # another kind of document
+        ("", False),
+    ],
+)
+def test_check_digits_of_id_numbers(number: str, is_wrong: bool) -> None:  # noqa: FBT001 - a table's column
+    assert has_wrong_check_digit(number) is is_wrong

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from features.contracts import load_catalogue
+from features.delivery import plan_delivery
 from features.errors import SimulationError
 from features.ingest import ingest_files
 from features.lake import Lake
@@ -64,9 +65,11 @@ def test_a_plan_that_cannot_be_is_refused(plan: CityPlan, sentence: str, tmp_pat
 
 def test_every_mapping_fits_the_catalogue_and_every_code_is_listed(town: Town) -> None:
     catalogue = load_catalogue()
-    steps = yaml.safe_load((town.folder / "delivery.yaml").read_text(encoding="utf-8"))
+    steps = yaml.safe_load((town.folder / "delivery.yaml").read_text(encoding="utf-8"))["deliveries"]
     assert {step["dataset"] for step in steps} == set(town.city.rows)
-    assert [step["dataset"] for step in steps[:2]] == ["reg_basic", "consent_event"]
+    plan = plan_delivery(town.folder, catalogue)
+    assert [part.mapping.dataset.name for part in plan.parts[:2]] == ["reg_basic", "consent_event"]
+    assert {path.relative_to(town.folder).parts[0] for path in plan.unclaimed} == {"truth"}
     for step in steps:
         dataset = catalogue[step["dataset"]]
         mapping = load_mapping(town.folder / step["mapping"], dataset)
@@ -114,7 +117,7 @@ def test_nothing_is_delivered_before_it_happened_or_after_the_last_day(town: Tow
 
 
 def test_some_text_comes_in_gb18030(town: Town) -> None:
-    path = town.folder / "admin_penalty/admin_penalty-0000.csv"
+    path = town.folder / "admin_penalty/admin_penalty-0000-0.csv"
     with pytest.raises(UnicodeDecodeError, match="utf-8"):
         path.read_bytes().decode()
     assert "行政处罚决定书" in path.read_bytes().decode("gb18030")

@@ -1,0 +1,1 @@
+"""How good the delivered data are: what came, when, how complete, and where sources disagree."""
