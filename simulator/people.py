@@ -23,8 +23,8 @@ def id_numbers(rng: np.random.Generator, size: int) -> Codes:
     Examples
     --------
     >>> from simulator.world import load_words
-    >>> id_numbers(np.random.default_rng(0), 1)[0][:6]
-    np.bytes_(b'371399')
+    >>> id_numbers(np.random.default_rng(0), 1)[0].decode()[:6]
+    '371399'
     """
     born = np.datetime64("1955-01-01") + rng.integers(0, 16_000, size)
     ymd = (born.astype("datetime64[Y]").astype(np.int64) + 1970) * 10_000 + (

@@ -65,7 +65,9 @@ def test_a_plan_that_cannot_be_is_refused(plan: CityPlan, sentence: str, tmp_pat
 
 def test_every_mapping_fits_the_catalogue_and_every_code_is_listed(town: Town) -> None:
     catalogue = load_catalogue()
-    steps = yaml.safe_load((town.folder / "delivery.yaml").read_text(encoding="utf-8"))["deliveries"]
+    steps = yaml.safe_load((town.folder / "delivery.yaml").read_text(encoding="utf-8"))[
+        "deliveries"
+    ]
     assert {step["dataset"] for step in steps} == set(town.city.rows)
     plan = plan_delivery(town.folder, catalogue)
     assert [part.mapping.dataset.name for part in plan.parts[:2]] == ["reg_basic", "consent_event"]
