@@ -150,41 +150,27 @@ def _print_sources(report: QualityReport) -> None:
     table = Table(
         title=say(f"数据质量 · 截至 {report.as_of_date}", f"Quality as of {report.as_of_date}")
     )
-    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
-        table.add_column(say(zh, en), overflow="fold")
+    _add_source_columns(table)
     for zh, en in (
-        ("文件", "files"),
-        ("送达行", "rows"),
+        ("送达", "rows"),
         ("入库", "landed"),
         ("拒收", "rejected"),
-        ("重复", "duplicates"),
-        ("更正", "corrections"),
         ("存疑", "doubtful"),
         ("及时率", "on time"),
-        ("中位/九成天数", "median/p90 days"),
-        ("归集率", "collection"),
+        ("归集率", "collected"),
     ):
-        table.add_column(say(zh, en), justify="right")
+        table.add_column(say(zh, en), justify="right", no_wrap=True)
     for s in report.sources:
-        counts = (
-            s.files,
-            s.delivered,
-            s.landed,
-            s.rejected,
-            s.duplicates,
-            s.superseded,
-            s.doubtful,
-        )
-        timeliness = s.timeliness
-        days = (
-            "–"
-            if timeliness.median_days is None
-            else f"{timeliness.median_days}/{timeliness.p90_days}"
-        )
+        counts = (s.delivered, s.landed, s.rejected, s.doubtful)
         rate = percent(s.calendar.rate if s.calendar else None)
-        shown = (*(f"{count:,}" for count in counts), percent(timeliness.share), days, rate)
+        shown = (*(f"{count:,}" for count in counts), percent(s.timeliness.share), rate)
         table.add_row(s.dataset, s.provider, *shown)
     out.print(table)
+
+
+def _add_source_columns(table: Table) -> None:
+    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
+        table.add_column(say(zh, en), overflow="fold")
 
 
 def _print_months(report: QualityReport) -> None:
@@ -194,16 +180,15 @@ def _print_months(report: QualityReport) -> None:
     if not months:
         return
     table = Table(
-        title=say("归集率 / 企业覆盖率（按月）", "Collection rate / enterprises covered, by month")
+        title=say("归集率，下行为企业覆盖率", "Collection rate, below it enterprises covered")
     )
-    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
-        table.add_column(say(zh, en), overflow="fold")
+    _add_source_columns(table)
     for month in months:
-        table.add_column(f"{month}", justify="right")
+        table.add_column(f"{month}", justify="right", no_wrap=True)
     for s in report.sources:
         rates = {m.month: m.rate for m in s.calendar.months} if s.calendar else {}
         covered = report.coverage[s.dataset]
-        cells = [f"{percent(rates.get(m))} / {percent(covered.share(m))}" for m in months]
+        cells = [f"{percent(rates.get(m))}\n{percent(covered.share(m))}" for m in months]
         table.add_row(s.dataset, s.provider, *cells)
     out.print(table)
 
@@ -222,7 +207,20 @@ def _print_details(report: QualityReport, catalogue: Catalogue) -> None:
 
 def _details(s: SourceQuality, catalogue: Catalogue) -> list[tuple[str, str]]:
     """What a person should act on, worst first, in both languages."""
-    found: list[tuple[str, str]] = []
+    found = [
+        (
+            f"{s.files:,} 个文件，重复 {s.duplicates:,} 行，更正 {s.superseded:,} 行",
+            f"{s.files:,} files, {s.duplicates:,} rows repeated, {s.superseded:,} corrections",
+        )
+    ]
+    if s.timeliness.median_days is not None:
+        median, p90 = s.timeliness.median_days, s.timeliness.p90_days
+        found.append(
+            (
+                f"到达中位 {median} 天，九成在 {p90} 天内",
+                f"arrives in {median} days (median), {p90} (p90)",
+            )
+        )
     if s.calendar and s.calendar.missing:
         names = ", ".join(s.calendar.missing[-SHOWN:])
         count = len(s.calendar.missing)
