@@ -14,7 +14,7 @@ from features.errors import QualityError, RequestError
 from features.lake import Lake
 from features.quality.conflicts import ConflictCount, count_conflicts, load_conflicts
 from features.quality.duties import load_duties
-from features.quality.page import percent, render_page
+from features.quality.page import percent, plain, render_page
 from features.quality.rejects import write_rejects
 from features.quality.report import QualityReport, SourceQuality, make_report
 from features.quality.wording import explain
@@ -25,6 +25,8 @@ from xinqiao.settings import load_settings
 SHOWN = 3
 #: Months of the rate shown in the terminal.
 MONTHS = 6
+#: More sources than these are told apart by the tables alone.
+SOURCES_IN_DETAIL = 5
 
 app = typer.Typer(help="数据质量 · quality of what was delivered")
 
@@ -194,9 +196,15 @@ def _print_months(report: QualityReport) -> None:
 
 
 def _print_details(report: QualityReport, catalogue: Catalogue) -> None:
-    for s in report.sources:
-        for zh, en in _details(s, catalogue):
-            show(f"{s.dataset} · {s.provider}：{zh}", f"{s.dataset} · {s.provider}: {en}")
+    if len(report.sources) > SOURCES_IN_DETAIL:
+        show(
+            "逐项说明：加 --dataset 或 --provider，或用 --html 写出全部。",
+            "In detail: add --dataset or --provider, or write it all with --html.",
+        )
+    else:
+        for s in report.sources:
+            for zh, en in _details(s, catalogue):
+                show(f"{s.dataset} · {s.provider}：{zh}", f"{s.dataset} · {s.provider}: {en}")
     for place in report.ranking:
         show(
             f"第 {place.rank} 名 {place.provider}：应交 {place.required}，已交 {place.delivered}，按时 {place.on_time}",
@@ -269,6 +277,6 @@ def _print_conflicts(conflicts: list[ConflictCount]) -> None:
         for e in found.examples[:SHOWN]:
             where = f" {e.place}" if e.place else ""
             show(
-                f"  {e.uscc}{where}：{e.value_a:g} ↔ {e.value_b:g}",
-                f"  {e.uscc}{where}: {e.value_a:g} ↔ {e.value_b:g}",
+                f"  {e.uscc}{where}：{plain(e.value_a)} ↔ {plain(e.value_b)}",
+                f"  {e.uscc}{where}: {plain(e.value_a)} ↔ {plain(e.value_b)}",
             )
