@@ -13,6 +13,7 @@ _UNITS: Mapping[Unit, str] = {
     "days": "天 days",
     "months": "月 months",
     "kwh": "千瓦时 kWh",
+    "usd": "美元 US dollars",
     "flag": "0/1 是否 whether",
     "level": "级 level of a scale, 1 the best",
 }

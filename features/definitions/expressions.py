@@ -38,6 +38,16 @@ def days(aggregate: Aggregate) -> Value:
     return Value("days", "{days}", {"days": aggregate})
 
 
+def flag(aggregate: Aggregate) -> Value:
+    """Whether there is any: 1 or 0."""
+    return Value("flag", "CASE WHEN {n} > 0 THEN 1 WHEN {n} = 0 THEN 0 END", {"n": aggregate})
+
+
+def level(expression: str, **of: Aggregate) -> Value:
+    """A place on a published scale, 1 the best."""
+    return Value("level", expression, of)
+
+
 def yuan(aggregate: Aggregate) -> Value:
     """An amount; the lake holds whole fen, the feature table yuan."""
     return Value("cny", "{fen} / 100", {"fen": aggregate})
@@ -69,6 +79,17 @@ def clipped(value: str) -> str:
     return f"CASE WHEN {value} < -1 THEN -1 WHEN {value} > 10 THEN 10 ELSE {value} END"
 
 
+def parts_per_million(part: str, whole: str) -> str:
+    """A part of a positive whole in parts per million, ended like every ratio at -1 and 10.
+
+    A year that red notes leave a few fen above zero would otherwise hold months of any size, whose
+    squares no integer holds.
+    """
+    ppm = f"1000000 * CAST({part} AS DOUBLE) / {whole}"
+    ended = f"CASE WHEN {ppm} < -1000000 THEN -1000000 WHEN {ppm} > 10000000 THEN 10000000 ELSE {ppm} END"
+    return f"CASE WHEN {whole} > 0 THEN CAST(round({ended}) AS BIGINT) END"
+
+
 def relative_slope(months: int) -> str:
     """OLS slope over a month grid divided by its mean [1/month]; months without invoices count as 0.
 
@@ -80,13 +101,14 @@ def relative_slope(months: int) -> str:
     return clipped(f"({quotient(slope, f'({{y}} / {months})')})")
 
 
-def variation() -> str:
-    """Standard deviation of twelve monthly parts of the year over their mean.
+def variation(months: str = "12") -> str:
+    """Standard deviation of monthly parts of the year over their mean.
 
-    Over `{ppm}`, the sum of the parts, and `{ppm2}`, the sum of their squares.
+    Over `{ppm}`, the sum of the parts, and `{ppm2}`, the sum of their squares. `months` is their
+    number where a month can be missing.
     """
-    mean = "({ppm} / 12)"
-    variance = f"({{ppm2}} / 12 - {mean} * {mean})"
+    mean = f"({{ppm}} / {months})"
+    variance = f"({{ppm2}} / {months} - {mean} * {mean})"
     deviation = f"sqrt(CASE WHEN {variance} > 0 THEN {variance} ELSE 0 END)"
     return clipped(f"(CASE WHEN {{ppm}} > 0 THEN {deviation} / {mean} END)")
 

@@ -8,6 +8,7 @@ of rows, the number of threads or the engine. Nothing looks back further than 36
 from dataclasses import dataclass
 from datetime import date
 
+from features.definitions.expressions import parts_per_million
 from features.registry import Aggregate, Grain
 from features.windows import Window, last_complete_month
 
@@ -41,17 +42,6 @@ PURCHASE = Side("purchase", "NOT is_sale", "进项", "purchases", "supplier", "�
 # --- relations ----------------------------------------------------------------------------------
 
 
-def _ppm(part: str, whole: str) -> str:
-    """A part of a positive whole in parts per million, ended like every ratio at -1 and 10.
-
-    A year that red notes leave a few fen above zero would otherwise hold months of any size, whose
-    squares no integer holds.
-    """
-    ppm = f"1000000 * CAST({part} AS DOUBLE) / {whole}"
-    ended = f"CASE WHEN {ppm} < -1000000 THEN -1000000 WHEN {ppm} > 10000000 THEN 10000000 ELSE {ppm} END"
-    return f"CASE WHEN {whole} > 0 THEN CAST(round({ended}) AS BIGINT) END"
-
-
 def _lines(as_of_date: date) -> str:
     """Single invoices, void ones included; the tax rate in whole percent."""
     return (
@@ -74,7 +64,7 @@ def _months(as_of_date: date) -> str:
         f"FROM invoice WHERE is_valid GROUP BY enterprise_key, is_sale, {number}"
     )
     return (
-        f"SELECT *, {_ppm('amount_fen', 'year_fen')} AS year_ppm FROM ("
+        f"SELECT *, {parts_per_million('amount_fen', 'year_fen')} AS year_ppm FROM ("
         "SELECT *, sum(amount_fen) OVER (PARTITION BY enterprise_key, is_sale, month_no < 12) AS year_fen "
         f"FROM ({summed}) AS summed WHERE month_no BETWEEN 0 AND {MONTHS_ON_GRID - 1}) AS placed"
     )
@@ -133,7 +123,7 @@ def _parties(as_of_date: date) -> str:
     )
     all_fen = "sum(now_fen) OVER (PARTITION BY enterprise_key, is_sale)"
     return (
-        f"SELECT *, {_ppm('now_fen', 'all_fen')} AS now_ppm FROM (SELECT *, {all_fen} AS all_fen, "
+        f"SELECT *, {parts_per_million('now_fen', 'all_fen')} AS now_ppm FROM (SELECT *, {all_fen} AS all_fen, "
         "row_number() OVER (PARTITION BY enterprise_key, is_sale "
         f"ORDER BY now_fen DESC, counterparty_key) AS place FROM ({paid}) AS paid) AS placed"
     )

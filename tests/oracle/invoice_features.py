@@ -300,19 +300,34 @@ def _both(
 
 
 def month_features(table: Sequence[Month], as_of: date) -> Values:
-    """Every feature of the monthly table for one firm."""
+    """Every feature of the monthly table for one firm, but for those of its buyers."""
     end = last_whole_month(as_of)
-    placed = [(months_between(*divmod(row.month, 100), end), row) for row in table]
-    rows = [(m, row) for m, row in placed if 0 <= m < 24]
-    year = [row for m, row in rows if m < 12]
-    out, out_before = sum(r.out for r in year), sum(r.out for m, r in rows if m >= 12)
-    red = sum(r.red for r in year)
+    over_by_then = [(months_between(*divmod(row.month, 100), end), row) for row in table]
+    newest = min((m for m, _ in over_by_then if 0 <= m < 3), default=0)
+    rows = {m - newest: row for m, row in over_by_then if 0 <= m - newest < 24}
+    out = [rows[m].out if m in rows else 0 for m in range(24)]
+    red = sum(row.red for m, row in rows.items() if m < 12)
     values: dict[str, Fraction | int | None] = {
-        "monthly_sales_amount_sum_12m_cny": Fraction(out, 100),
-        "monthly_sales_active_months_count_12m": sum(r.out > 0 for r in year),
-        "monthly_sales_amount_yoy_12m": growth(out, out_before),
-        "monthly_red_amount_share_12m": ended(over(red, out + red)),
+        "monthly_sales_amount_sum_12m_cny": Fraction(sum(out[:12]), 100),
+        "monthly_sales_active_months_count_12m": sum(fen > 0 for fen in out[:12]),
+        "monthly_sales_amount_yoy_12m": growth(sum(out[:12]), sum(out[12:])),
+        "monthly_red_amount_share_12m": ended(over(red, sum(out[:12]) + red)),
+        "monthly_sales_amount_yoy_3m": growth(sum(out[:3]), sum(out[12:15])),
+        "monthly_sales_amount_slope_6m": slope(out[5::-1]),
+        "monthly_sales_gap_max_12m_months": _longest_silence([fen > 0 for fen in out]),
     }
     if not rows:
         return dict.fromkeys(values)
     return {name: None if v is None else float(v) for name, v in values.items()}
+
+
+def _longest_silence(is_sold: Sequence[bool]) -> int:
+    """Longest run of the first twelve months without sales; before the first sale nothing counts."""
+    if not any(is_sold):
+        return 12
+    first = max(m for m, sold in enumerate(is_sold) if sold)
+    longest = run = 0
+    for sold in is_sold[: min(first, 12)]:
+        run = 0 if sold else run + 1
+        longest = max(longest, run)
+    return longest

@@ -1,4 +1,4 @@
-"""The whole registry equals a second implementation on random small worlds."""
+"""Every invoice feature equals a second implementation on random small worlds."""
 
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,13 @@ AS_OF = [
     date(2020, 12, 31),
     date(2021, 1, 1),
 ]
+#: The monthly table's buyers are averages of what is delivered, for which spec tables are enough.
+IMPLEMENTED_TWICE = {
+    feature.name
+    for feature in REGISTRY
+    if feature.datasets <= {"invoice_line", "invoice_month"}
+    and not feature.name.startswith("monthly_buyer")
+}
 
 
 @pytest.mark.parametrize("seed", range(len(AS_OF)))
@@ -31,7 +38,7 @@ def test_every_feature_equals_the_second_implementation(seed: int, tmp_path: Pat
     computed = by_enterprise(features_of(lake, as_of))
     for key, (lines, months) in world.items():
         expected = {**invoice_features(lines, as_of), **month_features(months, as_of)}
-        assert set(expected) == set(REGISTRY.names)
+        assert set(expected) == IMPLEMENTED_TWICE
         for name, value in expected.items():
             assert computed[key][name] == (
                 None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)

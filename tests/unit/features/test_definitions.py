@@ -69,7 +69,7 @@ def test_recency_is_flagged_where_the_last_months_or_days_decide(feature: Featur
 
 
 def test_both_sides_have_their_recency_features():
-    flagged = {feature.name for feature in REGISTRY if feature.is_recency}
+    flagged = {feature.name for feature in invoice.FEATURES if feature.is_recency}
     assert flagged == {
         "sales_amount_sum_3m_cny",
         "sales_invoices_count_3m",
