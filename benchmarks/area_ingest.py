@@ -40,3 +40,14 @@ def compare(setting: Setting) -> Iterator[Entry]:
         now=setting.now,
         note=f"same runs; {pair.spread_note('peak_rss_mib')}",
     )
+    size, rows = (float(pair.ours.figures[name]) for name in ("bytes", "landed"))
+    yield compared(
+        AREA,
+        "Disk per million invoices",
+        ours=size / rows * 1e6 / 2**20,
+        peer=None,
+        better="lower",
+        unit="MiB",
+        now=setting.now,
+        note=f"{size:,.0f} bytes of data and superseded marks for {rows:,.0f} rows",
+    )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.peers.meter import Meter
+from features.lake import Lake
 from xinqiao.demo import land_tour
 from xinqiao.settings import load_settings
 
@@ -17,7 +18,9 @@ def main(data: Path, home: Path) -> None:
     meter = Meter()
     batches = land_tour(settings, "cumcm2020c")
     landed = sum(batch.landed for batch in batches if batch.dataset == "invoice_line")
-    meter.report(landed=landed)
+    view = Lake(settings.lake).view()
+    files = [*view.files("invoice_line"), *view.retired_files("invoice_line")]
+    meter.report(landed=landed, bytes=sum(path.stat().st_size for path in files))
 
 
 if __name__ == "__main__":

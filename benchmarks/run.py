@@ -9,7 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from benchmarks import area_features, area_ingest, area_rating, area_scoring, area_shap
+from benchmarks import (
+    area_beijing,
+    area_features,
+    area_ingest,
+    area_rating,
+    area_scoring,
+    area_shap,
+)
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, data_folder
 from features.clock import now_in_shanghai
@@ -19,6 +26,7 @@ Area = Callable[[Setting], Iterable[Entry]]
 #: Areas by name, in the order they run.
 AREAS: Mapping[str, Area] = {
     area_ingest.AREA: area_ingest.compare,
+    area_beijing.AREA: area_beijing.compare,
     area_features.AREA: area_features.compare,
     area_rating.AREA: area_rating.compare,
     area_shap.AREA: area_shap.compare,

@@ -4,10 +4,14 @@ Everything is done by column in one pass over the staged table. What takes Pytho
 tokens of personal identifiers) is done once for each distinct value before.
 """
 
+from pathlib import Path
+
+from features.addressing import address_rows, count_skipped
 from features.column_sql import ColumnSql, compile_column, instant
-from features.engine import identifier, literal
+from features.engine import identifier, literal, readable
 from features.errors import MappingError, RejectedBatchError
-from features.identifiers import has_wrong_check_digit, synthetic_uscc, uscc_is_valid
+from features.identifiers import has_wrong_check_digit, uscc_is_valid
+from features.linking import join_enterprise, link_enterprises, named_column
 from features.quality_rules import CHECK, ROW, load_rules, reason, warning, words_of
 from features.run import Run
 from features.sources import Source
@@ -31,7 +35,9 @@ def check_file(run: Run, source: Source) -> tuple[int, int]:
     """
     _require_columns(run, source)
     columns = _compile(run, source)
-    _look_up_enterprises(run, columns)
+    address_rows(run, source)
+    named = named_column(run, source)
+    link_enterprises(run, _values(columns, {"uscc"}, named), is_named=named is not None)
     _look_up_code_doubts(run, columns)
     _look_up_tokens(run, columns)
     _check_rows(run, source, columns)
@@ -52,12 +58,20 @@ def count_rejections(run: Run, source: Source) -> tuple[int, dict[str, int]]:
 
 
 def count_warnings(run: Run) -> dict[str, int]:
-    """How often which warning stands at a row that lands, most frequent first."""
+    """What is to be noted about the rows that land, most frequent first."""
     counted = run.rows(
         "SELECT warning, count(*) FROM (SELECT unnest(warnings) AS warning FROM checked "
         "WHERE reasons IS NULL) GROUP BY warning ORDER BY count(*) DESC, warning"
     )
     return {str(warning): int(count) for warning, count in counted}
+
+
+def keep_rejected(run: Run, source: Source, quarantine: Path) -> int:
+    """Leave in `checked` the rows an earlier landing rejected; returns how many rows are looked at."""
+    run.connection.execute(
+        f"DELETE FROM checked WHERE line NOT IN (SELECT line FROM read_parquet({readable(quarantine)}))"
+    )
+    return run.count("checked") + len(source.ragged_lines)
 
 
 def require_mostly_good(
@@ -71,6 +85,14 @@ def require_mostly_good(
         With the most frequent reason, its count and its first line.
     """
     name = source.path.name
+    skipped = count_skipped(run)
+    if not delivered and skipped:
+        raise RejectedBatchError(
+            en=f"None of the {skipped} rows of {name} is for '{run.dataset.name}' by the condition 'rows' of "
+            f"{run.mapping.name}; nothing landed. Check its columns and values.",
+            zh=f"按映射 {run.mapping.name} 的 rows 条件，{name} 的 {skipped} 行均不属于“{run.dataset.name}”，"
+            "未入库。请检查条件中的列与取值。",
+        )
     if not delivered:
         raise RejectedBatchError(
             en=f"{name} has no row with any mapped value; nothing landed.",
@@ -129,7 +151,10 @@ def _require_columns(run: Run, source: Source) -> None:
 
 
 def _compile(run: Run, source: Source) -> list[ColumnSql]:
-    columns = run.dataset.columns
+    columns = dict(run.dataset.columns)
+    if run.mapping.rules["uscc"].or_name is not None:
+        # What the code lacks the name may give; linking says what is wrong then.
+        columns["uscc"] = columns["uscc"].model_copy(update={"required": False, "max_length": None})
     return [
         compile_column(
             name,
@@ -145,42 +170,16 @@ def _compile(run: Run, source: Source) -> list[ColumnSql]:
     ]
 
 
-def _values(columns: list[ColumnSql], wanted: set[str] | None = None) -> str:
-    """FROM clause over the staged rows with cleaned and typed values beside them."""
+def _values(
+    columns: list[ColumnSql], wanted: set[str] | None = None, named: str | None = None
+) -> str:
+    """FROM clause over the addressed rows with cleaned and typed values beside them."""
     chosen = [column for column in columns if wanted is None or column.name in wanted]
-    raws = ", ".join(f"{column.raw} AS {column.raw_name}" for column in chosen)
-    values = ", ".join(f"{column.value} AS {column.value_name}" for column in chosen)
-    return f"(SELECT *, {values} FROM (SELECT *, {raws} FROM staged))"
-
-
-def _look_up_enterprises(run: Run, columns: list[ColumnSql]) -> None:
-    """Table `enterprise_code`: each delivered code or id, the code it stands for, what is wrong."""
-    rule = run.mapping.rules["uscc"]
-    found = run.rows(f'SELECT DISTINCT "value uscc" FROM {_values(columns, {"uscc"})}')
-    given = sorted(str(row[0]) for row in found if row[0] is not None)
-    if rule.synthetic is None:
-        problems = [None if ok else "uscc:invalid_uscc" for ok in uscc_is_valid(given).tolist()]
-        codes, origins = given, [None for _ in given]
-    else:
-        namespace = rule.namespace or ""
-        codes = [synthetic_uscc(namespace, name, kind=rule.kind) for name in given]
-        origins = [f"{namespace}:{name}" for name in given]
-        owners = dict(run.rows("SELECT party_id, origin FROM party WHERE origin IS NOT NULL"))
-        # One code for two firms would merge them; whoever was first keeps it.
-        problems = [
-            None if owners.setdefault(code, origin) == origin else "uscc:synthetic_collision"
-            for code, origin in zip(codes, origins, strict=True)
-        ]
-    text = "VARCHAR"
-    run.make(
-        "enterprise_code",
-        {
-            "given": (text, given),
-            "code": (text, codes),
-            "origin": (text, origins),
-            "problem": (text, problems),
-        },
+    raws = ", ".join(
+        [*(f"{column.raw} AS {column.raw_name}" for column in chosen), *([named] if named else [])]
     )
+    values = ", ".join(f"{column.value} AS {column.value_name}" for column in chosen)
+    return f"(SELECT *, {values} FROM (SELECT *, {raws} FROM addressed))"
 
 
 def _look_up_code_doubts(run: Run, columns: list[ColumnSql]) -> None:
@@ -237,12 +236,14 @@ def _check_rows(run: Run, source: Source, columns: list[ColumnSql]) -> None:
 
 def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
     """Rows under the contract's names with what is wrong or doubtful in single cells."""
+    named = named_column(run, source)
     available_at, unread = _available_at(run, source)
     problems = [column.problem for column in columns]
-    problems.append("CASE WHEN d.is_legacy IS NOT TRUE THEN e.problem END")
+    forgiven = f"d.is_legacy AND e.problem = {literal(reason('uscc', 'invalid_uscc'))}"
+    problems.append(f"CASE WHEN ({forgiven}) IS NOT TRUE THEN e.problem END")
     problems += [unread] if unread is not None else []
     warnings = [column.warning for column in columns if column.warning is not None]
-    warnings.append("d.warning")
+    warnings += ["d.warning", "e.note"]
     given = " OR ".join(
         f"{column.raw_name} IS NOT NULL"
         for column in columns
@@ -251,7 +252,7 @@ def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
     present = {column.name: column.value_name for column in columns}
     typed: list[str] = []
     joins = [
-        'LEFT JOIN enterprise_code e ON e.given = "value uscc"',
+        join_enterprise(is_named=named is not None),
         'LEFT JOIN code_doubt d ON d.given = "value uscc"',
     ]
     for name, column in run.dataset.columns.items():
@@ -266,7 +267,7 @@ def _typed_sql(run: Run, source: Source, columns: list[ColumnSql]) -> str:
     return (
         f"SELECT line, {joined(problems)} AS reasons, {joined(warnings)} AS warnings, "
         f"{available_at} AS available_at, e.origin, {', '.join(typed)} "
-        f"FROM {_values(columns)} {' '.join(joins)} WHERE {given or 'true'}"
+        f"FROM {_values(columns, named=named)} {' '.join(joins)} WHERE {given or 'true'}"
     )
 
 
@@ -296,16 +297,18 @@ def _available_at(run: Run, source: Source) -> tuple[str, str | None]:
 def _settle_repeats(run: Run) -> int:
     """Within one file: an equal row again is dropped, other content under the same key is refused.
 
-    Which content stays is decided by its hash, so that the order of the rows decides nothing.
+    The content that most rows have stays, among equals the one with the lowest hash, so that the order
+    of the rows decides nothing.
     """
     keys = ", ".join(run.dataset.document.primary_key)
     run.connection.execute(
         "CREATE OR REPLACE TABLE repeat AS SELECT line, row_hash = first_hash AS is_equal FROM ("
         "SELECT line, row_hash, row_number() OVER spot AS place, first_value(row_hash) OVER spot AS first_hash "
+        f"FROM (SELECT line, row_hash, {keys}, count(*) OVER (PARTITION BY {keys}, row_hash) AS times "
         # The window is dear, so it sees only rows whose key, by its hash, may be there twice.
         f"FROM checked WHERE reasons IS NULL AND hash({keys}) IN ("
-        f"SELECT hash({keys}) FROM checked WHERE reasons IS NULL GROUP BY ALL HAVING count(*) > 1) "
-        f"WINDOW spot AS (PARTITION BY {keys} ORDER BY row_hash, line)) WHERE place > 1"
+        f"SELECT hash({keys}) FROM checked WHERE reasons IS NULL GROUP BY ALL HAVING count(*) > 1)) "
+        f"WINDOW spot AS (PARTITION BY {keys} ORDER BY times DESC, row_hash, line)) WHERE place > 1"
     )
     run.connection.execute(
         "DELETE FROM checked WHERE line IN (SELECT line FROM repeat WHERE is_equal)"

@@ -206,11 +206,13 @@ def _raw(rule: Rule, found: MappingType[str, SourceColumn]) -> tuple[str, str]:
         return literal(rule.constant), "VARCHAR"
     if rule.template is not None:
         pieces = [
-            _text_of(found[piece]) if place % 2 else literal(piece)
+            text_of(found[piece]) if place % 2 else literal(piece)
             for place, piece in enumerate(rule.template_parts())
             if piece or place % 2
         ]
         return f"({' || '.join(pieces)})", "VARCHAR"
+    if rule.digest is not None:
+        return _digest([text_of(found[name]) for name in rule.digest]), "VARCHAR"
     return _cleaned(found[rule.synthetic or rule.source or ""])
 
 
@@ -228,7 +230,14 @@ def _cleaned(column: SourceColumn) -> tuple[str, str]:
     return sql, kind
 
 
-def _text_of(column: SourceColumn) -> str:
+def _digest(texts: list[str]) -> str:
+    """A stable id of several texts; missing where all of them are."""
+    joined = ", ".join(f"coalesce({text}, '')" for text in texts)
+    return f"CASE WHEN coalesce({', '.join(texts)}) IS NOT NULL THEN md5(concat_ws(chr(31), {joined})) END"
+
+
+def text_of(column: SourceColumn) -> str:
+    """Cleaned value of a source column as text, whatever its type in the file."""
     raw, kind = _cleaned(column)
     if kind in _EXACT_LIMIT:
         return f"CASE WHEN abs({column.sql}) < {_EXACT_LIMIT[kind]} THEN {_as_text(raw, kind)} END"

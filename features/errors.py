@@ -47,11 +47,25 @@ class MappingError(XinqiaoError):
     status = 422
 
 
+class DeliveryError(XinqiaoError):
+    """A folder of files does not say clearly which file belongs to which dataset."""
+
+    code = "delivery"
+    status = 422
+
+
 class SourceFileError(XinqiaoError):
     """A provider's file cannot be read as what it claims to be."""
 
     code = "source_file"
     status = 422
+
+
+class ProviderError(XinqiaoError):
+    """A provider's endpoint is described wrongly, or its answers cannot be used."""
+
+    code = "provider"
+    status = 502
 
 
 class RejectedBatchError(XinqiaoError):

@@ -16,12 +16,14 @@ from pathlib import Path
 import duckdb
 
 from features import checking, landing, sources
+from features.addressing import count_skipped
 from features.contracts import Dataset
 from features.engine import connect
 from features.errors import LakeError, SourceFileError
 from features.lake import Batch, Lake
 from features.mapping import Mapping
 from features.run import Run
+from features.segments import contract_of
 from features.vault import Vault
 
 #: More rejected rows than this, and the delivery is taken for a wrong file or mapping.
@@ -47,6 +49,7 @@ def ingest_files(
     *,
     now: datetime,
     max_rejected_share: float = MAX_REJECTED_SHARE,
+    retry_rejected: bool = False,
     on_progress: Progress | None = None,
 ) -> list[Delivery]:
     """Check files against their contract and land the good rows with one commit.
@@ -59,6 +62,8 @@ def ingest_files(
         The moment of ingest, Asia/Shanghai wall time.
     max_rejected_share : float
         In [0, 1]; above it the whole run is refused.
+    retry_rejected : bool
+        Check the rejected rows of files that have landed once more, against today's register.
     on_progress : callable
         Told `(file, files done, files in all)`.
 
@@ -82,7 +87,7 @@ def ingest_files(
         for done, path in enumerate(paths):
             report(path.name, done, len(paths))
             with _one_sentence(run, path.name):
-                delivery = _take(run, path)
+                delivery = _take(run, path, retry_rejected=retry_rejected)
             if delivery.is_new:
                 run.batches.append(delivery.batch)
             deliveries.append(delivery)
@@ -98,14 +103,40 @@ def _say_nothing(_name: str, _done: int, _all: int) -> None:
     """Progress that nobody asked for."""
 
 
-def _take(run: Run, path: Path) -> Delivery:
+def _take(run: Run, path: Path, *, retry_rejected: bool) -> Delivery:
     """One file: the batch it landed as before, or a new one."""
     sha256 = sources.hash_file(path)
-    batch_id = _batch_id(run.mapping, sha256)
-    for batch in (*run.batches, *run.writer.view.batches):
-        if batch.batch_id == batch_id:
-            return Delivery(path, batch, is_new=False)
-    return Delivery(path, _land(run, path, sha256, batch_id), is_new=True)
+    before = _landed_before(run, sha256)
+    if before is None:
+        return Delivery(path, _land(run, path, sha256, _batch_id(run.mapping, sha256)), is_new=True)
+    if not retry_rejected or before.quarantine is None or before in run.batches:
+        return Delivery(path, before, is_new=False)
+    batch_id = hashlib.sha256(f"{before.batch_id}\x1fretry".encode()).hexdigest()
+    batch = _land(run, path, sha256, batch_id, again=run.writer.root / before.quarantine)
+    if not batch.landed:
+        # No row has changed its fate: what was said about the file still holds.
+        _remove(run, batch)
+        return Delivery(path, before, is_new=False)
+    return Delivery(path, batch, is_new=True)
+
+
+def _landed_before(run: Run, sha256: str) -> Batch | None:
+    """The last batch this file landed as under this mapping."""
+    for batch in (*reversed(run.batches), *reversed(run.writer.view.batches)):
+        if (batch.dataset, batch.file_sha256, batch.mapping_sha256) == (
+            run.dataset.name,
+            sha256,
+            run.mapping.sha256,
+        ):
+            return batch
+    return None
+
+
+def _remove(run: Run, batch: Batch) -> None:
+    """Files of a batch that will not be committed."""
+    for name in (batch.data, batch.quarantine, batch.retired):
+        if name:
+            (run.writer.root / name).unlink(missing_ok=True)
 
 
 def _batch_id(mapping: Mapping, sha256: str) -> str:
@@ -113,8 +144,12 @@ def _batch_id(mapping: Mapping, sha256: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
-    """Stage, check, de-duplicate and write one file; it stays invisible until the commit."""
+def _land(run: Run, path: Path, sha256: str, batch_id: str, again: Path | None = None) -> Batch:
+    """Stage, check, de-duplicate and write one file; it stays invisible until the commit.
+
+    With `again`, the quarantine of its last landing, only the rows rejected then are taken: the others
+    may have been corrected by a later delivery, which they must not undo.
+    """
     source = sources.stage(
         run.connection, path, run.mapping.file, "staged", run.mapping.source_columns()
     )
@@ -124,8 +159,11 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
             zh=f"{path} 在读取过程中被修改，请待文件写完后重新提供。",
         )
     delivered, duplicates = checking.check_file(run, source)
+    if again is not None:
+        delivered, duplicates = checking.keep_rejected(run, source, again), 0
     rejected, reasons = checking.count_rejections(run, source)
-    checking.require_mostly_good(run, source, delivered, rejected, reasons)
+    if again is None:
+        checking.require_mostly_good(run, source, delivered, rejected, reasons)
     landing.assign_parties(run)
     number = run.writer.next_batch_no(len(run.batches))
     duplicates += landing.meet_landed(run, number)
@@ -155,7 +193,9 @@ def _land(run: Run, path: Path, sha256: str, batch_id: str) -> Batch:
         data=run.writer.relative(data),
         quarantine=landing.write_quarantine(run, source, batch_id) if rejected else None,
         retired=retired,
+        skipped=count_skipped(run),
         warnings=warnings,
+        contract=contract_of(run.dataset.lake_columns()),
     )
 
 

@@ -12,8 +12,11 @@ Layout::
     quarantine/<dataset>/<batch>.parquet rejected rows: line, reasons, what was delivered
     retired/<dataset>/<batch>.parquet   (row_id, valid_to) of rows this batch supersedes
     parties/<commit>.parquet            (party_key, party_id, origin) added by the commit
+    deletions/<dataset>/<commit>.parquet (row_id, rule, deleted_at) of rows whose time was over
 
-`row_id` is `batch_no * 2**32 + line`: a row alone says which file and which line it came from.
+`row_id` is `batch_no * 2**32 + line`: a row alone says which file and which line it came from. A
+commit may also replace files of earlier batches (see `features.segments`); what no commit names any
+more is removed by the next writer.
 """
 
 import fcntl
@@ -21,18 +24,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import duckdb
+
+from features.contracts import Dataset
 from features.engine import connect, parquet
 from features.errors import LakeError, UnknownEnterpriseError
+from features.segments import Rewrite, Segment, follow, read_rows
 
 LINE_BITS = 32
 PARTY_COLUMNS = {"party_key": "INTEGER", "party_id": "VARCHAR", "origin": "VARCHAR"}
 RETIRED_COLUMNS = {"row_id": "BIGINT", "valid_to": "TIMESTAMP"}
+DELETION_COLUMNS = {"row_id": "BIGINT", "rule": "VARCHAR", "deleted_at": "TIMESTAMP"}
 LOCK_PATIENCE_SECONDS = 60.0
 
 
@@ -61,7 +71,24 @@ class Batch:
     data: str
     quarantine: str | None = None
     retired: str | None = None
+    skipped: int = 0
     warnings: Mapping[str, int] = field(default_factory=dict)
+    #: What its data file's columns were, see `features.segments.contract_of`.
+    contract: str = ""
+
+    @property
+    def segment(self) -> Segment:
+        """Its files as they landed."""
+        return Segment(
+            dataset=self.dataset,
+            batches=(self.batch_no,),
+            data=self.data,
+            retired=self.retired,
+            rows=self.landed,
+            contract=self.contract,
+            first_event=self.first_event,
+            last_event=self.last_event,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,7 @@ class Commit:
     batches: tuple[Batch, ...]
     parties: str | None = None
     party_count: int = 0
+    rewrites: tuple[Rewrite, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,19 +134,90 @@ class LakeView:
         """Number of the last commit; 0 for an empty lake."""
         return self.commits[-1].number if self.commits else 0
 
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """Every data file there is now, with the batches in it."""
+        found: list[Segment] = []
+        for commit in self.commits:
+            found += [batch.segment for batch in commit.batches]
+            for rewrite in commit.rewrites:
+                found = follow(found, rewrite)
+        return tuple(found)
+
+    @property
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        """Every replacement of files so far."""
+        return tuple(rewrite for commit in self.commits for rewrite in commit.rewrites)
+
+    def segments_of(self, dataset: str) -> list[Segment]:
+        """Data files of one dataset with what is known of them."""
+        return [segment for segment in self.segments if segment.dataset == dataset]
+
     def files(self, dataset: str) -> list[Path]:
         """Data files of one dataset."""
-        return [self.root / b.data for b in self.batches if b.dataset == dataset and b.landed]
+        return [self.root / str(s.data) for s in self.segments_of(dataset) if s.rows]
+
+    def rows(self, dataset: Dataset) -> str:
+        """FROM clause over all rows of a dataset, whenever they landed, in the shape it has now.
+
+        Raises
+        ------
+        LakeError
+            If a stored column has another type now, or the view is older than a deletion of files.
+        """
+        try:
+            return read_rows(self.root, dataset, self.segments_of(dataset.name))
+        except duckdb.Error as failed:
+            self.require_files()
+            raise LakeError(
+                en=f"The files of '{dataset.name}' in the lake {self.root} cannot be read. "
+                "Restore them from a backup.",
+                zh=f"数据湖 {self.root} 中“{dataset.name}”的文件无法读取，请从备份恢复。",
+            ) from failed
 
     def retired_files(self, dataset: str) -> list[Path]:
         """Files that name superseded rows of one dataset."""
-        return [self.root / b.retired for b in self.batches if b.dataset == dataset and b.retired]
+        return [self.root / s.retired for s in self.segments_of(dataset) if s.retired]
 
     def quarantine_files(self, dataset: str) -> list[Path]:
         """Files of rejected rows of one dataset."""
+        dropped = {name for rewrite in self.rewrites for name in rewrite.dropped}
         return [
-            self.root / b.quarantine for b in self.batches if b.dataset == dataset and b.quarantine
+            self.root / b.quarantine
+            for b in self.batches
+            if b.dataset == dataset and b.quarantine and b.quarantine not in dropped
         ]
+
+    def deletion_files(self, dataset: str) -> list[Path]:
+        """Files that name rows deleted from one dataset."""
+        named = {r.deletions for r in self.rewrites if r.dataset == dataset and r.deletions}
+        return [self.root / name for name in sorted(named)]
+
+    def all_files(self) -> set[Path]:
+        """Every file that holds something of the lake, commits aside."""
+        named = {name for s in self.segments for name in (s.data, s.retired) if name}
+        named |= {rewrite.deletions for rewrite in self.rewrites if rewrite.deletions}
+        files = {self.root / name for name in named} | set(self.party_files())
+        for dataset in {batch.dataset for batch in self.batches}:
+            files.update(self.quarantine_files(dataset))
+        return files
+
+    def require_files(self) -> None:
+        """Make sure that no later commit has removed a file this view reads.
+
+        Raises
+        ------
+        LakeError
+            If one is gone.
+        """
+        gone = sorted(path.name for path in self.all_files() if not path.exists())
+        if gone:
+            raise LakeError(
+                en=f"{len(gone)} files of version {self.version} of the lake {self.root} are gone ({gone[0]}): "
+                "they were merged or rows in them deleted since. Open the lake anew.",
+                zh=f"数据湖 {self.root} 第 {self.version} 版的 {len(gone)} 个文件已不存在（{gone[0]}）："
+                "其间文件已合并或有数据被删除，请重新打开数据湖。",
+            )
 
     def party_files(self) -> list[Path]:
         """The dictionary of surrogate keys."""
@@ -243,6 +342,14 @@ class Lake:
                 "mend the disk, then run it again.",
                 zh=f"数据湖 {self.root} 无法写入：{why}。本次没有半批数据入库，请修复磁盘后重试。",
             ) from failed
+        except duckdb.Error as failed:
+            # The message of DuckDB may quote a value; it stays out.
+            kind = type(failed).__name__
+            raise LakeError(
+                en=f"The files of the lake {self.root} cannot be read or written ({kind}). Nothing of this run "
+                "has changed it. Check the disk and the lake's files.",
+                zh=f"数据湖 {self.root} 的文件读写失败（{kind}），本次未作任何更改。请检查磁盘与数据湖文件。",
+            ) from None
 
 
 class LakeWriter:
@@ -268,16 +375,10 @@ class LakeWriter:
 
     def sweep(self) -> None:
         """Remove files that no commit names: the leftovers of a killed run."""
-        named = {
-            name
-            for commit in self.view.commits
-            for batch in commit.batches
-            for name in (batch.data, batch.quarantine, batch.retired)
-            if name
-        } | {commit.parties for commit in self.view.commits if commit.parties}
-        for kind in ("data", "quarantine", "retired", "parties"):
+        named = self.view.all_files()
+        for kind in ("data", "quarantine", "retired", "parties", "deletions"):
             for path in (self.root / kind).rglob("*.parquet"):
-                if self.relative(path) not in named:
+                if path not in named:
                     path.unlink()
         for leftover in (self.root / "commits").glob("*.tmp"):
             leftover.unlink()
@@ -290,8 +391,9 @@ class LakeWriter:
         now: datetime,
         parties: Path | None = None,
         added_parties: int = 0,
+        rewrites: Sequence[Rewrite] = (),
     ) -> Commit:
-        """Make batches visible, all at once.
+        """Make batches and rewrites visible, all at once.
 
         Every file they name, and every folder on the way to it, is on disk before the commit's
         name is: fsync, then rename.
@@ -302,6 +404,7 @@ class LakeWriter:
             batches=tuple(batches),
             parties=self.relative(parties) if parties else None,
             party_count=self.view.party_count + added_parties,
+            rewrites=tuple(rewrites),
         )
         folder = self.root / "commits"
         folder.mkdir(exist_ok=True)
@@ -310,6 +413,9 @@ class LakeWriter:
             for batch in batches
             for name in (batch.data, batch.quarantine, batch.retired)
             if name
+        ]
+        named += [
+            self.root / name for r in rewrites for name in (r.data, r.retired, r.deletions) if name
         ]
         named += [parties] if parties else []
         for path in named:
@@ -332,12 +438,18 @@ def _read_commit(path: Path) -> Commit:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         batches = tuple(Batch(**batch) for batch in content.pop("batches"))
-        return Commit(batches=batches, **content)
+        rewrites = tuple(_read_rewrite(rewrite) for rewrite in content.pop("rewrites", ()))
+        return Commit(batches=batches, rewrites=rewrites, **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as damaged:
         raise LakeError(
             en=f"The commit {path} cannot be read ({type(damaged).__name__}). Restore it from a backup.",
             zh=f"数据湖提交文件 {path} 无法读取（{type(damaged).__name__}），请从备份恢复。",
         ) from damaged
+
+
+def _read_rewrite(content: dict[str, Any]) -> Rewrite:
+    listed = {name: tuple(content.pop(name)) for name in ("batches", "dropped")}
+    return Rewrite(**listed, **content)
 
 
 def _flush(path: Path) -> None:

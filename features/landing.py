@@ -3,7 +3,10 @@
 Nothing written here is visible before the run's commit.
 """
 
+from datetime import date
 from pathlib import Path
+
+import duckdb
 
 from features.checking import RAGGED, REASON_LIST
 from features.contracts import lake_column
@@ -49,7 +52,9 @@ def write_parties(run: Run) -> tuple[Path | None, int]:
         return None, 0
     path = run.writer.root / "parties" / f"{run.writer.view.version + 1:08d}.parquet"
     path.parent.mkdir(exist_ok=True)
-    copy_to(run, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path)
+    copy_to(
+        run.connection, f"SELECT * FROM party WHERE party_key > {known} ORDER BY party_key", path
+    )
     return path, added
 
 
@@ -60,11 +65,11 @@ def meet_landed(run: Run, batch_no: int) -> int:
     rows whose key the lake knows, beside the row that holds it).
     """
     _open_arriving(run, batch_no)
-    keys = " AND ".join(f"l.{key} IS NOT DISTINCT FROM a.{key}" for key in _key_columns(run))
+    keys = " AND ".join(f"l.{key} {equals} a.{key}" for key, equals in _key_columns(run).items())
     run.connection.execute(
         "CREATE OR REPLACE TABLE meeting AS SELECT a.row_id, a.row_hash = l.row_hash AS is_equal, "
         "l.row_id AS landed_row_id, a.available_at, l.available_at AS landed_available_at "
-        f"FROM arriving a JOIN {run.landed_rows()} l ON {keys} "
+        f"FROM arriving a JOIN {run.landed_rows(_days_of_keys(run))} l ON {keys} "
         f"WHERE l.row_id NOT IN (SELECT row_id FROM {run.retired_rows()})"
     )
     offset = batch_no << LINE_BITS
@@ -104,7 +109,7 @@ def write_retired(run: Run, batch_id: str) -> tuple[int, str | None]:
         return 0, None
     path = run.writer.new_file("retired", run.dataset.name, batch_id)
     copy_to(
-        run,
+        run.connection,
         "SELECT CASE WHEN is_late THEN row_id ELSE landed_row_id END AS row_id, "
         "CASE WHEN is_late THEN landed_available_at ELSE available_at END AS valid_to FROM ("
         "SELECT *, available_at < landed_available_at AS is_late FROM meeting WHERE NOT is_equal) "
@@ -127,7 +132,7 @@ def write_rows(run: Run, batch_no: int, batch_id: str) -> Path:
     columns = ", ".join(run.dataset.lake_columns())
     path = run.writer.new_file("data", run.dataset.name, batch_id)
     copy_to(
-        run,
+        run.connection,
         f"SELECT {columns} FROM arriving a {joins} ORDER BY {', '.join(order)}",
         path,
         ROW_GROUP,
@@ -161,7 +166,7 @@ def write_quarantine(run: Run, source: Source, batch_id: str) -> str:
     path = run.writer.new_file("quarantine", run.dataset.name, batch_id)
     name = literal(source.path.name)
     copy_to(
-        run,
+        run.connection,
         f"SELECT {name} AS file_name, c.line, {REASON_LIST} AS reasons, "
         f"{f'CAST(json_object({packed}) AS VARCHAR)' if packed else 'NULL'} AS delivered "
         "FROM checked c JOIN staged s USING (line) WHERE c.reasons IS NOT NULL "
@@ -207,12 +212,25 @@ def _status_sql() -> str:
     return f"CASE WHEN len({doubts}) > 0 THEN 'warn' ELSE 'ok' END"
 
 
-def _key_columns(run: Run) -> list[str]:
+def _key_columns(run: Run) -> dict[str, str]:
+    """Stored key columns, each with the comparison it needs: what is never missing is found faster."""
     columns = run.dataset.columns
-    return [
-        "enterprise_key" if name == "uscc" else next(iter(lake_column(name, columns[name])))
-        for name in run.dataset.document.primary_key
-    ]
+    required = [columns[name].required for name in run.dataset.document.primary_key]
+    return {
+        key: "=" if is_required else "IS NOT DISTINCT FROM"
+        for key, is_required in zip(run.dataset.lake_key(), required, strict=True)
+    }
+
+
+def _days_of_keys(run: Run) -> tuple[date, date] | None:
+    """First and last event day of the arriving rows, if rows of one key share their event day."""
+    event = run.dataset.document.event_date
+    if event not in run.dataset.document.primary_key or not run.dataset.columns[event].required:
+        return None
+    day = event_as_date(run, event)
+    first, last = run.rows(f"SELECT min({day}), max({day}) FROM arriving")[0]
+    # Nothing arrives: any days will do.
+    return (first, last) if first else (date.min, date.min)
 
 
 def _seal(run: Run) -> None:
@@ -224,7 +242,8 @@ def _seal(run: Run) -> None:
         )
         kind = column.personal or ""
         blobs = run.vault.seal(
-            (run.vault.subject(owner, uscc, value), kind, value) for _, value, owner, uscc in rows
+            (run.vault.subject(owner, uscc, kind, value), kind, value)
+            for _, value, owner, uscc in rows
         )
         run.make(
             f"sealed_{name}",
@@ -235,9 +254,11 @@ def _seal(run: Run) -> None:
         )
 
 
-def copy_to(run: Run, query: str, path: Path, row_group: int | None = None) -> None:
-    """Write what a query selects as one Parquet file; the only way data leaves the run's tables."""
+def copy_to(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, row_group: int | None = None
+) -> None:
+    """Write what a query selects as one Parquet file; the only way data gets into the lake's files."""
     size = f", ROW_GROUP_SIZE {row_group}" if row_group else ""
-    run.connection.execute(
+    connection.execute(
         f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{size})"
     )

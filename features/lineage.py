@@ -1,7 +1,7 @@
 """Which file, which line, when, under which hash: the origin of any row, from the row and the log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
@@ -11,7 +11,7 @@ from features.contracts import Column, Dataset, lake_column
 from features.documents import suggestion
 from features.engine import connect, parquet
 from features.errors import LakeError
-from features.lake import RETIRED_COLUMNS, LakeView
+from features.lake import DELETION_COLUMNS, RETIRED_COLUMNS, LakeView
 
 #: The word for the firm of a row in conditions; its USCC, or the id its provider uses.
 ENTERPRISE = "enterprise"
@@ -31,6 +31,9 @@ class Origin:
         From when features may see the row.
     superseded_at : datetime or None
         From when another content holds the row's key; None while the row is valid.
+    deleted_at : datetime or None
+        When the row was deleted, by the rule in `deletion_reason`; then nothing of its content is
+        known, neither its hash nor its clocks.
     """
 
     row_id: int
@@ -43,13 +46,15 @@ class Origin:
     mapping: str
     mapping_sha256: str
     batch_id: str
-    row_hash: int
-    available_at: datetime
+    row_hash: int | None
+    available_at: datetime | None
     superseded_at: datetime | None
+    deleted_at: datetime | None = None
+    deletion_reason: str | None = None
 
 
 def trace_row(lake: LakeView, dataset: Dataset, row_id: int) -> Origin:
-    """The origin of one row by its id.
+    """The origin of one row by its id, also of a deleted one.
 
     Raises
     ------
@@ -57,6 +62,7 @@ def trace_row(lake: LakeView, dataset: Dataset, row_id: int) -> Origin:
         If the dataset holds no such row.
     """
     found = _select(lake, dataset, "row_id = $row_id", {"row_id": row_id})
+    found = found or _deleted(lake, dataset, row_id)
     if not found:
         raise LakeError(
             en=f"Dataset '{dataset.name}' holds no row {row_id}.",
@@ -148,29 +154,45 @@ def _fen(name: str, value: str) -> int:
 def _select(
     lake: LakeView, dataset: Dataset, condition: str, values: Mapping[str, object]
 ) -> list[Origin]:
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    rows = lake.rows(dataset)
     retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
     query = (
         "SELECT r.row_id, r.row_hash, r.available_at, min(e.valid_to) FROM "
         f"(SELECT row_id, row_hash, available_at FROM {rows} WHERE {condition}) r "
         f"LEFT JOIN {retired} e USING (row_id) GROUP BY ALL ORDER BY r.row_id"
     )
+    return [_origin(lake, *row) for row in _read(lake, dataset, query, values)]
+
+
+def _deleted(lake: LakeView, dataset: Dataset, row_id: int) -> list[Origin]:
+    deletions = parquet(lake.deletion_files(dataset.name), DELETION_COLUMNS)
+    query = f"SELECT deleted_at, rule FROM {deletions} WHERE row_id = $row_id"
+    found = _read(lake, dataset, query, {"row_id": row_id})
+    return [
+        replace(_origin(lake, row_id, None, None, None), deleted_at=at, deletion_reason=rule)
+        for at, rule in found
+    ]
+
+
+def _read(
+    lake: LakeView, dataset: Dataset, query: str, values: Mapping[str, object]
+) -> list[tuple]:  # type: ignore[type-arg]  # a row is whatever the query selects
     try:
         with connect() as connection:
-            found = connection.execute(query, dict(values)).fetchall()
+            return connection.execute(query, dict(values)).fetchall()
     except duckdb.Error as failed:
+        lake.require_files()
         raise LakeError(
             en=f"The files of '{dataset.name}' in the lake {lake.root} cannot be read. Restore them from a backup.",
             zh=f"数据湖 {lake.root} 中“{dataset.name}”的文件无法读取，请从备份恢复。",
         ) from failed
-    return [_origin(lake, *row) for row in found]
 
 
 def _origin(
     lake: LakeView,
     row_id: int,
-    row_hash: int,
-    available_at: datetime,
+    row_hash: int | None,
+    available_at: datetime | None,
     superseded_at: datetime | None,
 ) -> Origin:
     batch, line = lake.batch_of(row_id)

@@ -16,14 +16,14 @@ Example::
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from features.contracts import Column, Dataset
+from features.contracts import REGISTER, Column, Dataset
 from features.documents import Document, load_document, suggestion
 from features.errors import MappingError
 
@@ -36,7 +36,7 @@ UsccCheck = Literal["strict", "lenient"]
 
 
 class Rule(Document):
-    """Where one contract column comes from: exactly one of `from`, `constant`, `template`, `synthetic`.
+    """Where one contract column comes from: exactly one of its five origins.
 
     Parameters
     ----------
@@ -47,6 +47,14 @@ class Rule(Document):
         Text with `{source_column}` in it; missing if any of them is.
     synthetic : str
         The file's own firm id, turned into a synthetic code (only for `uscc`); needs `namespace`.
+    digest : list of str
+        A stable id from the cleaned text of these columns, where the source has none.
+    or_name : str
+        Only for `uscc`: the column with the enterprise's name, which finds it where the code is missing.
+    or_name_when_invalid : bool
+        Also where the code fails its check, or is of none of the `kinds`.
+    kinds : list of str
+        Only for `uscc`: how a code may begin; others are no enterprises. Empty for any.
     codes : dict
         The provider's codes, translated; a code that is not listed is rejected.
     date_formats : list of str
@@ -62,15 +70,25 @@ class Rule(Document):
     #: The origin of a firm is written `namespace:id`, so a namespace holds no colon.
     namespace: str | None = Field(default=None, pattern=r"^[^:\s]+$")
     kind: Literal["91", "92", "93"] = "91"
+    digest: list[str] | None = Field(default=None, min_length=1)
+    or_name: str | None = None
+    or_name_when_invalid: bool = False
+    kinds: list[str] = Field(default_factory=list)
     codes: dict[str, str] = Field(default_factory=dict)
     date_formats: list[str] = Field(default_factory=list)
     unit: Literal["yuan", "wan_yuan"] = "yuan"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        given = [self.source, self.constant, self.template, self.synthetic]
+        given = [self.source, self.constant, self.template, self.synthetic, self.digest]
         if sum(origin is not None for origin in given) != 1:
-            msg = "give exactly one of 'from', 'constant', 'template' or 'synthetic'"
+            msg = "give exactly one of 'from', 'constant', 'template', 'synthetic' or 'digest'"
+            raise ValueError(msg)
+        if self.or_name is not None and self.source is None:
+            msg = "'or_name' stands in for a code: say where the code is with 'from'"
+            raise ValueError(msg)
+        if self.or_name_when_invalid and self.or_name is None:
+            msg = "'or_name_when_invalid' needs 'or_name', the column with the name"
             raise ValueError(msg)
         if self.synthetic is not None and self.namespace is None:
             msg = "'synthetic' needs a 'namespace', so that two data sets never share a code"
@@ -91,7 +109,19 @@ class Rule(Document):
         """Columns of the file this rule reads."""
         if self.template is not None:
             return self.template_parts()[1::2]
-        return [name for name in (self.source, self.synthetic) if name is not None]
+        if self.digest is not None:
+            return self.digest
+        return [name for name in (self.source, self.synthetic, self.or_name) if name is not None]
+
+
+class Beginning(Document):
+    """A condition on how a text begins."""
+
+    starts_with: list[str] = Field(min_length=1)
+
+
+#: Which rows belong to the dataset, by a column of the file: `present`, a value, values, a beginning.
+RowsWanted = dict[str, str | Annotated[list[str], Field(min_length=1)] | Beginning]
 
 
 class FileFormat(Document):
@@ -152,6 +182,7 @@ class MappingDocument(Document):
     provider: Provider
     file: FileFormat = FileFormat()
     columns: dict[str, Rule]
+    rows: RowsWanted = Field(default_factory=dict)
     available_at: AvailableAt | None = None
     #: `lenient` lands a code whose last check character is right and whose body's is not, as doubtful.
     uscc_check: UsccCheck = "strict"
@@ -183,13 +214,21 @@ class Mapping:
     #: Columns that the contract does not require may be missing from the file.
     may_lack_optional: bool = False
     uscc_check: UsccCheck = "strict"
+    rows: RowsWanted = field(default_factory=dict)
 
     def source_columns(self) -> list[str]:
         """Every column of the file that is read, once, in order of first use."""
         names = [name for rule in self.rules.values() for name in rule.source_columns()]
         if self.available_at is not None and self.available_at.source is not None:
             names.append(self.available_at.source)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys([*names, *self.rows]))
+
+    @property
+    def name_source(self) -> str | None:
+        """The column of the file that names the enterprise, if one is mapped."""
+        declared = self.rules["uscc"].or_name
+        named = self.rules.get("name" if self.dataset.name == REGISTER else "enterprise_name")
+        return declared or (named.source if named is not None else None)
 
     def personal_sources(self) -> set[str]:
         """Columns of the file that hold personal identifiers; they are never written in plain."""
@@ -212,7 +251,7 @@ class Mapping:
         }
         if self.available_at is not None and self.available_at.source is not None:
             plain.add(self.available_at.source)
-        return plain
+        return plain | set(self.rows)
 
 
 def load_mapping(path: Path, dataset: Dataset) -> Mapping:
@@ -240,6 +279,7 @@ def load_mapping(path: Path, dataset: Dataset) -> Mapping:
         rules=document.columns,
         available_at=document.available_at,
         uscc_check=document.uscc_check,
+        rows=document.rows,
     )
     _check(mapping, str(path))
     return mapping
@@ -305,6 +345,16 @@ def _check_rule(name: str, column: Column, rule: Rule, where: str) -> None:
         raise MappingError(
             en=f"{where}: only 'uscc' can be synthetic, not '{name}'.",
             zh=f"{where}：只有 uscc 列可以使用 synthetic，“{name}”不可以。",
+        )
+    if name != "uscc" and (rule.or_name is not None or rule.kinds):
+        raise MappingError(
+            en=f"{where}: only 'uscc' can have or_name and kinds, not '{name}'.",
+            zh=f"{where}：只有 uscc 列可以使用 or_name 与 kinds，“{name}”不可以。",
+        )
+    if rule.digest is not None and (column.personal is not None or column.type != "str"):
+        raise MappingError(
+            en=f"{where}: '{name}' cannot be a digest; it makes ids of type str that hold no personal value.",
+            zh=f"{where}：“{name}”不能使用 digest；digest 只用于不含个人信息的 str 编号列。",
         )
     strange = sorted(set(rule.codes.values()) - set(column.values))
     if strange:

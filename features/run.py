@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -10,6 +10,7 @@ from features.contracts import Column, Dataset
 from features.engine import identifier, parquet
 from features.lake import RETIRED_COLUMNS, Batch, LakeWriter
 from features.mapping import Mapping as ProviderMapping
+from features.segments import Segment, read_rows
 from features.vault import Vault
 
 
@@ -57,14 +58,21 @@ class Run:
             f"CREATE OR REPLACE TABLE {identifier(table)} AS SELECT {listed}", values
         )
 
-    def landed_rows(self) -> str:
-        """FROM clause over the dataset's rows in the lake or written earlier in this run."""
-        files = self.writer.view.files(self.dataset.name)
-        files += [self.writer.root / batch.data for batch in self.batches if batch.landed]
-        return parquet(files, self.dataset.lake_columns())
+    def landed_rows(self, between: tuple[date, date] | None = None) -> str:
+        """FROM clause over the dataset's rows in the lake or written earlier in this run.
+
+        With two days, only over files that can hold an event between them.
+        """
+        segments = self._segments()
+        if between is not None:
+            segments = [segment for segment in segments if segment.may_hold(*between)]
+        return read_rows(self.writer.root, self.dataset, segments)
 
     def retired_rows(self) -> str:
         """FROM clause over the rows that others have superseded."""
-        files = self.writer.view.retired_files(self.dataset.name)
-        files += [self.writer.root / batch.retired for batch in self.batches if batch.retired]
+        files = [self.writer.root / s.retired for s in self._segments() if s.retired]
         return parquet(files, RETIRED_COLUMNS)
+
+    def _segments(self) -> list[Segment]:
+        landed = self.writer.view.segments_of(self.dataset.name)
+        return [*landed, *(batch.segment for batch in self.batches)]

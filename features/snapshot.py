@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
+
+import duckdb
 
 from features.clock import end_of
 from features.contracts import REGISTER, Catalogue, Dataset, Sensitivity
@@ -18,10 +20,14 @@ from features.engine import connect, identifier, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
 
-if TYPE_CHECKING:
-    import duckdb
-
 CONSENTS = "consent_event"
+#: Notices by which a negative record is repaired; a catalogue need not have them.
+REPAIRS = "credit_repair"
+#: The latest event of a consent first; of events at one instant the most restrictive.
+_LATEST_FIRST = (
+    "PARTITION BY enterprise_key, consent_id ORDER BY occurred_at DESC, "
+    "CASE event WHEN 'granted' THEN 2 WHEN 'narrowed' THEN 1 ELSE 0 END, event_id DESC"
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,14 @@ class Snapshot:
         A date D means D 24:00, Asia/Shanghai.
     scope : DataScope
     catalogue : Catalogue
+    lake : LakeView
     """
 
-    connection: "duckdb.DuckDBPyConnection"
+    connection: duckdb.DuckDBPyConnection
     as_of_date: date
     scope: DataScope
     catalogue: Catalogue
+    lake: LakeView
 
     def __enter__(self) -> Self:
         """Nothing to do; the snapshot is open."""
@@ -53,8 +61,10 @@ class Snapshot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection."""
+        """Close the connection; files that were removed during the look get their own sentence."""
         self.connection.close()
+        if isinstance(error, duckdb.Error):
+            self.lake.require_files()
 
 
 def open_snapshot(
@@ -92,17 +102,41 @@ def open_snapshot(
         _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
         _open_consents(connection, lake, catalogue, as_of_date, scope, now, chosen)
         _open_visibility(connection, catalogue, scope)
+        repairs = catalogue.datasets.get(REPAIRS)
         for dataset in catalogue:
-            rows = _visible_rows(lake, dataset, as_of_date, scope, now, chosen)
+            rows = _visible_rows(lake, dataset, as_of_date, scope, now, chosen, repairs)
             connection.execute(f"CREATE VIEW visible_{dataset.name} AS {rows}")
-    except BaseException:
+    except BaseException as failed:
         connection.close()
+        if isinstance(failed, duckdb.Error):
+            lake.require_files()
         raise
-    return Snapshot(connection, as_of_date, scope, catalogue)
+    return Snapshot(connection, as_of_date, scope, catalogue, lake)
+
+
+def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
+    """Query of (enterprise_key, consent_id, ended_on): the last day of every consent, known by a day.
+
+    A consent that was revoked or expired ends on the day of that event, any other after `valid_to`.
+    """
+    consents = catalogue[CONSENTS]
+    moment = end_of(day)
+    return (
+        "SELECT enterprise_key, consent_id, CASE WHEN event IN ('revoked', 'expired') "
+        "THEN least(CAST(occurred_at AS DATE), valid_to) ELSE valid_to END AS ended_on FROM ("
+        f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {lake.rows(consents)} "
+        f"WHERE {_current_at(moment, consents, lake)} AND occurred_at <= {_instant(moment)}) "
+        "WHERE place = 1"
+    )
 
 
 def known_by(
-    dataset: Dataset, lake: LakeView, as_of_date: date, scope: DataScope, now: datetime
+    dataset: Dataset,
+    lake: LakeView,
+    as_of_date: date,
+    scope: DataScope,
+    now: datetime,
+    repairs: Dataset | None = None,
 ) -> str:
     """The visibility predicate without consent: known by `as_of`, not superseded, publishable.
 
@@ -114,6 +148,9 @@ def known_by(
     if dataset.document.negative:
         repaired_by = moment if scope.purpose is Purpose.REPLAY else max(now, moment)
         conditions.append(f"row_id NOT IN ({_repaired(repaired_by, dataset, lake)})")
+        if repairs is not None and lake.files(repairs.name):
+            noticed = _noticed(repaired_by, dataset, lake, repairs)
+            conditions.append(f"row_id NOT IN ({noticed})")
         conditions.append(f"(publicity_end IS NULL OR publicity_end > DATE '{as_of_date}')")
     return " AND ".join(conditions)
 
@@ -135,7 +172,7 @@ def _repaired(moment: datetime, dataset: Dataset, lake: LakeView) -> str:
     A repair arrives as a new version of the record; the versions before it do not know of it and
     must go with it.
     """
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
+    rows = lake.rows(dataset)
     same = " AND ".join(
         f"version.{name} IS NOT DISTINCT FROM repair.{name}"
         for name in map(identifier, dataset.lake_key())
@@ -147,11 +184,33 @@ def _repaired(moment: datetime, dataset: Dataset, lake: LakeView) -> str:
     )
 
 
+def _noticed(moment: datetime, dataset: Dataset, lake: LakeView, repairs: Dataset) -> str:
+    """Row ids of every version of the records that a notice of repair, known by the moment, names.
+
+    A notice names a record by the dataset and the first column of its key that is not the enterprise.
+    """
+    own_key = next((name for name in dataset.lake_key() if name != "enterprise_key"), "row_id")
+    record_no = f"CAST(version.{identifier(own_key)} AS VARCHAR)"
+    return (
+        f"SELECT version.row_id FROM {lake.rows(dataset)} AS version "
+        f"JOIN {lake.rows(repairs)} AS repair ON version.enterprise_key = repair.enterprise_key "
+        f"AND {record_no} = repair.record_no WHERE repair.dataset = {literal(dataset.name)} "
+        f"AND repair.repaired_at <= {_instant(moment)} "
+        f"AND {_current_at(moment, repairs, lake, 'repair')}"
+    )
+
+
 def _visible_rows(
-    lake: LakeView, dataset: Dataset, as_of_date: date, scope: DataScope, now: datetime, chosen: str
+    lake: LakeView,
+    dataset: Dataset,
+    as_of_date: date,
+    scope: DataScope,
+    now: datetime,
+    chosen: str,
+    repairs: Dataset | None,
 ) -> str:
-    rows = parquet(lake.files(dataset.name), dataset.lake_columns())
-    predicate = known_by(dataset, lake, as_of_date, scope, now)
+    rows = lake.rows(dataset)
+    predicate = known_by(dataset, lake, as_of_date, scope, now, repairs)
     if _is_closed(dataset, scope):
         predicate = "false"
     elif _is_decided_by_consent(dataset, scope):
@@ -160,7 +219,7 @@ def _visible_rows(
 
 
 def _open_register(
-    connection: "duckdb.DuckDBPyConnection",
+    connection: duckdb.DuckDBPyConnection,
     lake: LakeView,
     catalogue: Catalogue,
     as_of_date: date,
@@ -170,7 +229,7 @@ def _open_register(
 ) -> None:
     """Table `enterprise`: who is on the public register by then, whatever the scope."""
     register = catalogue[REGISTER]
-    rows = parquet(lake.files(REGISTER), register.lake_columns())
+    rows = lake.rows(register)
     connection.execute(
         "CREATE TABLE enterprise AS SELECT enterprise_key, party_id AS uscc, origin FROM ("
         f"SELECT DISTINCT enterprise_key FROM {rows} WHERE {chosen} "
@@ -180,7 +239,7 @@ def _open_register(
 
 
 def _open_consents(
-    connection: "duckdb.DuckDBPyConnection",
+    connection: duckdb.DuckDBPyConnection,
     lake: LakeView,
     catalogue: Catalogue,
     as_of_date: date,
@@ -188,7 +247,7 @@ def _open_consents(
     now: datetime,
     chosen: str,
 ) -> None:
-    """Table `live_consent`: (enterprise_key, consent_scope) this grantee holds for this purpose.
+    """Table `live_consent`: (enterprise_key, consent_id, consent_scope) this grantee holds for this purpose.
 
     Consent itself is not credit data: it is read whatever the scope, by what had happened and was
     known by `as_of`, never by what came after. A consent's state is its latest event, whose purpose
@@ -196,13 +255,12 @@ def _open_consents(
     what a revocation closed.
     """
     consents = catalogue[CONSENTS]
-    rows = parquet(lake.files(CONSENTS), consents.lake_columns())
+    rows = lake.rows(consents)
     day = f"DATE '{as_of_date}'"
     connection.execute(
-        "CREATE TABLE live_consent AS SELECT DISTINCT enterprise_key, unnest(scopes) AS consent_scope FROM ("
-        "SELECT *, row_number() OVER (PARTITION BY enterprise_key, consent_id "
-        "ORDER BY occurred_at DESC, CASE event WHEN 'granted' THEN 2 WHEN 'narrowed' THEN 1 ELSE 0 END, "
-        f"event_id DESC) AS place FROM {rows} "
+        "CREATE TABLE live_consent AS "
+        "SELECT DISTINCT enterprise_key, consent_id, unnest(scopes) AS consent_scope FROM ("
+        f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {rows} "
         f"WHERE {chosen} AND {known_by(consents, lake, as_of_date, scope, now)} "
         f"AND occurred_at <= {_instant(end_of(as_of_date))} AND grantee = {literal(scope.grantee or '')}) "
         f"WHERE place = 1 AND purpose = {literal(scope.purpose)} AND event IN ('granted', 'narrowed') "
@@ -211,7 +269,7 @@ def _open_consents(
 
 
 def _open_visibility(
-    connection: "duckdb.DuckDBPyConnection", catalogue: Catalogue, scope: DataScope
+    connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, scope: DataScope
 ) -> None:
     """Table `visibility`: per enterprise one boolean a dataset; the mask of the law of consent."""
     flags: list[str] = []

@@ -27,7 +27,8 @@ _CHUNK = 1 << 20
 #: Text is parsed in blocks of this size [bytes]; a row may be as long as a block.
 _BLOCK = 8 * _CHUNK
 _AROUND = " \t\r\n\u3000\ufeff"
-_SUFFIXES = {
+#: Which format a suffix stands for.
+SUFFIXES = {
     ".csv": "csv",
     ".txt": "csv",
     ".xlsx": "excel",
@@ -98,7 +99,7 @@ def stage(
     SourceFileError
         If the file is not what its format and encoding say, or holds no row.
     """
-    kind = file.format or _SUFFIXES.get(path.suffix.lower())
+    kind = file.format or SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise SourceFileError(
             en=f"{path} has the suffix '{path.suffix}', which names no known format. "

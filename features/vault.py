@@ -50,7 +50,7 @@ class Vault:
         text = f"{kind}\x1f{value}".encode()
         return hmac.new(self._token_key, text, hashlib.sha256).hexdigest()[:TOKEN_HEX]
 
-    def subject(self, owner: str | None, uscc: str, value: str) -> str:
+    def subject(self, owner: str | None, uscc: str, kind: str, value: str) -> str:
         """The token under which a person's key is kept.
 
         Parameters
@@ -61,7 +61,11 @@ class Vault:
         """
         if owner is not None:
             return self.token("id_number", owner)
-        return self.token("unidentified", f"{uscc} {value}")
+        return self.unidentified(uscc, self.token(kind, value))
+
+    def unidentified(self, uscc: str, token: str) -> str:
+        """The subject of a value that nothing ties to a person, from what the lake stores of it."""
+        return self.token("unidentified", f"{uscc} {token}")
 
     def seal(self, values: Iterable[tuple[str, str, str]]) -> list[bytes]:
         """Encrypt values, each under the key of its subject; keys are made where there are none.

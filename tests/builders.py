@@ -20,6 +20,7 @@ from features.lake import LINE_BITS, Batch, Lake, LakeView, LakeWriter
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
 from features.scope import DataScope, Purpose
+from features.segments import contract_of
 from features.snapshot import open_snapshot
 
 type_of = {
@@ -181,6 +182,7 @@ def _batch(number: int, dataset: str, landed: int, data: str, retired: str | Non
         last_event=None,
         data=data,
         retired=retired,
+        contract=contract_of(CATALOGUE[dataset].lake_columns()),
     )
 
 

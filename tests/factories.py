@@ -184,7 +184,7 @@ class Desk:
     ) -> list[dict[str, object]]:
         """Stored rows with the firm's code beside them, in row_id order."""
         view = self.lake.view()
-        rows = parquet(view.files(dataset), self.dataset(dataset).lake_columns())
+        rows = view.rows(self.dataset(dataset))
         retired = parquet(view.retired_files(dataset), RETIRED_COLUMNS)
         unless = "" if superseded else f"WHERE row_id NOT IN (SELECT row_id FROM {retired})"
         with connect(threads=1) as connection:

@@ -3,7 +3,19 @@
 import typer
 
 from features.errors import XinqiaoError
-from xinqiao import catalogue, demo, docs, features, ingest, lake, quality, rate, train
+from xinqiao import (
+    catalogue,
+    declare,
+    demo,
+    docs,
+    features,
+    ingest,
+    lake,
+    pull,
+    quality,
+    rate,
+    train,
+)
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
 
@@ -19,7 +31,10 @@ app.add_typer(lake.app, name="lake")
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
 app.add_typer(train.app, name="train")
+app.add_typer(declare.app, name="declare")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
+app.command("pull", help=pull.PULL_HELP)(pull.pull)
+app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
 app.command("rate", help=rate.HELP)(rate.rate)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("docs", help=docs.HELP)(docs.docs)

@@ -14,7 +14,7 @@ from features.errors import DataMissingError
 from features.lake import Batch
 from xinqiao.console import show
 from xinqiao.features import refresh_online
-from xinqiao.ingest import land
+from xinqiao.landing import land
 from xinqiao.rate import Look, print_card, rate_all
 from xinqiao.settings import Settings, load_settings
 from xinqiao.train import print_validation, train

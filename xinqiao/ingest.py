@@ -1,4 +1,4 @@
-"""`xinqiao ingest`: a provider's files into the lake."""
+"""`xinqiao ingest`: a provider's files, or a whole folder of them, into the lake."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,113 +6,93 @@ from typing import Annotated
 
 import typer
 
-from features.clock import now_in_shanghai
-from features.contracts import Dataset, load_catalogue
-from features.ingest import MAX_REJECTED_SHARE, Delivery, ingest_files
-from features.lake import Lake
-from features.mapping import Mapping, identity_mapping, load_mapping
-from features.published import list_names, load_published, published_mapping
-from features.quality_rules import CHECK, ROW, words_of
-from features.vault import Vault
-from xinqiao.console import Json, progress, show, show_json
-from xinqiao.settings import Settings, load_settings
+from features.errors import RequestError
+from xinqiao.console import Json, show_json
+from xinqiao.folder import land_folder
+from xinqiao.landing import land
+from xinqiao.settings import load_settings
 
 HELP = """把数据文件检查入库；坏行进入隔离区并说明原因。 Check files and land them; bad rows go to quarantine.
 
 例 Example: xinqiao ingest invoices.csv --dataset invoice_line --mapping provider.yaml
+
+整个文件夹 A whole folder: xinqiao ingest FOLDER
 """
 
 
 def ingest(
-    files: Annotated[list[Path], typer.Argument(help="CSV、Excel、Parquet")],
-    dataset: Annotated[str, typer.Option(help="共享清单中的数据集 · dataset of the catalogue")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="CSV、Excel、Parquet，或一个文件夹 · files, or one folder"),
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="共享清单中的数据集 · dataset of the catalogue")
+    ] = None,
     mapping: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             help="映射文件或已发布清单名 · a mapping file, or the name of a published list"
         ),
     ] = None,
+    delivery: Annotated[
+        Path | None,
+        typer.Option(help="文件夹的交付说明 · the folder's delivery.yaml, if it lies elsewhere"),
+    ] = None,
     max_rejected: Annotated[
-        float, typer.Option(min=0, max=1, help="坏行占比上限 · share of bad rows that refuses all")
-    ] = MAX_REJECTED_SHARE,
+        float | None,
+        typer.Option(min=0, max=1, help="坏行占比上限 · share of bad rows that refuses all"),
+    ] = None,
     *,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="遇拒收的数据集即停止 · stop at the first refused dataset"),
+    ] = False,
+    retry_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--retry-rejected", help="重新检查曾被拒收的行 · check rows rejected before once more"
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """See `HELP`."""
+    settings = load_settings()
+    if dataset is None:
+        _require_one_folder(files, mapping, max_rejected)
+        land_folder(
+            settings,
+            files[0],
+            delivery,
+            is_strict=strict,
+            retry_rejected=retry_rejected,
+            as_json=as_json,
+        )
+        return
+    if delivery is not None or strict or any(path.is_dir() for path in files):
+        raise RequestError(
+            en="A folder says itself what it holds: give files with --dataset, or a folder without it.",
+            zh="文件夹自行说明其内容：请提供文件并加 --dataset，或只提供文件夹。",
+        )
     deliveries = land(
-        load_settings(), files, dataset, mapping, max_rejected=max_rejected, is_quiet=as_json
+        settings,
+        files,
+        dataset,
+        mapping,
+        max_rejected=max_rejected,
+        retry_rejected=retry_rejected,
+        is_quiet=as_json,
     )
     if as_json:
         show_json([{"is_new": d.is_new, **asdict(d.batch)} for d in deliveries])
 
 
-def land(
-    settings: Settings,
-    files: list[Path],
-    dataset: str,
-    mapping: Path | str | None,
-    *,
-    max_rejected: float = MAX_REJECTED_SHARE,
-    is_quiet: bool = False,
-) -> list[Delivery]:
-    """Ingest with a progress bar and a line per file."""
-    contract = load_catalogue()[dataset]
-    rules = _rules(mapping, contract)
-    with progress(f"入库 {dataset}", f"Ingest {dataset}") as advance:
-        deliveries = ingest_files(
-            files,
-            rules,
-            Lake(settings.lake),
-            Vault(settings.vault),
-            now=now_in_shanghai(),
-            max_rejected_share=max_rejected,
-            on_progress=lambda _, done, total: advance(done, total),
+def _require_one_folder(
+    files: list[Path], mapping: Path | None, max_rejected: float | None
+) -> None:
+    if len(files) != 1 or not files[0].is_dir() or mapping is not None or max_rejected is not None:
+        raise RequestError(
+            en="Without --dataset, ingest takes one folder and nothing else; mappings and limits of a folder "
+            "stand in its delivery.yaml. Name the dataset, or give one folder.",
+            zh="未指定 --dataset 时只能提供一个文件夹，其映射与上限写在 delivery.yaml 中。"
+            "请指定数据集，或只提供一个文件夹。",
         )
-    if not is_quiet:
-        for delivery in deliveries:
-            _report(delivery)
-    return deliveries
-
-
-def _rules(mapping: Path | str | None, contract: Dataset) -> Mapping:
-    """A mapping file, or else the headings of a published list, or else the contract's own."""
-    if mapping is None:
-        return identity_mapping(contract)
-    if not Path(mapping).is_file() and str(mapping) in list_names():
-        return published_mapping(load_published(str(mapping)), contract)
-    return load_mapping(Path(mapping), contract)
-
-
-def _report(delivery: Delivery) -> None:
-    batch = delivery.batch
-    if not delivery.is_new:
-        show(
-            f"{batch.file_name}：此前已入库（第 {batch.batch_no} 批），跳过。",
-            f"{batch.file_name}: landed before as batch {batch.batch_no}, skipped.",
-        )
-        return
-    show(
-        f"{batch.file_name} → {batch.dataset} 第 {batch.batch_no} 批：送达 {batch.delivered:,} 行，"
-        f"入库 {batch.landed:,}，重复 {batch.duplicates:,}，更正 {batch.superseded:,}，"
-        f"存疑 {batch.warned:,}，拒收 {batch.rejected:,}",
-        f"{batch.file_name} → {batch.dataset} batch {batch.batch_no}: {batch.delivered:,} rows delivered, "
-        f"{batch.landed:,} landed, {batch.duplicates:,} duplicates, {batch.superseded:,} corrections, "
-        f"{batch.warned:,} doubtful, {batch.rejected:,} rejected",
-    )
-    for reason, count in batch.reasons.items():
-        zh, en = _sentence(reason, batch.dataset)
-        show(f"  拒收 {count:,} 行：{zh}", f"  {count:,} rejected: {en}")
-    for warning, count in batch.warnings.items():
-        zh, en = _sentence(warning, batch.dataset, is_warning=True)
-        show(f"  存疑 {count:,} 行：{zh}", f"  {count:,} doubtful: {en}")
-    if batch.quarantine:
-        show(f"  明细：{batch.quarantine}", f"  details: {batch.quarantine}")
-
-
-def _sentence(found: str, dataset: str, *, is_warning: bool = False) -> tuple[str, str]:
-    """What was found, with the column it was found in, Chinese and English."""
-    words = words_of(found, load_catalogue()[dataset].document, is_warning=is_warning)
-    column = found.partition(":")[0]
-    if column in {CHECK, ROW}:
-        return words.zh, words.en
-    return f"“{column}”{words.zh}", f"'{column}' {words.en}"

@@ -1,16 +1,22 @@
 """`xinqiao lake …`: what has landed, and where a row came from."""
 
 from dataclasses import asdict
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from features import retention
+from features.clock import now_in_shanghai
+from features.compaction import compact as merge_files
 from features.contracts import load_catalogue
 from features.errors import RequestError
 from features.lake import Lake
 from features.lineage import ENTERPRISE, Origin, trace
-from xinqiao.console import Json, out, say, show, show_json
+from features.segments import Rewrite
+from features.vault import Vault
+from xinqiao.console import Json, out, progress, say, show, show_json
 from xinqiao.settings import load_settings
 
 #: Rows printed for a person.
@@ -25,9 +31,10 @@ def log(*, as_json: Json = False) -> None:
 
     例 Example: xinqiao lake log
     """
-    batches = Lake(load_settings().lake).view().batches
+    view = Lake(load_settings().lake).view()
+    batches = view.batches
     if as_json:
-        show_json([vars(batch) for batch in batches])
+        show_json([vars(batch) for batch in batches] + [vars(one) for one in view.rewrites])
         return
     if not batches:
         show("数据湖为空。", "The lake is empty.")
@@ -55,6 +62,116 @@ def log(*, as_json: Json = False) -> None:
             f"{b.rejected:,}",
         )
     out.print(table)
+    for commit in view.commits:
+        for rewrite in commit.rewrites:
+            _print_rewrite(rewrite, commit.at)
+
+
+@app.command()
+def compact(
+    dataset: Annotated[
+        str | None, typer.Argument(help="数据集，省略则全部 · dataset, all when left out")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """合并小文件，内容不变。 Merge small files; no row changes.
+
+    例 Example: xinqiao lake compact invoice_line
+    """
+    lake, now = Lake(load_settings().lake), now_in_shanghai()
+    with progress("合并文件", "Merge files") as advance:
+        rewrites = merge_files(
+            lake,
+            load_catalogue(),
+            dataset,
+            now=now,
+            on_progress=lambda _, done, total: advance(done, total),
+        )
+    if as_json:
+        show_json([vars(rewrite) for rewrite in rewrites])
+        return
+    if not rewrites:
+        show("没有可合并的小文件。", "There are no small files to merge.")
+    for rewrite in rewrites:
+        _print_rewrite(rewrite, now.isoformat(timespec="seconds"))
+
+
+@app.command()
+def retain(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option(help="只列出，不删除 · say what is due, delete nothing")
+    ] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="以该日为准，不得晚于今天 · due by this day, not after today"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """删除保存期限已过的数据。 Delete what may no longer be kept.
+
+    例 Example: xinqiao lake retain --dry-run
+    """
+    settings, catalogue, now = load_settings(), load_catalogue(), now_in_shanghai()
+    day = as_of.date() if as_of else now.date()
+    lake = Lake(settings.lake)
+    if dry_run:
+        found = retention.due(lake.view(), catalogue, day)
+    else:
+        _require_no_later_than(day, now)
+        with progress("删除到期数据", "Delete what is due") as advance:
+            found = retention.apply(
+                lake,
+                catalogue,
+                Vault(settings.vault),
+                now=now,
+                today=day,
+                on_progress=lambda _, done, total: advance(done, total),
+            )
+    if as_json:
+        show_json([asdict(one) for one in found])
+        return
+    if not found:
+        show(f"截至 {day} 没有到期数据。", f"Nothing is due by {day}.")
+    for one in found:
+        _print_due(one, is_done=not dry_run)
+
+
+def _require_no_later_than(day: date, now: datetime) -> None:
+    if day > now.date():
+        raise RequestError(
+            en=f"{day} lies in the future: what is due only then is not deleted today. Add --dry-run to see it.",
+            zh=f"{day} 晚于今天，届时才到期的数据今天不能删除。如需预览请加 --dry-run。",
+        )
+
+
+def _print_due(found: retention.Due, *, is_done: bool) -> None:
+    verb_zh, verb_en = ("已删除", "deleted") if is_done else ("到期", "due")
+    for rule, count in found.rows.items():
+        words = retention.rule_words(rule)
+        show(
+            f"{found.dataset}：{verb_zh} {count:,} 行（{words.zh}）",
+            f"{found.dataset}: {count:,} rows {verb_en} ({words.en})",
+        )
+    if found.quarantine:
+        show(
+            f"{found.dataset}：{verb_zh} 隔离区文件 {len(found.quarantine)} 个",
+            f"{found.dataset}: {len(found.quarantine)} quarantine files {verb_en}",
+        )
+
+
+def _print_rewrite(rewrite: Rewrite, at: str) -> None:
+    reasons = {"compact": ("合并", "merged"), "retain": ("到期删除", "deleted when due")}
+    zh, en = reasons[rewrite.reason]
+    show(
+        f"{at} {zh} {rewrite.dataset}：{len(rewrite.batches)} 个批次，现有 {rewrite.rows:,} 行，"
+        f"删除 {rewrite.deleted:,} 行",
+        f"{at} {en} {rewrite.dataset}: {len(rewrite.batches)} batches, {rewrite.rows:,} rows now, "
+        f"{rewrite.deleted:,} deleted",
+    )
 
 
 @app.command()
@@ -101,8 +218,8 @@ def _print_origin(origin: Origin) -> None:
     show(
         f"{origin.file_name} 第 {origin.line:,} 行 · {origin.collected_at} 入库 · "
         f"{origin.available_at} 起可用{ended_zh} · 文件 SHA-256 {origin.file_sha256} · "
-        f"映射 {origin.mapping} · 行哈希 {origin.row_hash:016x}",
+        f"映射 {origin.mapping} · 行哈希 {origin.row_hash or 0:016x}",
         f"{origin.file_name} line {origin.line:,} · landed {origin.collected_at} · "
         f"available from {origin.available_at}{ended_en} · file SHA-256 {origin.file_sha256} · "
-        f"mapping {origin.mapping} · row hash {origin.row_hash:016x}",
+        f"mapping {origin.mapping} · row hash {origin.row_hash or 0:016x}",
     )

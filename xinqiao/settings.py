@@ -66,6 +66,11 @@ def load_settings() -> Settings:
     )
 
 
+def provider_secret(variable: str) -> str | None:
+    """What an endpoint file's `secret_variable` holds; None where it is not set."""
+    return os.environ.get(variable) or None
+
+
 def _folder(variable: str, default: str) -> Path:
     """Relative values count from the working folder, defaults from the checkout."""
     given = os.environ.get(variable)

@@ -80,7 +80,7 @@ def measure(view: LakeView, dataset: Dataset, as_of_date: date, *, by_day: bool)
 
 def known_rows(view: LakeView, dataset: Dataset, as_of_date: date) -> str:
     """FROM clause: rows available by then, with `event_day`, `is_undated` and `is_current`."""
-    rows = parquet(view.files(dataset.name), dataset.lake_columns())
+    rows = view.rows(dataset)
     moment = f"TIMESTAMP '{end_of(as_of_date).isoformat(sep=' ')}'"
     retired = parquet(view.retired_files(dataset.name), RETIRED_COLUMNS)
     ended = f"SELECT row_id FROM {retired} WHERE valid_to <= {moment}"

@@ -255,6 +255,56 @@ def test_a_repair_entered_by_mistake_and_taken_back_hides_nothing(tmp_path: Path
     assert penalties(lake, AS_OF, now=at("2020-03-11")) == 1.0
 
 
+def repair(repaired_at: datetime | None, available_at: datetime) -> dict[str, object]:
+    notice = {"enterprise_key": 1, "dataset": "penalty", "record_no": "p"}
+    return {**notice, "repaired_at": repaired_at, "available_at": available_at}
+
+
+def test_a_notice_of_repair_takes_every_version_of_its_record_from_every_as_of(tmp_path: Path):
+    lake, old = penalised(tmp_path)
+    changed_at = at("2020-02-20")
+    changed = penalty(1, "p", date(2019, 6, 1), available_at=changed_at)
+    lake.land("penalty", [changed], retire={old: changed_at})
+    lake.land("reg_basic", [registered(2)])
+    others = [penalty(1, "another", date(2019, 7, 1)), penalty(2, "p", date(2019, 6, 1))]
+    lake.land("penalty", others)
+    known_at = at("2020-03-08 09:00")
+    (notice,) = lake.land("credit_repair", [repair(at("2020-03-05 10:00"), known_at)])
+    before, after = known_at - timedelta(microseconds=1), known_at
+    days = [date(2020, 1, 31), AS_OF]
+    assert [penalties(lake, day, now=before) for day in days] == [2.0, 2.0]
+    for purpose in Purpose:
+        seen = 2.0 if purpose is Purpose.REPLAY else 1.0
+        found = [penalties(lake, day, now=after, purpose=purpose) for day in days]
+        assert found == [seen, seen], purpose
+    # A replay sees the record until the notice had come, 2020-03-08 09:00.
+    replay = [penalties(lake, date(2020, 3, day), purpose=Purpose.REPLAY) for day in (7, 8)]
+    assert replay == [2.0, 1.0]
+    # The notice is taken back by a correction: the record is seen again.
+    undone_at = at("2020-03-10")
+    lake.land("credit_repair", [repair(None, undone_at)], retire={notice: undone_at})
+    assert penalties(lake, AS_OF, now=undone_at - timedelta(microseconds=1)) == 1.0
+    assert penalties(lake, AS_OF, now=undone_at) == 2.0
+
+
+def test_a_repair_in_the_future_hides_nothing_yet(tmp_path: Path):
+    lake, _ = penalised(tmp_path)
+    lake.land("credit_repair", [repair(at("2020-03-05 10:00"), LONG_AGO)])
+    assert penalties(lake, AS_OF, now=at("2020-03-05 09:59")) == 1.0
+    assert penalties(lake, AS_OF, now=at("2020-03-05 10:00")) == 0.0
+
+
+def test_a_correction_leaves_every_earlier_feature_as_it_was(tmp_path: Path):
+    lake = TinyLake(tmp_path)
+    land_world(lake, world_of(seeded(8), AS_OF))
+    (old,) = lake.land("invoice_line", [invoice(FIRMS[0], AS_OF, 500)])
+    before = exact(lake)
+    landed_at = MIDNIGHT + timedelta(microseconds=1)
+    right = invoice(FIRMS[0], AS_OF, 900, available_at=landed_at)
+    lake.land("invoice_line", [right], retire={old: landed_at})
+    assert exact(lake) == before
+
+
 # --- the register --------------------------------------------------------------------------------
 
 

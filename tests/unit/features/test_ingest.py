@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import checking
+from features import linking
 from features.errors import MappingError, RejectedBatchError, SourceFileError
 from features.ingest import ingest_files
 from tests.factories import (
@@ -328,7 +328,7 @@ def test_two_ids_on_one_synthetic_code_are_not_merged(
         assert kind == "91"
         return USCCS[0]
 
-    monkeypatch.setattr(checking, "synthetic_uscc", one_for_all)
+    monkeypatch.setattr(linking, "synthetic_uscc", one_for_all)
     rows = [invoice(1), invoice(2), invoice(3, firm="E2")]
     batch = desk.ingest(write_invoices(desk.root / "a.csv", rows))[0].batch
     assert dict(batch.reasons) == {"uscc:synthetic_collision": 1}

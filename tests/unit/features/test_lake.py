@@ -1,12 +1,9 @@
 """What a commit promises: all or nothing, once, whatever breaks and whenever."""
 
-import json
-import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from features import landing
 from features.errors import LakeError, UnknownEnterpriseError
 from features.lake import Lake
 from tests.factories import INVOICES, NOW, Desk, invoice, write_invoices
+from tests.faults import breaking
 
 ROOT = Path(__file__).parents[3]
 
@@ -124,37 +121,6 @@ def test_a_lake_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 # --- faults at every step -----------------------------------------------------------------------
 
 
-class _Fault:
-    """Counts the steps of a run and breaks one of them."""
-
-    def __init__(self, step: int, error: BaseException) -> None:
-        self.left = step
-        self.error = error
-
-    @property
-    def has_struck(self) -> bool:
-        return self.left < 0
-
-    def step(self) -> None:
-        self.left -= 1
-        if self.left == -1:
-            raise self.error
-
-    def around(
-        self, real: Callable[..., object], *, also_after: bool = True
-    ) -> Callable[..., object]:
-        """Breaks before the step is done, or right after."""
-
-        def broken(*args: object, **options: object) -> object:
-            self.step()
-            result = real(*args, **options)
-            if also_after:
-                self.step()
-            return result
-
-        return broken
-
-
 def _run_of_two(desk: Desk) -> None:
     """Corrects one landed row, adds two, refuses one, in two files."""
     one = write_invoices(
@@ -165,14 +131,8 @@ def _run_of_two(desk: Desk) -> None:
 
 
 def _break(desk: Desk, step: int, error: BaseException) -> bool:
-    fault = _Fault(step, error)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landing, "copy_to", fault.around(landing.copy_to))
-        patch.setattr(os, "fsync", fault.around(os.fsync, also_after=False))
-        patch.setattr(Path, "replace", fault.around(Path.replace))
-        patch.setattr("features.lake.json.dumps", fault.around(json.dumps, also_after=False))
-        with suppress(LakeError, KeyboardInterrupt):
-            _run_of_two(desk)
+    with breaking(step, error) as fault, suppress(LakeError, KeyboardInterrupt):
+        _run_of_two(desk)
     return fault.has_struck
 
 

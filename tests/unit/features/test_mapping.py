@@ -26,6 +26,9 @@ def test_every_shipped_mapping_fits_its_dataset() -> None:
     for stem, dataset in names.items():
         mapping = load_mapping(folder / "cumcm2020c" / f"{stem}.yaml", catalogue[dataset])
         assert mapping.dataset.name == dataset
+    for stem, dataset in {"registration": "reg_basic", "events": "public_event"}.items():
+        mapping = load_mapping(folder / "beijing" / f"{stem}.yaml", catalogue[dataset])
+        assert mapping.dataset.name == dataset
 
 
 def test_source_columns_are_listed_once(desk: Desk) -> None:
@@ -68,7 +71,11 @@ MISTAKES = [
     ),
     ("  amount: 金额", "  amuont: 金额", r"maps 'amuont'.*Did you mean 'amount'"),
     ("  amount: 金额\n", "", r"leaves out the required column\(s\) amount"),
-    ("{constant: sales}", "{}", "exactly one of 'from', 'constant', 'template' or 'synthetic'"),
+    (
+        "{constant: sales}",
+        "{}",
+        "exactly one of 'from', 'constant', 'template', 'synthetic' or 'digest'",
+    ),
     ("{constant: sales}", "{constant: sales, from: x}", "exactly one of"),
     ("{constant: sales}", "{konstant: sales}", "'columns.direction.konstant' is not a known key"),
     ("{constant: sales}", "{constant: 1}", r"'columns.direction.constant': .*valid string, got 1"),
@@ -79,6 +86,14 @@ MISTAKES = [
     ("namespace: test", 'namespace: "a:b"', "namespace"),
     (", namespace: test", "", "'synthetic' needs a 'namespace'"),
     ("namespace: test", 'namespace: test, kind: "9"', "kind"),
+    ("{constant: sales}", "{digest: []}", "columns.direction.digest"),
+    ("{constant: sales}", "{digest: [金额]}", "'direction' cannot be a digest"),
+    ("{constant: sales}", "{from: x, or_name: 企业}", "only 'uscc' can have or_name and kinds"),
+    ("{constant: sales}", '{from: x, kinds: ["91"]}', "only 'uscc' can have or_name and kinds"),
+    ("namespace: test", "namespace: test, or_name: x", "'or_name' stands in for a code"),
+    ("{constant: sales}", "{from: x, or_name_when_invalid: true}", "needs 'or_name'"),
+    ("dataset: invoice_line", "dataset: invoice_line\nrows: {状态: []}", "rows.状态"),
+    ("dataset: invoice_line", "dataset: invoice_line\nrows: {状态: {ends_with: [x]}}", "rows.状态"),
     (
         "作废: void",
         "作废: voided",
@@ -133,6 +148,8 @@ def test_a_wrong_availability_is_one_sentence(desk: Desk, rule: str, sentence: s
         'name: {template: "{企业}{姓名}"}',
         "name: 企业\n  address: 证件",
         "name: 企业\navailable_at: {from: 证件}",
+        "name: 企业\nrows: {证件: present}",
+        "name: 企业\n  region_code: {digest: [姓名]}",
     ],
 )
 def test_a_personal_source_may_not_feed_a_plain_column(desk: Desk, leak: str) -> None:

@@ -194,7 +194,7 @@ def test_a_person_without_id_is_one_value_at_one_firm(desk: Desk) -> None:
         values[5] = PHONES[0]
     ingest(desk, *rows)
     for stored in desk.rows("reg_basic"):
-        subject = desk.vault.subject(None, str(stored["uscc"]), PHONES[0])
+        subject = desk.vault.subject(None, str(stored["uscc"]), "phone", PHONES[0])
         blob = stored["contact_phone_sealed"]
         assert isinstance(blob, bytes)
         assert desk.vault.unseal(subject, "phone", blob) == PHONES[0]

@@ -303,7 +303,9 @@ def test_rejects_say_what_to_do_and_run_no_formula(worked: Desk, tmp_path: Path)
         "3",
         "out_amount",
     )
-    assert cells["what to do"] == "Give yuan with at most two decimals"
+    assert (
+        cells["what to do"] == "Give yuan with at most two decimals, or state 万元 in the mapping"
+    )
     assert '"out_amount":"=1+1"' in cells["送达内容 delivered"]
 
 

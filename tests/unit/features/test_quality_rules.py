@@ -124,6 +124,9 @@ ELSEWHERE = {
     "wrong_number_of_fields": "test_ingest.py",
     "conflicting_duplicate": "test_quality_rules.py",
     "synthetic_collision": "test_ingest.py",
+    "name_unknown": "test_linking.py",
+    "name_ambiguous": "test_linking.py",
+    "not_an_enterprise": "test_linking.py",
 }
 
 

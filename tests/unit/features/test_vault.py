@@ -70,8 +70,8 @@ def test_tokens_depend_on_kind_and_master_only(tmp_path: Path) -> None:
 
 def test_a_person_is_their_id_or_else_a_value_at_one_firm(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
-    assert vault.subject("ID", "A", "x") == vault.subject("ID", "B", "y")
-    assert vault.subject(None, "A", "x") != vault.subject(None, "B", "x")
+    assert vault.subject("ID", "A", "phone", "x") == vault.subject("ID", "B", "phone", "y")
+    assert vault.subject(None, "A", "phone", "x") != vault.subject(None, "B", "phone", "x")
 
 
 def test_the_master_key_is_private_and_guarded(tmp_path: Path) -> None:
