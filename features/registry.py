@@ -18,7 +18,7 @@ from features.errors import FeatureDefinitionError
 from features.windows import Window
 
 #: `flag` is 0 or 1; `level` counts the steps of a published scale, 1 the best.
-Unit = Literal["cny", "count", "ratio", "days", "months", "kwh", "usd", "flag", "level"]
+Unit = Literal["cny", "count", "ratio", "days", "months", "kwh", "usd", "mu", "flag", "level"]
 #: Shape constraint on the probability of default: +1 rises with the feature, -1 falls, 0 free.
 Direction = Literal[-1, 0, 1]
 SAFER: Direction = -1

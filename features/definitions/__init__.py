@@ -1,11 +1,16 @@
 """Feature definitions, one file a family; `REGISTRY` is all of them in a fixed order."""
 
 from features.definitions import (
+    agri,
     cross_source,
     finance,
+    green,
+    innovation,
     invoice,
     invoice_month,
+    loans,
     procurement,
+    social_insurance,
     tax,
     trade,
     utility,
@@ -22,5 +27,10 @@ REGISTRY = Registry(
         *finance.FEATURES,
         *trade.FEATURES,
         *procurement.FEATURES,
+        *social_insurance.FEATURES,
+        *loans.FEATURES,
+        *innovation.FEATURES,
+        *green.FEATURES,
+        *agri.FEATURES,
     )
 )
