@@ -54,9 +54,8 @@ HOUSING = Fund(
 
 
 def _months(fund: Fund) -> Callable[[date], str]:
-    """Months of two years, 0 the latest that has arrived; the same month a year before beside each."""
-
     def select(as_of_date: date) -> str:
+        """Months of two years, 0 the latest that has arrived; the same month a year before beside each."""
         deferred = "deferred_amount_fen" if fund is MEDICAL else "0"
         rows = (
             f"SELECT enterprise_key, {age_of(as_of_date)} AS age, {fund.heads} AS heads, "
@@ -77,27 +76,32 @@ def month_grid_of(fund: Fund) -> Grain:
 
 @cache
 def run_of(fund: Fund) -> Grain:
-    """The fund's months with `breaks`, how many times payment stopped since: 0 is the present run."""
+    """The fund's months, marked where payment stopped."""
     months = month_grid_of(fund)
-    absent = "month_no - lag(month_no, 1, 0) OVER (PARTITION BY enterprise_key ORDER BY month_no)"
-    stopped = f"CASE WHEN heads = 0 OR paid_fen = 0 OR {absent} > {LATE_MONTHS} THEN 1 ELSE 0 END"
-    return Grain(
-        f"{fund.name}_run",
-        months.datasets,
-        lambda _: (
+
+    def select(_: date) -> str:
+        """Months with `breaks`, how many times payment has stopped since: 0 is the present run."""
+        absent = (
+            "month_no - lag(month_no, 1, 0) OVER (PARTITION BY enterprise_key ORDER BY month_no)"
+        )
+        stopped = (
+            f"CASE WHEN heads = 0 OR paid_fen = 0 OR {absent} > {LATE_MONTHS} THEN 1 ELSE 0 END"
+        )
+        return (
             "SELECT enterprise_key, sum(stopped) OVER (PARTITION BY enterprise_key ORDER BY month_no "
             "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS breaks "
             f"FROM (SELECT enterprise_key, month_no, {stopped} AS stopped FROM {months.name}) AS marked"
-        ),
-        parents=(months,),
-    )
+        )
+
+    return Grain(f"{fund.name}_run", months.datasets, select, parents=(months,))
 
 
 @cache
 def filing_of(fund: Fund) -> Grain:
-    """The fund's latest filing, while it is no older than a month may be late."""
+    """The fund's own word."""
 
     def select(as_of_date: date) -> str:
+        """The latest filing, while it is no older than a month may be late."""
         age = age_of(as_of_date, "(year(stat_date) * 100 + month(stat_date))")
         return (
             "SELECT enterprise_key, in_arrears FROM (SELECT *, row_number() OVER "
