@@ -172,3 +172,11 @@ class OnlineError(XinqiaoError):
 
     code = "online"
     status = 503
+
+
+class SimulationError(XinqiaoError):
+    """A city cannot be made or described as asked."""
+
+    code = "simulation"
+    status = 422
+    exit_code = 2

@@ -24,6 +24,17 @@ small{opacity:.75}
 """
 
 
+def plain(number: float) -> str:
+    """A number for people, without an exponent.
+
+    Examples
+    --------
+    >>> [plain(number) for number in (1456730.0, 0.25, 12)]
+    ['1,456,730', '0.25', '12']
+    """
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
+
+
 def percent(share: float | None) -> str:
     """A share for people; never rounded up to a hundred nor down to nothing.
 
@@ -115,10 +126,18 @@ def _rates(report: QualityReport) -> str:
     for source, calendar in held:
         rates = {m.month: m.rate for m in calendar.months}
         whole = f"{calendar.delivered}/{calendar.required}"
-        rows.append(
-            [*_who(source), whole, _heat(calendar.rate), *(_heat(rates.get(m)) for m in months)]
-        )
-    header = (*_WHO, _both("已交/应交", "delivered/due"), _both("合计", "all"), *map(str, months))
+        name, provider = _who(source)
+        by_month = (_heat(rates.get(m)) for m in months)
+        # The rate of all periods stands first, where a phone shows it.
+        rows.append([name, _heat(calendar.rate), *by_month, whole, provider])
+    dataset, provider = _WHO
+    header = (
+        dataset,
+        _both("合计", "all"),
+        *map(str, months),
+        _both("已交/应交", "delivered/due"),
+        provider,
+    )
     return _table(header, rows)
 
 
@@ -217,7 +236,7 @@ def _conflicts(conflicts: Sequence[ConflictCount]) -> str:
             continue
         words = found.conflict
         examples = "；".join(
-            f"{e.uscc} {e.place or ''} {words.a.zh} {e.value_a:g}，{words.b.zh} {e.value_b:g}"
+            f"{e.uscc} {e.place or ''} {words.a.zh} {plain(e.value_a)}，{words.b.zh} {plain(e.value_b)}"
             for e in found.examples
         )
         counts = (found.compared, found.conflicting, found.enterprises)
