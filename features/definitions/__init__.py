@@ -1,14 +1,19 @@
 """Feature definitions, one file a family; `REGISTRY` is all of them in a fixed order."""
 
 from features.definitions import (
+    agri,
     compliance,
     cross_source,
     finance,
+    green,
+    innovation,
     invoice,
     invoice_month,
     judicial,
+    loans,
     procurement,
     registration,
+    social_insurance,
     tax,
     trade,
     utility,
@@ -28,5 +33,10 @@ REGISTRY = Registry(
         *registration.FEATURES,
         *compliance.FEATURES,
         *judicial.FEATURES,
+        *social_insurance.FEATURES,
+        *loans.FEATURES,
+        *innovation.FEATURES,
+        *green.FEATURES,
+        *agri.FEATURES,
     )
 )
