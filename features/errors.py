@@ -172,3 +172,10 @@ class OnlineError(XinqiaoError):
 
     code = "online"
     status = 503
+
+
+class SparkError(XinqiaoError):
+    """Spark is not set up, or refused what it was asked for."""
+
+    code = "spark"
+    status = 503
