@@ -179,3 +179,11 @@ class SparkError(XinqiaoError):
 
     code = "spark"
     status = 503
+
+
+class SimulationError(XinqiaoError):
+    """A city cannot be made or described as asked."""
+
+    code = "simulation"
+    status = 422
+    exit_code = 2

@@ -14,6 +14,7 @@ from xinqiao import (
     pull,
     quality,
     rate,
+    simulate,
     train,
 )
 from xinqiao.console import LANGUAGE, fail
@@ -31,6 +32,7 @@ app.add_typer(lake.app, name="lake")
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
 app.add_typer(train.app, name="train")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(declare.app, name="declare")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)

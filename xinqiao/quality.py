@@ -14,7 +14,7 @@ from features.errors import QualityError, RequestError
 from features.lake import Lake
 from features.quality.conflicts import ConflictCount, count_conflicts, load_conflicts
 from features.quality.duties import load_duties
-from features.quality.page import percent, render_page
+from features.quality.page import percent, plain, render_page
 from features.quality.rejects import write_rejects
 from features.quality.report import QualityReport, SourceQuality, make_report
 from features.quality.wording import explain
@@ -25,6 +25,8 @@ from xinqiao.settings import load_settings
 SHOWN = 3
 #: Months of the rate shown in the terminal.
 MONTHS = 6
+#: More sources than these are told apart by the tables alone.
+SOURCES_IN_DETAIL = 5
 
 app = typer.Typer(help="数据质量 · quality of what was delivered")
 
@@ -150,41 +152,27 @@ def _print_sources(report: QualityReport) -> None:
     table = Table(
         title=say(f"数据质量 · 截至 {report.as_of_date}", f"Quality as of {report.as_of_date}")
     )
-    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
-        table.add_column(say(zh, en), overflow="fold")
+    _add_source_columns(table)
     for zh, en in (
-        ("文件", "files"),
-        ("送达行", "rows"),
+        ("送达", "rows"),
         ("入库", "landed"),
         ("拒收", "rejected"),
-        ("重复", "duplicates"),
-        ("更正", "corrections"),
         ("存疑", "doubtful"),
         ("及时率", "on time"),
-        ("中位/九成天数", "median/p90 days"),
-        ("归集率", "collection"),
+        ("归集率", "collected"),
     ):
-        table.add_column(say(zh, en), justify="right")
+        table.add_column(say(zh, en), justify="right", no_wrap=True)
     for s in report.sources:
-        counts = (
-            s.files,
-            s.delivered,
-            s.landed,
-            s.rejected,
-            s.duplicates,
-            s.superseded,
-            s.doubtful,
-        )
-        timeliness = s.timeliness
-        days = (
-            "–"
-            if timeliness.median_days is None
-            else f"{timeliness.median_days}/{timeliness.p90_days}"
-        )
+        counts = (s.delivered, s.landed, s.rejected, s.doubtful)
         rate = percent(s.calendar.rate if s.calendar else None)
-        shown = (*(f"{count:,}" for count in counts), percent(timeliness.share), days, rate)
+        shown = (*(f"{count:,}" for count in counts), percent(s.timeliness.share), rate)
         table.add_row(s.dataset, s.provider, *shown)
     out.print(table)
+
+
+def _add_source_columns(table: Table) -> None:
+    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
+        table.add_column(say(zh, en), overflow="fold")
 
 
 def _print_months(report: QualityReport) -> None:
@@ -194,24 +182,29 @@ def _print_months(report: QualityReport) -> None:
     if not months:
         return
     table = Table(
-        title=say("归集率 / 企业覆盖率（按月）", "Collection rate / enterprises covered, by month")
+        title=say("归集率，下行为企业覆盖率", "Collection rate, below it enterprises covered")
     )
-    for zh, en in (("数据集", "dataset"), ("提供单位", "provider")):
-        table.add_column(say(zh, en), overflow="fold")
+    _add_source_columns(table)
     for month in months:
-        table.add_column(f"{month}", justify="right")
+        table.add_column(f"{month}", justify="right", no_wrap=True)
     for s in report.sources:
         rates = {m.month: m.rate for m in s.calendar.months} if s.calendar else {}
         covered = report.coverage[s.dataset]
-        cells = [f"{percent(rates.get(m))} / {percent(covered.share(m))}" for m in months]
+        cells = [f"{percent(rates.get(m))}\n{percent(covered.share(m))}" for m in months]
         table.add_row(s.dataset, s.provider, *cells)
     out.print(table)
 
 
 def _print_details(report: QualityReport, catalogue: Catalogue) -> None:
-    for s in report.sources:
-        for zh, en in _details(s, catalogue):
-            show(f"{s.dataset} · {s.provider}：{zh}", f"{s.dataset} · {s.provider}: {en}")
+    if len(report.sources) > SOURCES_IN_DETAIL:
+        show(
+            "逐项说明：加 --dataset 或 --provider，或用 --html 写出全部。",
+            "In detail: add --dataset or --provider, or write it all with --html.",
+        )
+    else:
+        for s in report.sources:
+            for zh, en in _details(s, catalogue):
+                show(f"{s.dataset} · {s.provider}：{zh}", f"{s.dataset} · {s.provider}: {en}")
     for place in report.ranking:
         show(
             f"第 {place.rank} 名 {place.provider}：应交 {place.required}，已交 {place.delivered}，按时 {place.on_time}",
@@ -222,7 +215,20 @@ def _print_details(report: QualityReport, catalogue: Catalogue) -> None:
 
 def _details(s: SourceQuality, catalogue: Catalogue) -> list[tuple[str, str]]:
     """What a person should act on, worst first, in both languages."""
-    found: list[tuple[str, str]] = []
+    found = [
+        (
+            f"{s.files:,} 个文件，重复 {s.duplicates:,} 行，更正 {s.superseded:,} 行",
+            f"{s.files:,} files, {s.duplicates:,} rows repeated, {s.superseded:,} corrections",
+        )
+    ]
+    if s.timeliness.median_days is not None:
+        median, p90 = s.timeliness.median_days, s.timeliness.p90_days
+        found.append(
+            (
+                f"到达中位 {median} 天，九成在 {p90} 天内",
+                f"arrives in {median} days (median), {p90} (p90)",
+            )
+        )
     if s.calendar and s.calendar.missing:
         names = ", ".join(s.calendar.missing[-SHOWN:])
         count = len(s.calendar.missing)
@@ -271,6 +277,6 @@ def _print_conflicts(conflicts: list[ConflictCount]) -> None:
         for e in found.examples[:SHOWN]:
             where = f" {e.place}" if e.place else ""
             show(
-                f"  {e.uscc}{where}：{e.value_a:g} ↔ {e.value_b:g}",
-                f"  {e.uscc}{where}: {e.value_a:g} ↔ {e.value_b:g}",
+                f"  {e.uscc}{where}：{plain(e.value_a)} ↔ {plain(e.value_b)}",
+                f"  {e.uscc}{where}: {plain(e.value_a)} ↔ {plain(e.value_b)}",
             )

@@ -24,6 +24,17 @@ small{opacity:.75}
 """
 
 
+def plain(number: float) -> str:
+    """A number for people, without an exponent.
+
+    Examples
+    --------
+    >>> [plain(number) for number in (1456730.0, 0.25, 12)]
+    ['1,456,730', '0.25', '12']
+    """
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
+
+
 def percent(share: float | None) -> str:
     """A share for people; never rounded up to a hundred nor down to nothing.
 
@@ -217,7 +228,7 @@ def _conflicts(conflicts: Sequence[ConflictCount]) -> str:
             continue
         words = found.conflict
         examples = "；".join(
-            f"{e.uscc} {e.place or ''} {words.a.zh} {e.value_a:g}，{words.b.zh} {e.value_b:g}"
+            f"{e.uscc} {e.place or ''} {words.a.zh} {plain(e.value_a)}，{words.b.zh} {plain(e.value_b)}"
             for e in found.examples
         )
         counts = (found.compared, found.conflicting, found.enterprises)

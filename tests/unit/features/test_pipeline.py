@@ -107,8 +107,10 @@ def test_a_firm_without_records_has_nothing(tmp_path: Path):
     lake.land("reg_basic", [registered(1)])
     lake.land("invoice_line", [invoice(1, date(2017, 2, 28), 500)])
     table = features_of(lake, AS_OF)
-    assert set(by_enterprise(table)[1].values()) == {None}
-    assert np.isnan(table.matrix()).all()
+    values = by_enterprise(table)[1]
+    assert values == {f.name: {"unknown": None, "zero": 0}[f.missing] for f in REGISTRY}
+    unknown = [feature.name for feature in REGISTRY if feature.missing == "unknown"]
+    assert np.isnan(table.matrix(unknown)).all()
     assert table.matrix(["buyer_count_12m"]).shape == (1, 1)
     assert (table.enterprise_keys.tolist(), table.usccs) == ([1], ["F00001"])
 

@@ -1,0 +1,149 @@
+"""What a town contains: facts, traps, delays, and ids that say nothing."""
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from simulator.report import describe
+from simulator.traps import TRAPS
+from tests.unit.simulator.towns import Town
+
+#: What a careful reader finds in the delivered files alone, trap by trap: codes of firms.
+READERS = {
+    "seasonal": """SELECT uscc FROM electricity_month GROUP BY uscc
+        HAVING max(usage) FILTER (WHERE month % 100 IN (11, 12, 1, 2)) = 0
+        AND min(usage) FILTER (WHERE month % 100 BETWEEN 4 AND 9) > 0""",
+    "new_without_tax": """SELECT uscc FROM tax_filing_month JOIN
+        (SELECT uscc, min(established_on) AS born FROM reg_basic GROUP BY uscc) USING (uscc) GROUP BY uscc
+        HAVING min(make_date(month // 100, month % 100, 1)) >= min(born) + INTERVAL 5 MONTH""",
+    "park_moved": "SELECT uscc FROM reg_change WHERE before = '老工业园' AND change_item = 'address'",
+    "repaired_serious_penalty": """SELECT uscc FROM admin_penalty
+        WHERE severity = 'serious' AND repaired_at IS NOT NULL""",
+    "consent_revoked_in_loan": """SELECT c.uscc FROM consent_event c JOIN
+        (SELECT uscc, month FROM repayment_snapshot WHERE balance > 0) s ON s.uscc = c.uscc
+        AND s.month = year(c.occurred_at) * 100 + month(c.occurred_at)
+        WHERE c.event = 'revoked' AND c.grantee = 'platform'""",
+    "fabricated_sales": """SELECT d.uscc FROM truth_defaults d
+        JOIN invoice_month i ON i.uscc = d.uscc JOIN electricity_month e ON e.uscc = d.uscc AND e.month = i.month
+        WHERE d.month // 100 * 12 + d.month % 100 - (i.month // 100 * 12 + i.month % 100) BETWEEN 0 AND 23
+        GROUP BY d.uscc
+        HAVING regr_slope(ln(greatest(out_amount, 1)) - ln(greatest(usage, 1)), i.month // 100 * 12 + i.month % 100) > 0""",
+    "fund_gap": """SELECT uscc FROM pension_month GROUP BY uscc
+        HAVING min(month) < 202307 AND max(month) > 202308 AND count(*) FILTER (WHERE month IN (202307, 202308)) = 0""",
+    "converted_to_company": "SELECT uscc FROM reg_change WHERE change_item = 'type' AND before <> after",
+    "double_account": """SELECT uscc FROM (SELECT DISTINCT uscc, account_no, month, usage FROM electricity_month)
+        GROUP BY uscc, month HAVING count(*) = 2 AND min(usage) = max(usage)""",
+    "judgment_after_default": """SELECT j.uscc FROM judgment_debtor j JOIN
+        (SELECT uscc, min(month) AS month FROM repayment_snapshot WHERE dpd > 90 GROUP BY uscc) d ON d.uscc = j.uscc
+        WHERE year(filed_on) * 100 + month(filed_on) > d.month""",
+}
+
+
+def test_every_fact_holds(town: Town) -> None:
+    """Tolerances are for twenty thousand firms; the town is smaller."""
+    wrong = {
+        line.name: (line.found, line.value)
+        for line in describe(town.folder, widened=1.5)
+        if not line.holds
+    }
+    assert wrong == {}
+
+
+def test_every_trap_is_laid_and_has_a_reader() -> None:
+    assert set(READERS) == set(TRAPS)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_careful_reader_finds_the_trap(trap: str, town: Town) -> None:
+    found = {str(row[0]) for row in town.rows(READERS[trap])}
+    listed = {
+        str(row[0]) for row in town.rows(f"SELECT uscc FROM truth_traps WHERE trap = '{trap}'")
+    }
+    assert len(listed) == town.city.traps[trap] > 0
+    assert found & listed
+
+
+def test_a_conversion_keeps_the_quality_and_closes_the_old_firm(town: Town) -> None:
+    rows = town.rows(
+        "SELECT a.quality = b.quality, a.dies = b.born FROM reg_change c "
+        "JOIN truth_firms a ON a.uscc = c.before JOIN truth_firms b ON b.uscc = c.after "
+        "WHERE c.change_item = 'type'"
+    )
+    assert rows
+    assert set(rows) == {(True, True)}
+
+
+def test_months_are_the_sum_of_their_invoices(town: Town) -> None:
+    wrong = town.number(
+        """WITH lines AS (SELECT DISTINCT * FROM invoice_line), sums AS (
+        SELECT uscc, year(issued_on) * 100 + month(issued_on) AS month,
+        sum(amount) FILTER (WHERE direction = 'sales' AND status = 'valid') AS net,
+        count(*) FILTER (WHERE direction = 'sales' AND status = 'valid' AND amount > 0) AS invoices,
+        count(DISTINCT counterparty) FILTER (WHERE direction = 'sales' AND status = 'valid' AND amount > 0) AS buyers,
+        count(*) FILTER (WHERE direction = 'sales' AND status = 'void') AS voided
+        FROM lines GROUP BY ALL)
+        SELECT count(*) FROM (SELECT DISTINCT * FROM invoice_month) m LEFT JOIN sums USING (uscc, month)
+        WHERE abs(out_amount - coalesce(net, 0)) > 0.005 OR out_count <> coalesce(invoices, 0)
+        OR buyer_count <> coalesce(buyers, 0) OR void_count <> coalesce(voided, 0)"""
+    )
+    assert wrong == 0
+    assert town.city.rows["invoice_month"] > 10_000
+
+
+def test_a_first_default_is_reported_ten_to_forty_days_late(town: Town) -> None:
+    low, high = town.rows(
+        """SELECT min(days), max(days) FROM (SELECT datediff('day', last_day(make_date(month // 100, month % 100, 1)),
+        CAST(delivered_at AS DATE)) AS days FROM repayment_snapshot JOIN truth_defaults USING (uscc, loan_id, month))"""
+    )[0]
+    assert (low, high) == (10, 40)
+
+
+def test_a_tax_grade_is_known_in_the_april_after_its_year(town: Town) -> None:
+    wrong = town.number(
+        "SELECT count(*) FROM tax_credit_rating WHERE year(published_on) <> rating_year + 1 "
+        "OR month(published_on) <> 4 OR delivered_at < published_on"
+    )
+    assert wrong == 0
+
+
+def test_authorised_rows_need_a_consent_that_was_there(town: Town) -> None:
+    """Every row was collected under a consent to the platform that was granted before and opens it."""
+    for dataset, scope in (
+        ("electricity_month", "utilities"),
+        ("invoice_line", "invoice"),
+        ("tax_filing_month", "tax"),
+    ):
+        wrong = town.number(
+            f"SELECT count(*) FROM {dataset} d LEFT JOIN consent_event c ON c.uscc = d.uscc "
+            "AND c.consent_id = d.consent_id AND c.event = 'granted' "
+            f"WHERE c.uscc IS NULL OR c.delivered_at > d.delivered_at OR NOT contains(c.scopes, '{scope}')"
+        )
+        assert (dataset, wrong) == (dataset, 0)
+
+
+def test_ids_order_serials_and_consent_say_nothing_of_quality(town: Town) -> None:
+    """A model on half of the firms must not know the other half: AUC 0.5 within 0.05 (1,200 firms)."""
+    rows = town.rows(
+        "SELECT f.uscc, c.consent_id, c.scopes, f.quality > 0 FROM truth_firms f JOIN consent_event c "
+        "ON c.uscc = f.uscc AND c.event = 'granted' AND c.purpose = 'pre_credit' ORDER BY f.uscc"
+    )
+    scopes = sorted({part for row in rows for part in str(row[2]).replace("；", ";").split(";")})
+    matrix = np.array(
+        [
+            [
+                *map(ord, str(uscc)[11:17]),
+                place,
+                *map(ord, str(consent)[2:8]),
+                *(s in str(opened) for s in scopes),
+            ]
+            for place, (uscc, consent, opened, _) in enumerate(rows)
+        ],
+        dtype=np.float64,
+    )
+    is_good = np.array([bool(row[3]) for row in rows])
+    learn = np.random.default_rng(0).random(len(rows)) < 0.5
+    model = lgb.LGBMClassifier(n_estimators=60, num_leaves=8, verbose=-1, n_jobs=1, random_state=0)
+    model.fit(matrix[learn], is_good[learn])
+    guess = np.asarray(model.predict_proba(matrix[~learn]))[:, 1]
+    assert abs(roc_auc_score(is_good[~learn], guess) - 0.5) < 0.05
