@@ -187,3 +187,10 @@ class SimulationError(XinqiaoError):
     code = "simulation"
     status = 422
     exit_code = 2
+
+
+class PanelError(XinqiaoError):
+    """A panel cannot be written."""
+
+    code = "panel"
+    status = 503

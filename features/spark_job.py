@@ -26,14 +26,14 @@ def main(arguments: list[str] | None = None) -> int:
         run(session, plan, asked.out)
     except Exception as refused:
         condition = getattr(refused, "getCondition", lambda: None)()
-        print(FAILED, condition or type(refused).__name__)  # noqa: T201 - the answer of a job
+        print(FAILED, condition or type(refused).__name__)
         raise
     finally:
         session.stop()
     return 0
 
 
-def open_session(settings: dict[str, str], master: str | None) -> Any:  # noqa: ANN401 - PySpark is not installed where types are checked
+def open_session(settings: dict[str, str], master: str | None) -> Any:
     """A Spark session with the plan's settings."""
     from pyspark.sql import SparkSession  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
 
@@ -43,7 +43,7 @@ def open_session(settings: dict[str, str], master: str | None) -> Any:  # noqa: 
     return (builder.master(master) if master else builder).getOrCreate()
 
 
-def run(session: Any, plan: dict[str, Any], out: str) -> None:  # noqa: ANN401 - as above
+def run(session: Any, plan: dict[str, Any], out: str) -> None:
     """Name the sources, make the relations, write the table."""
     for name, paths in plan["sources"].items():
         session.read.parquet(*map(escaped, paths)).createOrReplaceTempView(name)
@@ -57,7 +57,7 @@ def run(session: Any, plan: dict[str, Any], out: str) -> None:  # noqa: ANN401 -
     session.sql(plan["query"]).write.option("compression", "zstd").parquet(out)
 
 
-def widened(frame: Any) -> Any:  # noqa: ANN401 - as above
+def widened(frame: Any) -> Any:
     """The frame with its 64-bit columns as whole DECIMALs."""
     columns = [
         f"CAST(`{name}` AS DECIMAL(38, 0)) AS `{name}`" if kind == "bigint" else f"`{name}`"

@@ -1,6 +1,7 @@
 """`xinqiao features …`: the feature table."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,19 @@ from features.online import OnlineVectors, write_online
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
 from features.scope import DataScope, Purpose
-from features.snapshot import open_snapshot
+from features.snapshot import open_snapshot, snapshot_sql
 from xinqiao.console import show
 from xinqiao.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="特征 · point-in-time features")
+
+
+class Engine(StrEnum):
+    """What computes the feature table."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
 
 AsOf = Annotated[
     datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="截止日 · as-of date")
@@ -29,18 +38,44 @@ AsOf = Annotated[
 @app.command()
 def build(
     as_of: AsOf,
-    out: Annotated[Path, typer.Option(help="输出 Parquet · Parquet file to write")],
+    out: Annotated[
+        Path, typer.Option(help="输出 Parquet · Parquet file to write (Spark: a folder)")
+    ],
+    engine: Annotated[Engine, typer.Option(help="计算引擎 · engine")] = Engine.DUCKDB,
+    master: Annotated[str, typer.Option(help="Spark 主节点 · where Spark runs")] = "local[2]",
+    spark_setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Spark 参数 name=value · a Spark setting")
+    ] = None,
 ) -> None:
     """计算全部企业在某一截止日的特征。 All features of all enterprises at one as-of date.
 
     例 Example: xinqiao features build --as-of 2020-02-29 --out features.parquet
     """
-    table = self_features(load_settings(), REGISTRY, as_of.date())
+    settings = load_settings()
+    if engine is Engine.SPARK:
+        _build_on_spark(settings, as_of.date(), out, master, spark_setting or [])
+        show(f"{len(REGISTRY)} 个特征 → {out}", f"{len(REGISTRY)} features → {out}")
+        return
+    table = self_features(settings, REGISTRY, as_of.date())
     write_parquet(table.table, out)
     show(
         f"{table.table.num_rows} 家企业 × {len(table.registry)} 个特征 → {out}",
         f"{table.table.num_rows} enterprises × {len(table.registry)} features → {out}",
     )
+
+
+def _build_on_spark(
+    settings: Settings, as_of_date: date, out: Path, master: str, given: list[str]
+) -> None:
+    """The same table by Spark; sqlglot is loaded only here."""
+    from features.spark import plan_features  # noqa: PLC0415
+    from xinqiao.spark import read_settings, run_plan  # noqa: PLC0415
+
+    chosen, now = read_settings(given), now_in_shanghai()
+    lake, scope = Lake(settings.lake).view(), self_scope(now.date())
+    statements = snapshot_sql(lake, load_catalogue(), as_of_date, scope, now=now)
+    plan = plan_features(statements, REGISTRY, as_of_date)
+    run_plan(plan, out, python=settings.spark, master=master, settings=chosen)
 
 
 @app.command()

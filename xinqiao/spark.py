@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from features import spark_job
 from features.errors import SparkError
-from features.spark import SparkPlan
+from features.spark import SEMANTICS, SparkPlan
 
 #: More than enough for a plan of this size on one machine; a cluster has settings of its own.
 LOCAL_SETTINGS = {
@@ -75,6 +75,29 @@ def run_plan(
     if out.is_dir():
         shutil.rmtree(out)
     temporary.replace(out)
+
+
+def read_settings(given: Iterable[str]) -> dict[str, str]:
+    """`name=value` pairs as a mapping.
+
+    Raises
+    ------
+    SparkError
+        If one has no `=` or would change what a value means.
+
+    Examples
+    --------
+    >>> read_settings(["spark.driver.memory=8g"])
+    {'spark.driver.memory': '8g'}
+    """
+    pairs = [text.partition("=") for text in given]
+    for name, sign, _ in pairs:
+        if not sign or name in SEMANTICS:
+            raise SparkError(
+                en=f"'{name}' cannot be set: write name=value, and leave {', '.join(SEMANTICS)} alone.",
+                zh=f"不能设置“{name}”：请写成 name=value，且不得更改 {'、'.join(SEMANTICS)}。",
+            )
+    return {name: value for name, _, value in pairs}
 
 
 def require_spark(python: Path) -> None:
