@@ -7,7 +7,7 @@ Python's memory, and what does not fit the limit is spilled to disk.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -94,7 +94,7 @@ def write_panel(
     now: datetime,
     memory_limit: str = MEMORY_LIMIT,
     threads: int | None = None,
-) -> Iterator[PanelPart]:
+) -> Generator[PanelPart]:
     """Make the parts that are not there yet, in the order of the dates.
 
     Parameters

@@ -84,26 +84,29 @@ def _cell(rng: random.Random, name: str, column: Column, as_of: date) -> object:
             return rng.choice([1, 1, 1, 1, -1]) * rng.randrange(1000) * scale
         case "int":
             return as_of.year - rng.randrange(5) if name.endswith("year") else rng.randrange(40)
-        case "month":
-            return day.year * 100 + day.month
         case "decimal":
             return rng.choice([0.0, round(rng.uniform(0, 1), 4), round(rng.uniform(0, 9e5), 2)])
+        case "month" | "date" | "ts":
+            moments = {"month": day.year * 100 + day.month, "date": day, "ts": _moment(rng, as_of)}
+            return moments[column.type]
+        case "bool" | "party" | "list" | "enum" | "month_list":
+            return _choice(rng, column)
+        case _:
+            return f"{name} {rng.randrange(3)}" if rng.random() < 0.5 else str(rng.randrange(10**6))
+
+
+def _choice(rng: random.Random, column: Column) -> object:
+    match column.type:
         case "bool":
             return rng.random() < 0.5
-        case "date":
-            return day
-        case "ts":
-            return _moment(rng, as_of)
         case "party":
             return rng.randrange(1000, 1008)
         case "list":
             return rng.sample(["a", "b", "c"], rng.randrange(3))
         case "enum":
             return rng.choice(sorted(column.values))
-        case "month_list":
-            return None
         case _:
-            return f"{name} {rng.randrange(3)}" if rng.random() < 0.5 else str(rng.randrange(10**6))
+            return None
 
 
 def _moment(rng: random.Random, as_of: date) -> datetime:

@@ -46,8 +46,15 @@ def plan(lake: TinyLake, registry: Registry = WHOLE) -> SparkPlan:
 SCOPE = replace(whole_scope(Purpose.PRE_CREDIT), grantee="bank")
 
 
+def agree(a: float | None, b: float | None) -> bool:
+    """Whole numbers and NULL are the same, other numbers to 1e-9 of themselves."""
+    if a is None or b is None or a.is_integer():
+        return a == b
+    return math.isclose(a, b, rel_tol=1e-9)
+
+
 def disagreements(ours: pa.Table, theirs: pa.Table) -> tuple[list[str], Counter[str]]:
-    """What differs: whole numbers at all, others by more than 1e-9 of themselves, NULLs ever."""
+    """What differs, in words, and how many values were compared how."""
     found: list[str] = []
     counts: Counter[str] = Counter()
     for name in ours.column_names[2:]:
@@ -58,8 +65,7 @@ def disagreements(ours: pa.Table, theirs: pa.Table) -> tuple[list[str], Counter[
             strict=True,
         ):
             counts["null" if a is None else "exact" if a == b else "near"] += 1
-            is_whole = a is None or a.is_integer()
-            if a != b and (is_whole or b is None or not math.isclose(a, b, rel_tol=1e-9)):
+            if not agree(a, b):
                 found.append(f"{name} of firm {key}: {a} here, {b} on Spark")
     return found, counts
 
