@@ -6,7 +6,7 @@ registered enterprises are the table `enterprise`, and `visibility` says dataset
 the scope opens it for a firm, so that "no record" and "not allowed to look" stay apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
@@ -86,6 +86,7 @@ def open_snapshot(
     enterprises: Sequence[int] | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
+    datasets: Collection[str] | None = None,
 ) -> Snapshot:
     """Cut the lake at a moment and a consent.
 
@@ -98,13 +99,17 @@ def open_snapshot(
         Surrogate keys to look at; all registered enterprises when omitted.
     threads, memory_limit
         See `features.engine.connect`.
+    datasets : collection of str, optional
+        Of which there are views; all when omitted. One firm's look need not open every file.
 
     Raises
     ------
     ScopeError
         If the scope has ended by now, or before `as_of_date`.
     """
-    statements = snapshot_sql(lake, catalogue, as_of_date, scope, now=now, enterprises=enterprises)
+    statements = snapshot_sql(
+        lake, catalogue, as_of_date, scope, now=now, enterprises=enterprises, datasets=datasets
+    )
     connection = connect(threads=threads, memory_limit=memory_limit)
     try:
         for statement in statements:
@@ -125,6 +130,7 @@ def snapshot_sql(
     *,
     now: datetime,
     enterprises: Sequence[int] | None = None,
+    datasets: Collection[str] | None = None,
 ) -> list[Statement]:
     """The cut as named statements, each reading files of the lake and the statements before it.
 
@@ -157,6 +163,7 @@ def snapshot_sql(
                 _visible_rows(lake, dataset, as_of_date, scope, now, chosen, repairs),
             )
             for dataset in catalogue
+            if datasets is None or dataset.name in datasets
         ),
     ]
 

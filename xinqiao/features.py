@@ -12,8 +12,10 @@ import typer
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.errors import OnlineError
 from features.lake import Lake
-from features.online import OnlineVectors, write_online
+from features.on_demand import needs_rebuild, refreshed
+from features.online import OnlineVectors, open_online, write_online, write_vectors
 from features.panel import MEMORY_LIMIT, as_of_dates, write_panel
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
@@ -132,6 +134,37 @@ def online(as_of: AsOf) -> None:
         f"{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
         f"{rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
     )
+
+
+@app.command()
+def refresh(as_of: AsOf) -> None:
+    """只重算新入库数据涉及的企业与特征，结果与全量重建一致。 Compute again only what landed records touch.
+
+    例 Example: xinqiao features refresh --as-of 2020-02-29
+    """
+    built, is_whole = renew_online(load_settings(), as_of.date())
+    how = ("全量重建", "rebuilt whole") if is_whole else ("增量刷新", "brought up to date")
+    rows, columns = built.vectors.shape
+    show(
+        f"{how[0]}：{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
+        f"{how[1]}: {rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
+    )
+
+
+def renew_online(settings: Settings, as_of_date: date) -> tuple[OnlineVectors, bool]:
+    """The vectors of the lake as it is now, and whether they had to be rebuilt whole."""
+    lake, now = Lake(settings.lake).view(), now_in_shanghai()
+    try:
+        build = open_online(settings.online)
+    except OnlineError:
+        return refresh_online(settings, as_of_date), True
+    if build.as_of_date != as_of_date or needs_rebuild(build, lake, REGISTRY):
+        return refresh_online(settings, as_of_date), True
+    vectors = refreshed(build, lake, load_catalogue(), REGISTRY, self_scope(now.date()), now=now)
+    written = write_vectors(
+        vectors, REGISTRY, as_of_date, settings.online, lake_version=lake.version, now=now
+    )
+    return written, False
 
 
 def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:
