@@ -2,8 +2,8 @@
 
 A landing touches datasets, and in each of them firms. Of the registry only features that read a
 touched dataset are computed again, and only for touched firms; every other value of the build
-stays. The result is what a full rebuild would give, bit for bit, because a firm's features depend on
-its own records alone. Where that is not enough (another as-of date, other definitions, files that
+stays. Features that look at other firms (views `everyone_…`) are computed again for all. The result is
+what a full rebuild would give, bit for bit. Where that is not enough (another as-of date, other definitions, files that
 were rewritten) the caller is told to rebuild.
 """
 
@@ -19,7 +19,7 @@ from features.engine import connect, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.online import OnlineVectors, Vectors
 from features.pipeline import build_features
-from features.registry import Registry, lineage_of
+from features.registry import Feature, Registry, lineage_of
 from features.repairs import repaired_between
 from features.scope import DataScope
 from features.snapshot import REPAIRS, open_snapshot
@@ -87,23 +87,18 @@ def touched_since(
 def needs_rebuild(build: OnlineVectors, lake: LakeView, registry: Registry) -> bool:
     """Whether the build cannot be brought up to date piece by piece.
 
-    It cannot if its columns are not the registry's, if files it has seen were rewritten (deleted
-    rows are in no batch), or if what landed is read across firms.
+    It cannot if its columns are not the registry's, or if files it has seen were rewritten: deleted
+    rows are in no batch.
     """
     known = {feature.name: feature.definition_hash for feature in registry}
     version = build.manifest.lake_version
-    if dict(build.manifest.features) != known or version > lake.version:
-        return True
-    later = [commit for commit in lake.commits if commit.number > version]
-    landed = {batch.dataset for commit in later for batch in commit.batches}
-    return any(commit.rewrites for commit in later) or _is_read_across_firms(
-        registry, landed, build.as_of_date
-    )
+    rewritten = any(c.rewrites for c in lake.commits if c.number > version)
+    return dict(build.manifest.features) != known or rewritten or version > lake.version
 
 
-def _is_read_across_firms(registry: Registry, datasets: set[str], as_of_date: date) -> bool:
+def _reads_neighbours(feature: Feature, datasets: frozenset[str], as_of_date: date) -> bool:
     """Whether a feature looks up other firms in one of the datasets (views `everyone_…`)."""
-    grains = {grain for f in registry for own in f.grains for grain in lineage_of(own)}
+    grains = {grain for own in feature.grains for grain in lineage_of(own)}
     texts = [grain.select(as_of_date) for grain in grains]
     return any(f"everyone_{name}" in text for name in datasets for text in texts)
 
@@ -142,26 +137,34 @@ def refreshed(
         now=max(now, midnight),
     )
     chosen = touched.features(registry)
-    if not touched.enterprises or not len(chosen):
-        return Vectors(build.usccs, build.vectors)
-    with open_snapshot(
-        lake,
-        catalogue,
-        build.as_of_date,
-        scope,
-        now=now,
-        enterprises=sorted(touched.enterprises),
-        threads=threads,
-        datasets=frozenset(name for feature in chosen for name in feature.datasets),
-    ) as snapshot:
-        part = build_features(snapshot, chosen)
-    columns = [registry.names.index(name) for name in chosen.names]
-    merged = _merged(build, part.usccs, columns, part.matrix())
+    vectors, found = Vectors(build.usccs, build.vectors), set[str]()
+    if not touched.enterprises:
+        return vectors
+    is_shared = {f.name: _reads_neighbours(f, touched.datasets, build.as_of_date) for f in chosen}
+    own = Registry(tuple(f for f in chosen if not is_shared[f.name]))
+    shared = Registry(tuple(f for f in chosen if is_shared[f.name]))
+    for part, enterprises in ((own, sorted(touched.enterprises)), (shared, None)):
+        if not len(part):
+            continue
+        with open_snapshot(
+            lake,
+            catalogue,
+            build.as_of_date,
+            scope,
+            now=now,
+            enterprises=enterprises,
+            threads=threads,
+            datasets=frozenset(name for feature in part for name in feature.datasets),
+        ) as snapshot:
+            table = build_features(snapshot, part)
+        columns = [registry.names.index(name) for name in part.names]
+        vectors = _merged(vectors, table.usccs, columns, table.matrix())
+        found.update(table.usccs)
     if REGISTER not in touched.datasets:
-        return merged
-    gone = codes_of(lake, touched.enterprises) - set(part.usccs)
-    stays = ~np.isin(merged.usccs, np.array([code.encode() for code in gone], dtype=np.bytes_))
-    return Vectors(merged.usccs[stays], merged.vectors[stays])
+        return vectors
+    gone = codes_of(lake, touched.enterprises) - found
+    stays = ~np.isin(vectors.usccs, np.array([code.encode() for code in gone], dtype=np.bytes_))
+    return Vectors(vectors.usccs[stays], vectors.vectors[stays])
 
 
 def codes_of(lake: LakeView, keys: frozenset[int]) -> set[str]:
@@ -175,7 +178,7 @@ def codes_of(lake: LakeView, keys: frozenset[int]) -> set[str]:
 
 
 def _merged(
-    build: OnlineVectors, usccs: list[str], columns: list[int], values: npt.NDArray[np.float64]
+    build: Vectors, usccs: list[str], columns: list[int], values: npt.NDArray[np.float64]
 ) -> Vectors:
     """Old vectors with new values written over them; firms new on the register come behind."""
     codes = np.array([code.encode() for code in usccs], dtype=np.bytes_)

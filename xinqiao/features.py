@@ -14,14 +14,17 @@ from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import OnlineError
 from features.lake import Lake
+from features.lineage import origins_of
 from features.on_demand import needs_rebuild, refreshed
 from features.online import OnlineVectors, open_online, write_online, write_vectors
 from features.panel import MEMORY_LIMIT, as_of_dates, write_panel
 from features.pipeline import FeatureTable, build_features
-from features.registry import Registry
+from features.registry import Feature, Registry
 from features.scope import PLATFORM, DataScope, Purpose
 from features.snapshot import open_snapshot, snapshot_sql
-from xinqiao.console import show
+from features.tracing import Trace, trace_feature
+from xinqiao.console import Json, show, show_json
+from xinqiao.feature_trace import Origins, print_trace, trace_document
 from xinqiao.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="特征 · point-in-time features")
@@ -165,6 +168,43 @@ def renew_online(settings: Settings, as_of_date: date) -> tuple[OnlineVectors, b
         vectors, REGISTRY, as_of_date, settings.online, lake_version=lake.version, now=now
     )
     return written, False
+
+
+@app.command()
+def trace(
+    feature: Annotated[str, typer.Argument(help="特征名 · feature, e.g. sales_amount_sum_12m_cny")],
+    enterprise: Annotated[
+        str, typer.Option(help="统一社会信用代码或来源编号 · USCC or id of the provider")
+    ],
+    as_of: AsOf,
+    *,
+    as_json: Json = False,
+) -> None:
+    """来源可溯：某一特征值依据哪些原始记录。 The source records a feature value rests on.
+
+    例 Example: xinqiao features trace sales_amount_sum_12m_cny --enterprise E1 --as-of 2020-02-29
+    """
+    told, origins = trace_of(load_settings(), REGISTRY[feature], enterprise, as_of.date())
+    if as_json:
+        show_json(trace_document(told, origins))
+    else:
+        print_trace(told, origins)
+
+
+def trace_of(
+    settings: Settings, feature: Feature, enterprise: str, as_of_date: date
+) -> tuple[Trace, Origins]:
+    """One firm's value and the origins of its rows, under scope kind `self`."""
+    lake, now = Lake(settings.lake).view(), now_in_shanghai()
+    key = lake.find_enterprise(enterprise).key
+    catalogue = load_catalogue()
+    with open_snapshot(
+        lake, catalogue, as_of_date, self_scope(now.date()), now=now, enterprises=[key]
+    ) as snapshot:
+        told = trace_feature(snapshot, feature)
+    return told, {
+        s.dataset: origins_of(lake, catalogue[s.dataset], s.row_ids) for s in told.sources
+    }
 
 
 def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:

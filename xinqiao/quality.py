@@ -28,7 +28,12 @@ MONTHS = 6
 #: More sources than these are told apart by the tables alone.
 SOURCES_IN_DETAIL = 5
 
-app = typer.Typer(help="数据质量 · quality of what was delivered")
+app = typer.Typer(
+    help="""数据质量 · quality of what was delivered.
+
+例 Example: xinqiao quality --as-of 2026-03-31 --html quality.html
+"""
+)
 
 
 @app.callback(invoke_without_command=True)

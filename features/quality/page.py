@@ -126,10 +126,18 @@ def _rates(report: QualityReport) -> str:
     for source, calendar in held:
         rates = {m.month: m.rate for m in calendar.months}
         whole = f"{calendar.delivered}/{calendar.required}"
-        rows.append(
-            [*_who(source), whole, _heat(calendar.rate), *(_heat(rates.get(m)) for m in months)]
-        )
-    header = (*_WHO, _both("已交/应交", "delivered/due"), _both("合计", "all"), *map(str, months))
+        name, provider = _who(source)
+        by_month = (_heat(rates.get(m)) for m in months)
+        # The rate of all periods stands first, where a phone shows it.
+        rows.append([name, _heat(calendar.rate), *by_month, whole, provider])
+    dataset, provider = _WHO
+    header = (
+        dataset,
+        _both("合计", "all"),
+        *map(str, months),
+        _both("已交/应交", "delivered/due"),
+        provider,
+    )
     return _table(header, rows)
 
 
