@@ -51,8 +51,8 @@ def renewed(
 
 def same(ours: OnlineVectors, theirs: OnlineVectors) -> bool:
     """Codes and every bit of every value, NaN included."""
-    bits = (np.asarray(build.vectors).view(np.int64) for build in (ours, theirs))
-    return np.array_equal(ours.usccs, theirs.usccs) and np.array_equal(*bits)
+    mine, other = (np.asarray(build.vectors).view(np.int64) for build in (ours, theirs))
+    return np.array_equal(ours.usccs, theirs.usccs) and np.array_equal(mine, other)
 
 
 def land_something(lake: TinyLake, rng: random.Random) -> None:
