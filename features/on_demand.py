@@ -188,5 +188,5 @@ def _merged(
     vectors = np.vstack([build.vectors, blank])
     order = np.argsort(held)
     rows = order[np.searchsorted(held, codes, sorter=order)]
-    vectors[np.ix_(rows, columns)] = values
+    vectors[rows[:, np.newaxis], np.array(columns, dtype=np.intp)] = values
     return Vectors(held, vectors)
