@@ -14,6 +14,9 @@ from features.spark import SEMANTICS, SparkPlan
 #: More than enough for a plan of this size on one machine; a cluster has settings of its own.
 LOCAL_SETTINGS = {
     "spark.ui.enabled": "false",
+    # Every operator of a stage holds at least one page; at 64 MB each, two hundred features ask for more
+    # than the heap.
+    "spark.buffer.pageSize": "1m",
     "spark.driver.memory": "2g",
     "spark.sql.shuffle.partitions": "4",
     "spark.driver.host": "127.0.0.1",
