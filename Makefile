@@ -6,12 +6,13 @@ export XINQIAO_DATA ?= ../shared/data
 DATA ?= cumcm2020c
 ONLY ?=
 
-.PHONY: help setup peers demo test lint bench soak lock docs clean
+.PHONY: help setup peers spark demo test lint bench soak lock docs clean
 
 help:
 	@echo "make setup   the environment in .venv, exact hashed versions"
 	@echo "make demo    DATA=cumcm2020c: the main job from files to two rating cards"
 	@echo "make test    lint, types, layers, tests, doctests, coverage"
+	@echo "make spark   PySpark in .venv-spark, for features on Spark; needs Java 17 or newer"
 	@echo "make lint    the static half of make test"
 	@echo "make bench   ONLY=area: measure against peers, write benchmarks/results.json"
 	@echo "make soak    long fault histories"
@@ -36,6 +37,13 @@ peers: .venv-peers/.ready
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers/bin/python requirements/peers.lock
 	@touch $@
 
+spark: .venv-spark/.ready
+
+.venv-spark/.ready: $(BIN)/.ready requirements/spark.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-spark
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-spark/bin/python requirements/spark.lock
+	@touch $@
+
 demo: setup
 	$(BIN)/python -m xinqiao demo --data $(DATA)
 
@@ -45,7 +53,8 @@ lint: setup
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-test: lint
+# The test on Spark runs where Java is; .ci/run brings one.
+test: lint $(if $(shell command -v java),spark)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
@@ -62,10 +71,10 @@ docs: setup
 	$(BIN)/python -m benchmarks.pages
 
 lock: $(BIN)/uv
-	for group in run dev peers; do \
+	for group in run dev peers spark; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links requirements/$$group.in -o requirements/$$group.lock; \
 	done
 
 clean:
-	rm -rf .venv .venv-peers var .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-peers .venv-spark var .pytest_cache .ruff_cache .hypothesis .coverage

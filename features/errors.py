@@ -174,9 +174,23 @@ class OnlineError(XinqiaoError):
     status = 503
 
 
+class SparkError(XinqiaoError):
+    """Spark is not set up, or refused what it was asked for."""
+
+    code = "spark"
+    status = 503
+
+
 class SimulationError(XinqiaoError):
     """A city cannot be made or described as asked."""
 
     code = "simulation"
     status = 422
     exit_code = 2
+
+
+class PanelError(XinqiaoError):
+    """A panel cannot be written."""
+
+    code = "panel"
+    status = 503

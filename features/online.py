@@ -31,6 +31,21 @@ _KEPT_BUILDS = 2
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """What a build is made of, in any order of firms.
+
+    Attributes
+    ----------
+    usccs : ndarray of bytes, shape (n,)
+    vectors : ndarray of float64, shape (n, k)
+        In registry order, NaN where NULL.
+    """
+
+    usccs: npt.NDArray[np.bytes_]
+    vectors: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class OnlineManifest:
     """What a build holds.
 
@@ -134,6 +149,23 @@ class OnlineVectors:
 def write_online(
     table: FeatureTable, folder: Path, *, lake_version: int, now: datetime
 ) -> OnlineVectors:
+    """Write a whole feature table; see `write_vectors`."""
+    usccs = np.array([uscc.encode() for uscc in table.usccs], dtype=np.bytes_)
+    vectors = Vectors(usccs, table.matrix())
+    return write_vectors(
+        vectors, table.registry, table.as_of_date, folder, lake_version=lake_version, now=now
+    )
+
+
+def write_vectors(
+    vectors: Vectors,
+    registry: Registry,
+    as_of_date: date,
+    folder: Path,
+    *,
+    lake_version: int,
+    now: datetime,
+) -> OnlineVectors:
     """Write a build beside the ones before it and make it current in one step.
 
     Raises
@@ -141,21 +173,20 @@ def write_online(
     OnlineError
         If the folder cannot be written.
     """
-    usccs = np.array([uscc.encode() for uscc in table.usccs], dtype=np.bytes_)
-    order = np.argsort(usccs)
-    arrays = {"usccs.npy": usccs[order], "vectors.npy": table.matrix()[order]}
+    order = np.argsort(vectors.usccs)
+    arrays = {"usccs.npy": vectors.usccs[order], "vectors.npy": vectors.vectors[order]}
     build = folder / f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}"
     try:
         build.mkdir(parents=True)
         for name, array in arrays.items():
             np.save(build / name, array, allow_pickle=False)
         manifest = OnlineManifest(
-            as_of_date=table.as_of_date.isoformat(),
+            as_of_date=as_of_date.isoformat(),
             built_at=now.isoformat(timespec="seconds"),
             lake_version=lake_version,
-            enterprises=len(usccs),
-            features={f.name: f.definition_hash for f in table.registry},
-            datasets={f.name: sorted(f.datasets) for f in table.registry},
+            enterprises=len(order),
+            features={f.name: f.definition_hash for f in registry},
+            datasets={f.name: sorted(f.datasets) for f in registry},
             files={name: _sha256(build / name) for name in _FILES},
         )
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from features.errors import ScopeError
 
+#: The grantee under which the platform itself may learn from firms that consented to that.
+PLATFORM = "platform"
+
 
 class Purpose(StrEnum):
     """Why data is looked at; written into every record of a look."""

@@ -8,11 +8,11 @@ datasets in `NEIGHBOURHOOD` there is also `everyone_<dataset>`: every firm's row
 about a firm that lie in its neighbours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import duckdb
 
@@ -33,6 +33,15 @@ _LATEST_FIRST = (
     "PARTITION BY enterprise_key, consent_id ORDER BY occurred_at DESC, "
     "CASE event WHEN 'granted' THEN 2 WHEN 'narrowed' THEN 1 ELSE 0 END, event_id DESC"
 )
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One relation of a cut: a `TABLE` is small and read often, a `VIEW` is read as it is asked for."""
+
+    name: str
+    kind: Literal["TABLE", "VIEW"]
+    sql: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,8 @@ def open_snapshot(
     now: datetime,
     enterprises: Sequence[int] | None = None,
     threads: int | None = None,
+    memory_limit: str | None = None,
+    datasets: Collection[str] | None = None,
 ) -> Snapshot:
     """Cut the lake at a moment and a consent.
 
@@ -91,6 +102,45 @@ def open_snapshot(
         purpose `replay`.
     enterprises : sequence of int, optional
         Surrogate keys to look at; all registered enterprises when omitted.
+    threads, memory_limit
+        See `features.engine.connect`.
+    datasets : collection of str, optional
+        Of which there are views; all when omitted. One firm's look need not open every file.
+
+    Raises
+    ------
+    ScopeError
+        If the scope has ended by now, or before `as_of_date`.
+    """
+    statements = snapshot_sql(
+        lake, catalogue, as_of_date, scope, now=now, enterprises=enterprises, datasets=datasets
+    )
+    connection = connect(threads=threads, memory_limit=memory_limit)
+    try:
+        for statement in statements:
+            connection.execute(f"CREATE {statement.kind} {statement.name} AS {statement.sql}")
+    except BaseException as failed:
+        connection.close()
+        if isinstance(failed, duckdb.Error):
+            lake.require_files()
+        raise
+    return Snapshot(connection, as_of_date, scope, catalogue, lake)
+
+
+def snapshot_sql(
+    lake: LakeView,
+    catalogue: Catalogue,
+    as_of_date: date,
+    scope: DataScope,
+    *,
+    now: datetime,
+    enterprises: Sequence[int] | None = None,
+    datasets: Collection[str] | None = None,
+) -> list[Statement]:
+    """The cut as named statements, each reading files of the lake and the statements before it.
+
+    Whatever engine runs them decides visibility in the same words. Parameters are those of
+    `open_snapshot`.
 
     Raises
     ------
@@ -102,24 +152,27 @@ def open_snapshot(
     if enterprises is not None:
         listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
         chosen = f"enterprise_key IN ({listed})"
-    connection = connect(threads=threads)
-    try:
-        _open_register(connection, lake, catalogue, as_of_date, scope, now, chosen)
-        _open_consents(connection, lake, catalogue, as_of_date, scope, now, chosen)
-        _open_visibility(connection, catalogue, scope)
-        repairs = catalogue.datasets.get(REPAIRS)
-        for dataset in catalogue:
-            rows = _visible_rows(lake, dataset, as_of_date, scope, now, chosen, repairs)
-            connection.execute(f"CREATE VIEW visible_{dataset.name} AS {rows}")
-            if dataset.name in NEIGHBOURHOOD:
-                rows = _visible_rows(lake, dataset, as_of_date, scope, now, "true", repairs)
-                connection.execute(f"CREATE VIEW everyone_{dataset.name} AS {rows}")
-    except BaseException as failed:
-        connection.close()
-        if isinstance(failed, duckdb.Error):
-            lake.require_files()
-        raise
-    return Snapshot(connection, as_of_date, scope, catalogue, lake)
+    repairs = catalogue.datasets.get(REPAIRS)
+    return [
+        Statement(
+            "enterprise", "TABLE", _register(lake, catalogue, as_of_date, scope, now, chosen)
+        ),
+        Statement(
+            "live_consent", "TABLE", _consents(lake, catalogue, as_of_date, scope, now, chosen)
+        ),
+        Statement("visibility", "TABLE", _visibility(catalogue, scope)),
+        *(
+            Statement(
+                f"{whose}_{dataset.name}",
+                "VIEW",
+                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs),
+            )
+            for dataset in catalogue
+            if datasets is None or dataset.name in datasets
+            for whose, firms in (("visible", chosen), ("everyone", "true"))
+            if whose == "visible" or dataset.name in NEIGHBOURHOOD
+        ),
+    ]
 
 
 def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
@@ -226,35 +279,33 @@ def _visible_rows(
     return f"SELECT * FROM {rows} WHERE {chosen} AND {predicate}"
 
 
-def _open_register(
-    connection: duckdb.DuckDBPyConnection,
+def _register(
     lake: LakeView,
     catalogue: Catalogue,
     as_of_date: date,
     scope: DataScope,
     now: datetime,
     chosen: str,
-) -> None:
+) -> str:
     """Table `enterprise`: who is on the public register by then, whatever the scope."""
     register = catalogue[REGISTER]
     rows = lake.rows(register)
-    connection.execute(
-        "CREATE TABLE enterprise AS SELECT enterprise_key, party_id AS uscc, origin FROM ("
+    return (
+        "SELECT enterprise_key, party_id AS uscc, origin FROM ("
         f"SELECT DISTINCT enterprise_key FROM {rows} WHERE {chosen} "
         f"AND {known_by(register, lake, as_of_date, scope, now)}) "
         f"JOIN {lake.parties_sql()} ON party_key = enterprise_key ORDER BY enterprise_key"
     )
 
 
-def _open_consents(
-    connection: duckdb.DuckDBPyConnection,
+def _consents(
     lake: LakeView,
     catalogue: Catalogue,
     as_of_date: date,
     scope: DataScope,
     now: datetime,
     chosen: str,
-) -> None:
+) -> str:
     """Table `live_consent`: (enterprise_key, consent_id, consent_scope) this grantee holds for this purpose.
 
     Consent itself is not credit data: it is read whatever the scope, by what had happened and was
@@ -265,8 +316,7 @@ def _open_consents(
     consents = catalogue[CONSENTS]
     rows = lake.rows(consents)
     day = f"DATE '{as_of_date}'"
-    connection.execute(
-        "CREATE TABLE live_consent AS "
+    return (
         "SELECT DISTINCT enterprise_key, consent_id, unnest(scopes) AS consent_scope FROM ("
         f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {rows} "
         f"WHERE {chosen} AND {known_by(consents, lake, as_of_date, scope, now)} "
@@ -276,25 +326,25 @@ def _open_consents(
     )
 
 
-def _open_visibility(
-    connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, scope: DataScope
-) -> None:
+def _visibility(catalogue: Catalogue, scope: DataScope) -> str:
     """Table `visibility`: per enterprise one boolean a dataset; the mask of the law of consent."""
     flags: list[str] = []
+    consented: list[str] = []
     for dataset in catalogue:
         name = identifier(dataset.name)
         if _is_closed(dataset, scope):
             flags.append(f"false AS {name}")
         elif _is_decided_by_consent(dataset, scope):
             wanted = literal(dataset.document.consent_scope or "")
-            flags.append(
-                "enterprise_key IN (SELECT enterprise_key FROM live_consent "
-                f"WHERE consent_scope = {wanted}) AS {name}"
-            )
+            consented.append(f"max(CASE WHEN consent_scope = {wanted} THEN 1 ELSE 0 END) AS {name}")
+            flags.append(f"coalesce(c.{name}, 0) = 1 AS {name}")
         else:
             flags.append(f"true AS {name}")
-    connection.execute(
-        f"CREATE TABLE visibility AS SELECT enterprise_key, {', '.join(flags)} FROM enterprise"
+    listed = ", ".join(["enterprise_key", *consented])
+    return (
+        f"SELECT e.enterprise_key, {', '.join(flags)} FROM enterprise AS e LEFT JOIN "
+        f"(SELECT {listed} FROM live_consent GROUP BY enterprise_key) AS c "
+        "ON c.enterprise_key = e.enterprise_key"
     )
 
 

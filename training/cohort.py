@@ -16,10 +16,9 @@ from features.errors import CohortError
 from features.lake import LakeView
 from features.pipeline import build_features
 from features.registry import Registry
-from features.scope import DataScope, Purpose
+from features.scope import PLATFORM, DataScope, Purpose
 from features.snapshot import Snapshot, open_snapshot
 
-PLATFORM = "platform"
 LABELS = "loan_outcome"
 #: Enough firms for a stable comparison; more would only make patterns slower to count.
 MAX_REFERENCE = 1_000

@@ -23,12 +23,15 @@ class Settings:
         MLflow's folder (`XINQIAO_MLRUNS`, default `mlruns` in the checkout).
     language : Language
         Of words for people (`XINQIAO_LANG`, default `zh`).
+    spark : Path
+        Python of the environment with PySpark (`XINQIAO_SPARK`, default the one `make spark` makes).
     """
 
     home: Path
     data: Path
     mlruns: Path
     language: Language
+    spark: Path
 
     @property
     def lake(self) -> Path:
@@ -62,6 +65,7 @@ def load_settings() -> Settings:
         home=_folder("XINQIAO_HOME", "var"),
         data=_folder("XINQIAO_DATA", "../shared/data"),
         mlruns=_folder("XINQIAO_MLRUNS", "mlruns"),
+        spark=_interpreter(),
         language="en" if os.environ.get("XINQIAO_LANG", "zh").lower().startswith("en") else "zh",
     )
 
@@ -75,3 +79,9 @@ def _folder(variable: str, default: str) -> Path:
     """Relative values count from the working folder, defaults from the checkout."""
     given = os.environ.get(variable)
     return Path(given).resolve() if given else (CHECKOUT / default).resolve()
+
+
+def _interpreter() -> Path:
+    """Python for Spark; not resolved, since an environment's Python is a link to another."""
+    given = os.environ.get("XINQIAO_SPARK")
+    return Path(given).absolute() if given else CHECKOUT / ".venv-spark" / "bin" / "python"

@@ -63,7 +63,7 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_dependency_is_argued() -> None:
     page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
-    for group in ("run", "dev", "peers"):
+    for group in ("run", "dev", "peers", "spark"):
         lines = (ROOT / f"requirements/{group}.in").read_text(encoding="utf-8").splitlines()
         names = {re.split(r"[<>=\[]", line)[0] for line in lines if line[:1].isalpha()}
         assert names
