@@ -74,18 +74,25 @@ class PerformanceRules(Document):
 
 @dataclass(frozen=True)
 class Performance:
-    """Outcomes by firm and month end.
+    """What became of firms with a loan.
 
     Attributes
     ----------
-    outcomes : dict of date to dict of int to str
-        By month end and enterprise key: `good`, `bad` or `indeterminate`.
-    excluded : dict of str to int
-        Firms at month ends left out, by reason.
+    called : dict of date to dict of int to str
+        By month end and enterprise key: an outcome, or why the firm is left out.
     """
 
-    outcomes: dict[date, dict[int, str]]
-    excluded: dict[str, int]
+    called: dict[date, dict[int, str]]
+
+    def outcomes(self, day: date) -> dict[int, str]:
+        """`good`, `bad` or `indeterminate` by enterprise key, without those left out."""
+        return {firm: word for firm, word in self.called[day].items() if word not in EXCLUDED}
+
+    @property
+    def excluded(self) -> dict[str, int]:
+        """Firms at month ends left out, by reason."""
+        words = Counter(word for firms in self.called.values() for word in firms.values())
+        return {reason: words[reason] for reason in EXCLUDED}
 
 
 @cache
@@ -117,14 +124,10 @@ def performance(
     """
     months = {month_number(day): _month_end(day) for day in as_of_dates}
     rows = snapshot.connection.execute(_labels(list(months), rules)).fetchall()
-    outcomes: dict[date, dict[int, str]] = {day: {} for day in months.values()}
-    excluded = Counter[str]()
-    for month, firm, outcome in rows:
-        if outcome in EXCLUDED:
-            excluded[outcome] += 1
-        else:
-            outcomes[months[month]][int(firm)] = str(outcome)
-    return Performance(outcomes, dict(excluded))
+    called: dict[date, dict[int, str]] = {day: {} for day in months.values()}
+    for month, firm, word in rows:
+        called[months[month]][int(firm)] = str(word)
+    return Performance(called)
 
 
 def month_number(day: date) -> int:

@@ -127,7 +127,7 @@ def build_quarters(
     for done, day in enumerate(timeline.dates):
         if on_progress is not None:
             on_progress(done, len(timeline.dates))
-        firms = sorted(labels.outcomes[day])
+        firms = sorted(labels.outcomes(day))
         tables.append(
             _kept(folder / f"{day}.parquet", firms, day, features)
             or _look(folder, lake, catalogue, features, scope, day=day, now=now, firms=firms)
@@ -160,7 +160,7 @@ class _Opened:
         """Whether firms open all of the datasets."""
         columns = [self.datasets.index(name) for name in sorted(wanted)]
         rows = np.searchsorted(self.firms, firm)
-        return np.asarray(self.is_open[np.ix_(rows, columns)].all(axis=1))
+        return np.asarray(self.is_open[:, columns].all(axis=1)[rows])
 
 
 def _look(
@@ -229,7 +229,7 @@ def _cohort(
     for column, feature in enumerate(features):
         matrix[~opened.opens(firm, feature.datasets), column] = np.nan
     outcome = np.array([
-        labels.outcomes[table.as_of_date][key]
+        labels.called[table.as_of_date][key]
         for table in tables
         for key in table.enterprise_keys.tolist()
     ])  # fmt: skip
