@@ -1,6 +1,6 @@
 """Which file, which line, when, under which hash: the origin of any row, from the row and the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -69,6 +69,12 @@ def trace_row(lake: LakeView, dataset: Dataset, row_id: int) -> Origin:
             zh=f"数据集“{dataset.name}”中没有编号为 {row_id} 的行。",
         )
     return found[0]
+
+
+def origins_of(lake: LakeView, dataset: Dataset, row_ids: Sequence[int]) -> list[Origin]:
+    """The origins of the rows with these ids, in the order of the ids."""
+    listed = ", ".join(str(int(row_id)) for row_id in row_ids)
+    return _select(lake, dataset, f"row_id IN ({listed})", {}) if listed else []
 
 
 def trace(lake: LakeView, dataset: Dataset, conditions: Mapping[str, str]) -> list[Origin]:

@@ -14,6 +14,7 @@ _UNITS: Mapping[Unit, str] = {
     "months": "月 months",
     "kwh": "千瓦时 kWh",
     "usd": "美元 US dollars",
+    "mu": "亩 mu",
     "flag": "0/1 是否 whether",
     "level": "级 level of a scale, 1 the best",
 }

@@ -18,7 +18,7 @@ from features.errors import FeatureDefinitionError
 from features.windows import Window
 
 #: `flag` is 0 or 1; `level` counts the steps of a published scale, 1 the best.
-Unit = Literal["cny", "count", "ratio", "days", "months", "kwh", "usd", "flag", "level"]
+Unit = Literal["cny", "count", "ratio", "days", "months", "kwh", "usd", "mu", "flag", "level"]
 #: Shape constraint on the probability of default: +1 rises with the feature, -1 falls, 0 free.
 Direction = Literal[-1, 0, 1]
 SAFER: Direction = -1
@@ -83,6 +83,18 @@ class Aggregate:
 
     def render(self, as_of_date: date) -> str:
         """The aggregate as SQL with literal window bounds."""
+        condition = self.condition(as_of_date)
+        filtered = f"{self.sql} FILTER (WHERE {condition})" if condition else self.sql
+        return f"coalesce({filtered}, {self.empty})" if self.empty is not None else filtered
+
+    def condition(self, as_of_date: date) -> str:
+        """What a row of the grain must meet to count; empty for all rows.
+
+        Raises
+        ------
+        FeatureDefinitionError
+            If there is a window, but the grain has no event date.
+        """
         conditions = [self.where] if self.where else []
         if self.window is not None:
             if self.grain.event_date is None:
@@ -91,10 +103,7 @@ class Aggregate:
                     zh=f"特征粒度“{self.grain.name}”没有事件日期，不能使用时间窗口。",
                 )
             conditions.append(self.window.covers(self.grain.event_date, as_of_date))
-        filtered = self.sql
-        if conditions:
-            filtered += f" FILTER (WHERE {' AND '.join(conditions)})"
-        return f"coalesce({filtered}, {self.empty})" if self.empty is not None else filtered
+        return " AND ".join(conditions)
 
 
 @dataclass(frozen=True)

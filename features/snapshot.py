@@ -3,7 +3,9 @@
 `open_snapshot` is the single place that decides visibility, for training, batch and one firm alike.
 It gives a DuckDB connection in which every catalogue dataset is a view `visible_<dataset>`, the
 registered enterprises are the table `enterprise`, and `visibility` says dataset by dataset whether
-the scope opens it for a firm, so that "no record" and "not allowed to look" stay apart.
+the scope opens it for a firm, so that "no record" and "not allowed to look" stay apart. Of the
+datasets in `NEIGHBOURHOOD` there is also `everyone_<dataset>`: every firm's rows even where few are asked about, for facts
+about a firm that lie in its neighbours.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,9 @@ from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
 
 CONSENTS = "consent_event"
+#: Public datasets that features read beyond the firm asked about. A view costs a millisecond of every
+#: look, so these are only the ones that some grain follows.
+NEIGHBOURHOOD = frozenset({"reg_basic", "reg_shareholder", "dishonest_debtor"})
 #: Notices by which a negative record is repaired; a catalogue need not have them.
 REPAIRS = "credit_repair"
 #: The latest event of a consent first; of events at one instant the most restrictive.
@@ -106,6 +111,9 @@ def open_snapshot(
         for dataset in catalogue:
             rows = _visible_rows(lake, dataset, as_of_date, scope, now, chosen, repairs)
             connection.execute(f"CREATE VIEW visible_{dataset.name} AS {rows}")
+            if dataset.name in NEIGHBOURHOOD:
+                rows = _visible_rows(lake, dataset, as_of_date, scope, now, "true", repairs)
+                connection.execute(f"CREATE VIEW everyone_{dataset.name} AS {rows}")
     except BaseException as failed:
         connection.close()
         if isinstance(failed, duckdb.Error):

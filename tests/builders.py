@@ -33,6 +33,9 @@ type_of = {
     "BOOLEAN": pa.bool_(),
     "BLOB": pa.binary(),
     "VARCHAR[]": pa.list_(pa.string()),
+    "STRUCT(month INTEGER, value DOUBLE)[]": pa.list_(
+        pa.struct([("month", pa.int32()), ("value", pa.float64())])
+    ),
 }
 
 #: One value of a lake row.

@@ -11,12 +11,15 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.lake import Lake
+from features.lineage import origins_of
 from features.online import OnlineVectors, write_online
 from features.pipeline import FeatureTable, build_features
-from features.registry import Registry
+from features.registry import Feature, Registry
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
-from xinqiao.console import show
+from features.tracing import Trace, trace_feature
+from xinqiao.console import Json, show, show_json
+from xinqiao.feature_trace import Origins, print_trace, trace_document
 from xinqiao.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="特征 · point-in-time features")
@@ -55,6 +58,43 @@ def online(as_of: AsOf) -> None:
         f"{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
         f"{rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
     )
+
+
+@app.command()
+def trace(
+    feature: Annotated[str, typer.Argument(help="特征名 · feature, e.g. sales_amount_sum_12m_cny")],
+    enterprise: Annotated[
+        str, typer.Option(help="统一社会信用代码或来源编号 · USCC or id of the provider")
+    ],
+    as_of: AsOf,
+    *,
+    as_json: Json = False,
+) -> None:
+    """来源可溯：某一特征值依据哪些原始记录。 The source records a feature value rests on.
+
+    例 Example: xinqiao features trace sales_amount_sum_12m_cny --enterprise E1 --as-of 2020-02-29
+    """
+    told, origins = trace_of(load_settings(), REGISTRY[feature], enterprise, as_of.date())
+    if as_json:
+        show_json(trace_document(told, origins))
+    else:
+        print_trace(told, origins)
+
+
+def trace_of(
+    settings: Settings, feature: Feature, enterprise: str, as_of_date: date
+) -> tuple[Trace, Origins]:
+    """One firm's value and the origins of its rows, under scope kind `self`."""
+    lake, now = Lake(settings.lake).view(), now_in_shanghai()
+    key = lake.find_enterprise(enterprise).key
+    catalogue = load_catalogue()
+    with open_snapshot(
+        lake, catalogue, as_of_date, self_scope(now.date()), now=now, enterprises=[key]
+    ) as snapshot:
+        told = trace_feature(snapshot, feature)
+    return told, {
+        s.dataset: origins_of(lake, catalogue[s.dataset], s.row_ids) for s in told.sources
+    }
 
 
 def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:

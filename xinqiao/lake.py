@@ -194,7 +194,7 @@ def lineage(
         show_json([asdict(origin) for origin in origins])
         return
     for origin in origins[:SHOWN]:
-        _print_origin(origin)
+        print_origin(origin)
     if len(origins) > SHOWN:
         show(
             f"……共 {len(origins):,} 行，仅显示前 {SHOWN} 行；--json 输出全部。",
@@ -212,14 +212,15 @@ def _condition(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _print_origin(origin: Origin) -> None:
+def print_origin(origin: Origin) -> None:
+    """One row's origin on one line."""
     ended_zh = f"，{origin.superseded_at} 起被更正" if origin.superseded_at else ""
     ended_en = f", superseded from {origin.superseded_at}" if origin.superseded_at else ""
     show(
         f"{origin.file_name} 第 {origin.line:,} 行 · {origin.collected_at} 入库 · "
         f"{origin.available_at} 起可用{ended_zh} · 文件 SHA-256 {origin.file_sha256} · "
-        f"映射 {origin.mapping} · 行哈希 {origin.row_hash or 0:016x}",
+        f"映射 {origin.mapping} · 行哈希 {origin.row_hash or 0:016x} · 提供方 {origin.provider} · 批次 {origin.batch_id}",
         f"{origin.file_name} line {origin.line:,} · landed {origin.collected_at} · "
         f"available from {origin.available_at}{ended_en} · file SHA-256 {origin.file_sha256} · "
-        f"mapping {origin.mapping} · row hash {origin.row_hash or 0:016x}",
+        f"mapping {origin.mapping} · row hash {origin.row_hash or 0:016x} · provider {origin.provider} · batch {origin.batch_id}",
     )

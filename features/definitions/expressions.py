@@ -7,6 +7,7 @@ round DECIMAL differently, and `/` of whole numbers is a DOUBLE in all of them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from features.registry import Aggregate, Unit
 
@@ -88,6 +89,19 @@ def parts_per_million(part: str, whole: str) -> str:
     ppm = f"1000000 * CAST({part} AS DOUBLE) / {whole}"
     ended = f"CASE WHEN {ppm} < -1000000 THEN -1000000 WHEN {ppm} > 10000000 THEN 10000000 ELSE {ppm} END"
     return f"CASE WHEN {whole} > 0 THEN CAST(round({ended}) AS BIGINT) END"
+
+
+def whole_months_since(column: str, as_of_date: date) -> str:
+    """Whole months from a date to `as_of`; a month end is a whole month after an earlier one."""
+    months = f"{as_of_date.year * 12 + as_of_date.month} - (year({column}) * 12 + month({column}))"
+    if (as_of_date + timedelta(days=1)).month != as_of_date.month:
+        return f"({months})"
+    return f"({months} - CASE WHEN day({column}) > {as_of_date.day} THEN 1 ELSE 0 END)"
+
+
+def share_ppm(column: str) -> str:
+    """A share that is delivered as a decimal, in whole parts per million and at most 1."""
+    return f"CASE WHEN {column} > 1 THEN 1000000 ELSE CAST(round({column} * 1000000) AS BIGINT) END"
 
 
 def relative_slope(months: int) -> str:

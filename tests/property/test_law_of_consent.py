@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from features.clock import end_of
-from features.contracts import Dataset, Sensitivity
-from features.pipeline import FeatureTable
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
 from tests.builders import (
@@ -28,8 +26,8 @@ from tests.builders import (
     seeded,
     whole_scope,
 )
-from tests.negative import ONE_EACH, WHOLE
-from tests.oracle.invoice_worlds import land_world, world_of
+from tests.law import exact, masked, random_scope
+from tests.negative import ONE_EACH
 
 FIRMS = range(1, 26)
 FIRST_DAY = date(2024, 1, 1)
@@ -96,46 +94,6 @@ def live_scopes(events: Sequence[Event], key: int, scope: DataScope, as_of: date
 
 def _weight(event: Event) -> tuple[datetime, int, str]:
     return event.occurred_at, STRICTNESS[event.event], event.event_id
-
-
-def is_open(dataset: Dataset, scope: DataScope, consented: set[str]) -> bool:
-    """Whether one firm's rows of a dataset may be seen."""
-    if dataset.name not in scope.datasets:
-        return False
-    if scope.grantee is None or dataset.document.sensitivity is Sensitivity.PUBLIC:
-        return True
-    return dataset.document.consent_scope in consented
-
-
-def masked(
-    table: FeatureTable, scope: DataScope, consented: Mapping[int, set[str]]
-) -> dict[int, dict[str, str]]:
-    """The full table with every feature blanked that reads a dataset the firm's scope withholds."""
-    return {
-        key: {
-            feature.name: bits(values[feature.name])
-            if all(is_open(CATALOGUE[name], scope, consented[key]) for name in feature.datasets)
-            else "NULL"
-            for feature in table.registry
-        }
-        for key, values in by_enterprise(table).items()
-    }
-
-
-def bits(value: float | None) -> str:
-    """A value exactly."""
-    return "NULL" if value is None else value.hex()
-
-
-def exact(table: FeatureTable) -> dict[int, dict[str, str]]:
-    """A feature table exactly."""
-    return {k: {n: bits(v) for n, v in row.items()} for k, row in by_enterprise(table).items()}
-
-
-def random_scope(rng: random.Random, grantee: str | None, purpose: Purpose) -> DataScope:
-    datasets = sorted(CATALOGUE.datasets)
-    chosen = datasets if rng.random() < 0.4 else rng.sample(datasets, rng.randrange(len(datasets)))
-    return DataScope(frozenset(chosen), purpose, FAR, grantee)
 
 
 def random_events(rng: random.Random) -> list[Event]:
@@ -216,30 +174,6 @@ def test_live_consents_decide_enterprise_by_enterprise(seed: int, tmp_path: Path
         assert seen == masked(full, scope, consented), f"as of {as_of} under {scope}"
         opened += sum(row["sales_amount_sum_12m_cny"] != "NULL" for row in seen.values())
     assert opened > 0, "a law that is never tested on visible rows proves nothing"
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_any_dataset_scope_only_masks_the_whole_registry(seed: int, tmp_path: Path):
-    rng, as_of = seeded(seed), date(2020, 2, 29)
-    lake = TinyLake(tmp_path)
-    land_world(lake, world_of(rng, as_of))
-    lake.land("penalty", [penalty(key, "p", date(2020, 1, key)) for key in range(1, 20)])
-    full = features_of(lake, as_of, registry=WHOLE)
-    nobody: dict[int, set[str]] = {key: set() for key in by_enterprise(full)}
-    for _ in range(6):
-        scope = random_scope(rng, None, Purpose.SELF_REPORT)
-        assert exact(features_of(lake, as_of, scope, registry=WHOLE)) == masked(full, scope, nobody)
-
-
-def test_the_whole_registry_obeys_a_grantees_consents(tmp_path: Path):
-    rng, as_of = seeded(99), date(2024, 1, 20)
-    lake = TinyLake(tmp_path)
-    land_world(lake, world_of(rng, as_of))
-    events = land_events(lake, random_events(rng), rng)
-    scope = DataScope(frozenset(CATALOGUE.datasets), Purpose.PRE_CREDIT, FAR, "bank")
-    full = features_of(lake, as_of, registry=WHOLE)
-    consented = {key: live_scopes(events, key, scope, as_of) for key in by_enterprise(full)}
-    assert exact(features_of(lake, as_of, scope, registry=WHOLE)) == masked(full, scope, consented)
 
 
 def sales_seen(lake: TinyLake, as_of: date, *, purpose: Purpose = Purpose.PRE_CREDIT) -> bool:

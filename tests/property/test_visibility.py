@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from features.clock import end_of
+from features.contracts import Sensitivity
 from features.definitions import REGISTRY
 from features.errors import ScopeError
 from features.registry import Registry
 from features.scope import DataScope, Purpose
-from features.snapshot import open_snapshot
+from features.snapshot import NEIGHBOURHOOD, open_snapshot
 from tests.builders import (
     CATALOGUE,
     FAR,
@@ -191,6 +192,38 @@ def test_a_scope_without_a_dataset_no_longer_opens_it():
     scope = whole_scope().without("invoice_line")
     assert not scope.opens("invoice_line")
     assert scope.opens("invoice_month")
+
+
+# --- neighbours ----------------------------------------------------------------------------------
+
+
+def everyone(lake: TinyLake, scope: DataScope, dataset: str, now: datetime = NOW) -> list[int]:
+    """Whose rows are there for facts about firm 1 that lie in its neighbours."""
+    with open_snapshot(lake.view, CATALOGUE, AS_OF, scope, now=now, enterprises=[1]) as snapshot:
+        query = f"SELECT enterprise_key FROM everyone_{dataset} ORDER BY enterprise_key"
+        return [key for (key,) in snapshot.connection.sql(query).fetchall()]
+
+
+def listed(key: int, available_at: datetime = LONG_AGO, **more: object) -> dict[str, object]:
+    """An entry on the list of dishonest debtors."""
+    row = {"enterprise_key": key, "available_at": available_at, "case_no": "p"}
+    return {**row, "published_on": AS_OF, **more}
+
+
+def test_everyones_rows_obey_both_clocks_the_scope_and_repairs(tmp_path: Path):
+    lake, dataset = TinyLake(tmp_path), "dishonest_debtor"
+    lake.land("reg_basic", [registered(1), registered(2)])
+    late = listed(4, MIDNIGHT + timedelta(microseconds=1))
+    repaired = listed(3, repaired_at=at("2020-03-05"))
+    lake.land(dataset, [listed(1), listed(2), repaired, late])
+    assert everyone(lake, whole_scope(), dataset) == [1, 2]
+    assert everyone(lake, whole_scope(), dataset, now=at("2020-03-01")) == [1, 2, 3]
+    assert everyone(lake, whole_scope().without(dataset), dataset) == []
+
+
+def test_only_public_datasets_have_everyones_rows():
+    opened = {CATALOGUE[name].document.sensitivity for name in NEIGHBOURHOOD}
+    assert opened == {Sensitivity.PUBLIC}
 
 
 # --- (e) negative records ------------------------------------------------------------------------

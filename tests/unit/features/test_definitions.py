@@ -59,12 +59,12 @@ def test_no_feature_reads_labels_or_consents(feature: Feature):
 @each_grain
 def test_a_grain_declares_exactly_the_datasets_its_lineage_reads(grain: Grain):
     sql = " ".join(ancestor.select(AS_OF) for ancestor in lineage_of(grain))
-    assert set(re.findall(r"visible_(\w+)", sql)) == grain.datasets
+    assert set(re.findall(r"(?:visible|everyone)_(\w+)", sql)) == grain.datasets
 
 
 @each_feature
 def test_recency_is_flagged_where_the_last_months_or_days_decide(feature: Feature):
-    is_recent = re.search(r"_3m(_|$)|days_since_last|_gap_max_", feature.name) is not None
+    is_recent = re.search(r"_3m(_|$)|(days|months)_since_last|_gap_max_", feature.name) is not None
     assert feature.is_recency is is_recent
 
 

@@ -11,6 +11,7 @@ from features.registry import Registry
 from tests.builders import TinyLake, by_enterprise, features_of, invoice, registered
 
 AS_OF = date(2020, 2, 29)
+INVOICES = REGISTRY.reading_only({"invoice_line"})
 RATIOS = [feature.name for feature in REGISTRY if feature.unit == "ratio"]
 
 
@@ -97,7 +98,7 @@ def test_a_firm_with_records_counts_zero_where_nothing_is_in_the_window(
     row: dict[str, object], tmp_path: Path
 ):
     values = firm(tmp_path, row)
-    counts = [feature.name for feature in REGISTRY.reading_only({"invoice_line"})]
+    counts = [feature.name for feature in INVOICES]
     for name in (n for n in counts if REGISTRY[n].unit == "count"):
         assert values[name] == 0.0, name
 
@@ -106,11 +107,9 @@ def test_a_firm_without_records_has_nothing(tmp_path: Path):
     lake = TinyLake(tmp_path)
     lake.land("reg_basic", [registered(1)])
     lake.land("invoice_line", [invoice(1, date(2017, 2, 28), 500)])
-    table = features_of(lake, AS_OF)
-    values = by_enterprise(table)[1]
-    assert values == {f.name: {"unknown": None, "zero": 0}[f.missing] for f in REGISTRY}
-    unknown = [feature.name for feature in REGISTRY if feature.missing == "unknown"]
-    assert np.isnan(table.matrix(unknown)).all()
+    table = features_of(lake, AS_OF, registry=INVOICES)
+    assert set(by_enterprise(table)[1].values()) == {None}
+    assert np.isnan(table.matrix()).all()
     assert table.matrix(["buyer_count_12m"]).shape == (1, 1)
     assert (table.enterprise_keys.tolist(), table.usccs) == ([1], ["F00001"])
 
@@ -119,7 +118,7 @@ def test_a_single_feature_has_the_value_it_has_among_all(tmp_path: Path):
     lake = TinyLake(tmp_path)
     lake.land("reg_basic", [registered(1)])
     lake.land("invoice_line", [invoice(1, date(2020, 2, 5), 500, status="void")])
-    everything = by_enterprise(features_of(lake, AS_OF))[1]
-    for feature in REGISTRY:
+    everything = by_enterprise(features_of(lake, AS_OF, registry=INVOICES))[1]
+    for feature in INVOICES:
         alone = by_enterprise(features_of(lake, AS_OF, registry=Registry((feature,))))[1]
         assert alone == {feature.name: everything[feature.name]}
