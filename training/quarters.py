@@ -159,8 +159,8 @@ class _Opened:
     def opens(self, firm: IntArray, wanted: frozenset[str]) -> BoolArray:
         """Whether firms open all of the datasets."""
         columns = [self.datasets.index(name) for name in sorted(wanted)]
-        rows = np.searchsorted(self.firms, firm)
-        return np.asarray(self.is_open[:, columns].all(axis=1)[rows])
+        is_open: BoolArray = np.all(self.is_open[:, columns], axis=1)
+        return is_open[np.searchsorted(self.firms, firm)]
 
 
 def _look(
