@@ -13,7 +13,7 @@ from xinqiao.folder import land_folder
 from xinqiao.settings import Settings
 
 #: Firms, months and seed of the demo's city; more firms take longer and say more.
-FIRMS, MONTHS, SEED = 8_000, 78, 7
+FIRMS, MONTHS, SEED = 6_000, 78, 7
 
 
 @dataclass(frozen=True)
