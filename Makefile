@@ -3,14 +3,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 export XINQIAO_DATA ?= ../shared/data
-DATA ?= cumcm2020c
+DATA ?= city
 ONLY ?=
 
 .PHONY: help setup peers spark demo test lint bench soak lock docs clean
 
 help:
 	@echo "make setup   the environment in .venv, exact hashed versions"
-	@echo "make demo    DATA=cumcm2020c: the main job from files to two rating cards"
+	@echo "make demo    DATA=city: the main job from files to two rating cards; or DATA=cumcm2020c"
 	@echo "make test    lint, types, layers, tests, doctests, coverage"
 	@echo "make spark   PySpark in .venv-spark, for features on Spark; needs Java 17 or newer"
 	@echo "make lint    the static half of make test"

@@ -33,8 +33,8 @@ from training.evaluate import (
 )
 from training.rating import SEED
 from training.splits import Folds
-from xinqiao.demo import land_tour
 from xinqiao.settings import load_settings
+from xinqiao.tours import land_tour
 
 AREA = "rating"
 FloatArray = npt.NDArray[np.float64]

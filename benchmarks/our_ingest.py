@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.peers.meter import Meter
 from features.lake import Lake
-from xinqiao.demo import land_tour
 from xinqiao.settings import load_settings
+from xinqiao.tours import land_tour
 
 
 def main(data: Path, home: Path) -> None:

@@ -1,14 +1,14 @@
-"""The rating model as a specification: which features, which shape, which words.
+"""The rating models as specifications: which features, which shape, which words.
 
-Hyper-parameters are fixed here before any outcome was looked at. With about a hundred labelled
-firms a search would only find the noise of the sample.
+Hyper-parameters are fixed here before any outcome was looked at. With about a hundred firms, or a
+hundred defaults, a search would only find the noise of the sample.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from features.contracts import Words
+from features.contracts import Catalogue, Sensitivity, Words
 from features.registry import Registry
 from models.manifest import ProbabilityKind
 
@@ -110,3 +110,36 @@ INVOICE_RATING = RatingSpec(
     ),
     disclaimer=DISCLAIMER,
 )
+
+#: The name under which the 12-month rating is registered and asked for.
+BASE_12M = "base_12m"
+#: Room for a few interactions; a leaf holds enough rows that a default more or less moves it little.
+_CITY_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        **_PARAMETERS,
+        "max_depth": 4,
+        "num_leaves": 16,
+        "min_data_in_leaf": 40,
+        "feature_fraction": 0.3,
+    }
+)
+
+
+def base_12m(catalogue: Catalogue) -> RatingSpec:
+    """The 12-month rating: every feature a bank may see with consent.
+
+    The platform's own records are closed to institutions, and the last word on a loan is a label.
+    """
+    internal = {d.name for d in catalogue if d.document.sensitivity is Sensitivity.INTERNAL}
+    return RatingSpec(
+        name=BASE_12M,
+        datasets=frozenset(catalogue.datasets) - internal - {"loan_outcome"},
+        probability_kind="pd_12m",
+        label=Words(
+            zh="十二个月内违约：逾期超过90天、五级分类次级及以下、核销、代偿、重组或破产受理",
+            en="default within 12 months: over 90 days late, substandard or worse, written off, paid by "
+            "the guarantor, restructured, or bankruptcy accepted",
+        ),
+        disclaimer=DISCLAIMER,
+        parameters=_CITY_PARAMETERS,
+    )

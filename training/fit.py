@@ -14,7 +14,7 @@ import numpy.typing as npt
 from features.registry import Registry
 from models.calibration import LogitLine, fit_logit_line
 from models.rating import Parameter, RatingSpec
-from training.splits import repeated_folds
+from training.splits import Folds, repeated_folds
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -22,6 +22,25 @@ BoolArray = npt.NDArray[np.bool_]
 INNER_FOLDS = 5
 #: Numbers of trees that compete, by log loss on the inner held-out rows.
 TREE_STEP = 20
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """Which rows are used for what; without a plan all rows are used for everything.
+
+    Attributes
+    ----------
+    folds : Folds
+        One repeat; rows of one firm are held out together.
+    learns : ndarray of bool, shape (n,)
+        Rows that trees grow on and compete on.
+    calibrates : ndarray of bool, shape (n,)
+        Rows whose held-out margins the line is fitted to.
+    """
+
+    folds: Folds
+    learns: BoolArray
+    calibrates: BoolArray
 
 
 @dataclass(frozen=True)
@@ -54,22 +73,34 @@ def fit_rating(
     features: Registry,
     *,
     seed: int,
+    plan: FitPlan | None = None,
 ) -> FittedRating:
     """Fit the specification to rows of shape (n, k) and their outcomes of shape (n,)."""
+    plan = plan or _every_row(is_default, seed)
     parameters = spec.training_parameters(features, seed=seed)
     names = list(features.names)
     counts = list(range(TREE_STEP, spec.rounds + 1, TREE_STEP))
     held_out = np.empty((len(counts), len(is_default)))
-    for _, _, train, test in repeated_folds(is_default, repeats=1, folds=INNER_FOLDS, seed=seed):
+    for _, _, fold, test in plan.folds:
+        train = fold[plan.learns[fold]]
         booster = _grow(matrix[train], is_default[train], names, parameters, spec.rounds)
         for place, count in enumerate(counts):
             margin = booster.predict(matrix[test], raw_score=True, num_iteration=count)
             held_out[place, test] = np.asarray(margin, dtype=np.float64)
-    losses = np.logaddexp(0.0, np.where(is_default, -held_out, held_out)).mean(axis=1)
-    best = int(np.argmin(losses))
-    line = fit_logit_line(held_out[best], is_default)
+    losses = np.logaddexp(0.0, np.where(is_default, -held_out, held_out))
+    best = int(np.argmin(losses[:, plan.learns].mean(axis=1)))
+    line = fit_logit_line(held_out[best, plan.calibrates], is_default[plan.calibrates])
     trees = counts[best]
-    return FittedRating(_grow(matrix, is_default, names, parameters, trees), line, trees)
+    rows = plan.learns
+    return FittedRating(
+        _grow(matrix[rows], is_default[rows], names, parameters, trees), line, trees
+    )
+
+
+def _every_row(is_default: BoolArray, seed: int) -> FitPlan:
+    folds = repeated_folds(is_default, repeats=1, folds=INNER_FOLDS, seed=seed)
+    every = np.ones(len(is_default), dtype=np.bool_)
+    return FitPlan(folds, every, every)
 
 
 def _grow(

@@ -1,7 +1,7 @@
 """Train the rating: cohort, validation, final fit, bundle, run. One call, one record."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,17 +9,15 @@ import numpy as np
 
 from features.clock import SHANGHAI
 from features.contracts import Catalogue
-from features.errors import BundleError
 from features.lake import LakeView
 from features.registry import Registry
-from models.arrays import FloatArray
-from models.bundle import Bundle, BundleRecipe, write_bundle
+from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.cohort import Cohort, build_cohort
+from training.enrol import Enrolment, enrol
 from training.evaluate import Estimate, Validation, recency_report, validate
-from training.fit import FittedRating, fit_rating
-from training.registry import RunRecord, alias_now, log_run, set_alias
+from training.fit import fit_rating
 
 #: Fixed before any outcome was looked at.
 SEED = 20200229
@@ -96,20 +94,17 @@ def train_rating(
         grades=validation.grades(scale, INTERVAL_LEVEL),
         interval_level=INTERVAL_LEVEL,
     )
-    bundle = _store(recipe, bundles, cohort, seed)
-    _require_same_margin(bundle, fitted, cohort)
-    run_id = log_run(
-        RunRecord(
-            experiment=spec.name,
-            name=f"{spec.name}@{version}",
-            parameters=_parameters(spec, features, cohort, fitted.trees, seed),
-            metrics=metrics,
-            data=_data(lake, bundle),
-        ),
-        bundle.path,
-        mlruns,
+    entry = Enrolment(
+        bundles=bundles,
+        mlruns=mlruns,
+        lake=lake,
+        matrix=cohort.matrix,
+        reference=cohort.reference,
+        parameters=_parameters(spec, features, cohort, fitted.trees, seed),
+        now=now,
+        seed=seed,
     )
-    set_alias(bundles, alias_now(bundle.id, now=now, reason=f"trained in run {run_id}"))
+    bundle, run_id = enrol(recipe, fitted, entry)
     told("fit")(1, 1)
     return TrainedRating(bundle, cohort, validation, figures, run_id)
 
@@ -130,7 +125,18 @@ def metrics_of(
     cohort: Cohort, validation: Validation, figures: Mapping[str, Estimate]
 ) -> dict[str, float]:
     """Figures as flat numbers for the manifest and the run; what has no finite value is left out."""
-    flat = {
+    return {
+        "n": float(len(cohort.usccs)),
+        "defaults": float(cohort.is_default.sum()),
+        "without_consent": float(cohort.without_consent),
+        "fold_auc_sd": validation.fold_auc_sd,
+        **flat(figures),
+    }
+
+
+def flat(figures: Mapping[str, Estimate]) -> dict[str, float]:
+    """Figures and the ends of their intervals by name; what is not finite is left out."""
+    return {
         f"{name}{suffix}": value
         for name, estimate in figures.items()
         for suffix, value in (
@@ -140,54 +146,6 @@ def metrics_of(
         )
         if np.isfinite(value)
     }
-    return {
-        "n": float(len(cohort.usccs)),
-        "defaults": float(cohort.is_default.sum()),
-        "without_consent": float(cohort.without_consent),
-        "fold_auc_sd": validation.fold_auc_sd,
-        **flat,
-    }
-
-
-def _store(recipe: BundleRecipe, bundles: Path, cohort: Cohort, seed: int) -> Bundle:
-    """Write the bundle, then move it to the folder its id names."""
-    bundles.mkdir(parents=True, exist_ok=True)
-    draft = bundles / f".draft-{recipe.version}"
-    written = write_bundle(recipe, draft, sample=cohort.reference, rng=np.random.default_rng(seed))
-    home = bundles / written.id
-    draft.rename(home)
-    return replace(written, path=home)
-
-
-def _require_same_margin(bundle: Bundle, fitted: FittedRating, cohort: Cohort) -> None:
-    """The bundle's own reader of trees must answer as the library that grew them, bit for bit."""
-    rows = np.vstack([cohort.matrix, hostile_rows(cohort.matrix)])
-    expected = np.asarray(fitted.booster.predict(rows, raw_score=True), dtype=np.float64)
-    differs = int((bundle.model.margin(rows) != expected).sum())
-    if differs:
-        raise BundleError(
-            en=f"The bundle answers {differs} of {len(rows)} rows differently than LightGBM; it is not "
-            "registered. Keep the model text and report it.",
-            zh=f"模型包对 {len(rows)} 行中的 {differs} 行与 LightGBM 结果不同，未予登记；请保留模型文本并报告。",
-        )
-
-
-def hostile_rows(matrix: FloatArray) -> FloatArray:
-    """Rows on which readers of trees are known to differ, made of the columns' own values.
-
-    Missing, infinite, zero and just off it, and values one step beside those of the sample; shape
-    (6 n, k).
-    """
-    return np.vstack(
-        [
-            np.where(np.arange(matrix.shape[1]) % 2 == 0, np.nan, matrix),
-            np.full_like(matrix, np.inf),
-            np.full_like(matrix, -np.inf),
-            np.where(np.isnan(matrix), 1e-36, -0.0),
-            np.nextafter(matrix, np.inf),
-            np.nextafter(matrix, -np.inf),
-        ]
-    )
 
 
 def _parameters(
@@ -201,13 +159,4 @@ def _parameters(
         "firms": str(len(cohort.usccs)),
         "as_of_date": cohort.as_of_date.isoformat(),
         "probability_kind": spec.probability_kind,
-    }
-
-
-def _data(lake: LakeView, bundle: Bundle) -> dict[str, str]:
-    batches = {batch.file_name: batch.file_sha256 for batch in lake.batches}
-    return {
-        "bundle_id": bundle.id,
-        "lake_commit": str(lake.version),
-        **{f"data.{name}": sha256 for name, sha256 in sorted(batches.items())},
     }

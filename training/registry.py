@@ -143,13 +143,13 @@ def named_bundle(bundles: Path, name: str = CHAMPION) -> Path:
     found = [alias for alias in alias_history(bundles) if alias.name == name]
     if not found:
         raise BundleError(
-            en=f"No model is called '{name}' yet. Train one with `xinqiao train rating`.",
-            zh=f"还没有名为“{name}”的模型，请先运行 `xinqiao train rating`。",
+            en=f"No model is called '{name}' yet. Train one with `xinqiao train`.",
+            zh=f"还没有名为“{name}”的模型，请先运行 `xinqiao train`。",
         )
     return bundles / found[-1].bundle_id
 
 
-def alias_now(bundle_id: str, *, now: datetime, reason: str) -> Alias:
-    """The champion from now on, by the user who runs the command."""
+def alias_now(bundle_id: str, *, now: datetime, reason: str, name: str = CHAMPION) -> Alias:
+    """What a name stands for from now on, by the user who runs the command."""
     user = os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"
-    return Alias(CHAMPION, bundle_id, now.isoformat(timespec="seconds"), user, reason)
+    return Alias(name, bundle_id, now.isoformat(timespec="seconds"), user, reason)

@@ -1,11 +1,11 @@
-"""Who is held out: stratified folds, repeated, the same for every model that is compared."""
+"""Who is held out: stratified folds, the same for every model that is compared, a firm never split."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 
 @dataclass(frozen=True)
@@ -51,4 +51,20 @@ def repeated_folds(
         splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed + repeat)
         for fold, (_, held_out) in enumerate(splitter.split(is_default, is_default)):
             fold_of[repeat, held_out] = fold
+    return Folds(fold_of)
+
+
+def grouped_folds(
+    is_default: npt.NDArray[np.bool_], firm: npt.NDArray[np.int64], *, folds: int, seed: int
+) -> Folds:
+    """One round of stratified folds in which all rows of a firm are held out together.
+
+    Parameters
+    ----------
+    is_default, firm : ndarray of shape (n,)
+    """
+    fold_of = np.empty((1, len(is_default)), dtype=np.int64)
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(is_default, is_default, firm)):
+        fold_of[0, held_out] = fold
     return Folds(fold_of)

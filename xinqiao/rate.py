@@ -22,7 +22,7 @@ from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
-from training.registry import named_bundle
+from training.registry import CHAMPION, named_bundle
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
 from xinqiao.settings import Settings, load_settings
@@ -50,6 +50,9 @@ def rate(
         list[str] | None,
         typer.Option("--withhold", help="不使用的数据集 · a dataset to leave closed (repeatable)"),
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="模型或别名 · model or alias: champion, base_12m, invoice-rating")
+    ] = CHAMPION,
     *,
     rate_everyone: Annotated[bool, typer.Option("--all", help="全部企业 · every firm")] = False,
     lang: Lang = "",
@@ -58,7 +61,7 @@ def rate(
     """See `HELP`."""
     use_language(lang)
     settings = load_settings()
-    look = Look(as_of.date() if as_of is not None else None, frozenset(withhold or ()))
+    look = Look(as_of.date() if as_of is not None else None, frozenset(withhold or ()), model)
     if rate_everyone and out_file is not None and enterprise is None:
         table = rate_all(settings, look, out_file)
         unrated = table["score"].null_count
@@ -80,10 +83,11 @@ def rate(
 
 @dataclass(frozen=True)
 class Look:
-    """What a rating is asked for: a date (None leaves it to the model) and what stays closed."""
+    """What a rating is asked for: a date (None leaves it to the model), what stays closed, and by whom."""
 
     as_of_date: date | None = None
     withheld: frozenset[str] = frozenset()
+    model: str = CHAMPION
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
 def _open_desk(settings: Settings, look: Look) -> _Desk:
     catalogue = load_catalogue()
     withheld = frozenset(catalogue[name].name for name in look.withheld)
-    bundle = load_bundle(named_bundle(settings.bundles), REGISTRY, settings.tables)
+    bundle = load_bundle(named_bundle(settings.bundles, look.model), REGISTRY, settings.tables)
     today = now_in_shanghai().date()
     # A model of an undated label speaks for the date it was trained at, any other for today.
     is_undated = bundle.manifest.probability_kind == "default_probability"

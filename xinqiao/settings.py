@@ -49,6 +49,11 @@ class Settings:
         return self.home / "online"
 
     @property
+    def quarters(self) -> Path:
+        """Features of past month ends that models learn from."""
+        return self.home / "quarters"
+
+    @property
     def tables(self) -> Path:
         """Contribution tables by bundle, memory-mapped."""
         return self.home / "tables"

@@ -1,6 +1,7 @@
 """`xinqiao train …`: a new model from the lake."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,13 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.lake import Lake
-from models.rating import INVOICE_RATING
+from models.bundle import Bundle
+from models.rating import INVOICE_RATING, base_12m
 from xinqiao.console import LANGUAGE, Json, out, progress, say, show, show_json
 from xinqiao.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from training.base_rating import TrainedBase
     from training.evaluate import Estimate
     from training.rating import TrainedRating
 
@@ -26,11 +29,13 @@ app = typer.Typer(no_args_is_help=True, help="建模 · training")
 
 _STEPS = {
     "validate": ("交叉验证", "cross-validation"),
+    "quarters": ("各季度特征与标签", "features and labels by quarter"),
     "recency": ("近期性检验", "recency check"),
     "fit": ("拟合与登记", "fit and register"),
 }
 _FIGURES = {
-    "auc": ("AUC（各折均值）", "AUC (mean of test folds)"),
+    "auc": ("AUC", "AUC"),
+    "auc_new_firms": ("AUC，未参与训练的企业", "AUC of firms that nothing was learned from"),
     "ks": ("KS", "KS"),
     "brier": ("Brier 分数", "Brier score"),
     "log_loss": ("对数损失", "log loss"),
@@ -70,10 +75,30 @@ def rating(
         print_validation(trained)
 
 
-def train(settings: Settings, as_of_date: date) -> "TrainedRating":
-    """Train with a progress bar a step."""
-    from training.rating import train_rating  # noqa: PLC0415 - see above
+@app.command(name="base-12m")
+def base(
+    as_of: Annotated[
+        datetime,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="数据截止日 · last day of the data"),
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """训练、验证并登记十二个月违约概率的基础评级。 Train, validate and register the 12-month base rating.
 
+    例 Example: xinqiao train base-12m --as-of 2026-06-30
+    """
+    trained = train_base(load_settings(), as_of.date())
+    if as_json:
+        manifest = trained.bundle.manifest
+        show_json({"bundle_id": trained.bundle.id, "run_id": trained.run_id, **manifest.metrics})
+    else:
+        print_base(trained)
+
+
+@contextmanager
+def _bars() -> Generator[Callable[[str, int, int], None]]:
+    """A progress bar a step."""
     with ExitStack() as bars:
         step_now, advance_now = "", None
 
@@ -84,6 +109,34 @@ def train(settings: Settings, as_of_date: date) -> "TrainedRating":
                 step_now, advance_now = step, bars.enter_context(progress(*_STEPS[step]))
             advance_now(done, total)
 
+        yield advance
+
+
+def train_base(settings: Settings, data_until: date) -> "TrainedBase":
+    """Train the 12-month rating from the data until a day."""
+    from training.base_rating import train_base_rating  # noqa: PLC0415 - see above
+
+    catalogue = load_catalogue()
+    with _bars() as advance:
+        return train_base_rating(
+            Lake(settings.lake).view(),
+            catalogue,
+            REGISTRY,
+            base_12m(catalogue),
+            data_until=data_until,
+            now=now_in_shanghai(),
+            bundles=settings.bundles,
+            mlruns=settings.mlruns,
+            parts=settings.quarters,
+            on_progress=advance,
+        )
+
+
+def train(settings: Settings, as_of_date: date) -> "TrainedRating":
+    """Train the invoice rating."""
+    from training.rating import train_rating  # noqa: PLC0415 - see above
+
+    with _bars() as advance:
         return train_rating(
             Lake(settings.lake).view(),
             load_catalogue(),
@@ -102,25 +155,16 @@ def print_validation(trained: "TrainedRating") -> None:
     cohort, validation = trained.cohort, trained.validation
     defaults, firms = int(cohort.is_default.sum()), len(cohort.usccs)
     folds = validation.folds.fold_of
-    table = Table(
-        title=say(
+    _print_figures(
+        say(
             f"验证：{firms} 家企业，{defaults} 家违约；{len(folds)} 次重复 {folds.max() + 1} 折，"
             "所有选择均在折内完成",
             f"Validation: {firms} firms, {defaults} defaults; {len(folds)} × {folds.max() + 1} folds, "
             "every choice made inside them",
         ),
-        title_justify="left",
+        trained.figures,
     )
-    table.add_column(say("指标", "figure"))
-    table.add_column(say("值", "value"), justify="right")
-    table.add_column(
-        say("95% 区间（企业重抽样）", "95% interval (firms drawn again)"), justify="right"
-    )
-    for name, estimate in trained.figures.items():
-        zh, en = _FIGURES[name]
-        table.add_row(say(zh, en), f"{estimate.value:.3f}", _interval(estimate))
-    out.print(table)
-    _print_grades(trained)
+    _print_grades(trained.bundle)
     show(
         f"标签：{trained.bundle.manifest.label.zh}。"
         f"各测试折 AUC 标准差 {validation.fold_auc_sd:.3f}；未授权建模而未查看的企业 "
@@ -129,14 +173,60 @@ def print_validation(trained: "TrainedRating") -> None:
         f"SD of the AUC over test folds {validation.fold_auc_sd:.3f}; firms not looked at for want of "
         f"a consent for modelling: {cohort.without_consent}.",
     )
+    _print_names(trained.bundle, trained.run_id)
+
+
+def print_base(trained: "TrainedBase") -> None:
+    """Print what the later month ends say, with intervals, then defaults by grade."""
+    cohort, validation = trained.cohort, trained.validation
+    first, last = cohort.timeline.out_of_time[0], cohort.timeline.out_of_time[-1]
+    rows, defaults = len(validation.is_default), int(validation.is_default.sum())
+    _print_figures(
+        say(
+            f"时间外验证：{first} 至 {last} 的 {len(cohort.timeline.out_of_time)} 个季度，"
+            f"{validation.firms} 家企业 {rows} 行，其中 {validation.defaulted_firms} 家违约（{defaults} 行）",
+            f"Out of time: {len(cohort.timeline.out_of_time)} quarters from {first} to {last}, {rows} rows of "
+            f"{validation.firms} firms, {defaults} defaults ({validation.defaulted_firms} firms)",
+        ),
+        validation.figures,
+    )
+    _print_grades(trained.bundle)
+    early = cohort.is_development
+    left_out = ", ".join(f"{reason} {count}" for reason, count in cohort.excluded.items())
     show(
-        f"模型包 {trained.bundle.id[:12]}，MLflow 运行 {trained.run_id}",
-        f"Bundle {trained.bundle.id[:12]}, MLflow run {trained.run_id}",
+        f"标签：{trained.bundle.manifest.label.zh}。训练期 {cohort.timeline.development[0]} 至 "
+        f"{cohort.timeline.development[-1]}：{early.sum()} 行，{cohort.is_default[early].sum()} 行违约。"
+        f"排除：{left_out}；未授权建模而未查看的企业 {cohort.without_consent} 家。",
+        f"Label: {trained.bundle.manifest.label.en}. Development {cohort.timeline.development[0]} to "
+        f"{cohort.timeline.development[-1]}: {early.sum()} rows, {cohort.is_default[early].sum()} defaults. "
+        f"Left out: {left_out}; firms not looked at for want of a consent for modelling: "
+        f"{cohort.without_consent}.",
+    )
+    _print_names(trained.bundle, trained.run_id)
+
+
+def _print_names(bundle: Bundle, run_id: str) -> None:
+    show(
+        f"模型包 {bundle.id[:12]}，MLflow 运行 {run_id}",
+        f"Bundle {bundle.id[:12]}, MLflow run {run_id}",
     )
 
 
-def _print_grades(trained: "TrainedRating") -> None:
-    scale = trained.bundle.scale
+def _print_figures(title: str, figures: "Mapping[str, Estimate]") -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column(say("指标", "figure"))
+    table.add_column(say("值", "value"), justify="right")
+    table.add_column(
+        say("95% 区间（企业重抽样）", "95% interval (firms drawn again)"), justify="right"
+    )
+    for name, estimate in figures.items():
+        zh, en = _FIGURES[name]
+        table.add_row(say(zh, en), f"{estimate.value:.3f}", _interval(estimate))
+    out.print(table)
+
+
+def _print_grades(bundle: Bundle) -> None:
+    scale = bundle.scale
     table = Table(
         title=say("各等级在验证中的违约率", "Default rate by grade in validation"),
         title_justify="left",
@@ -150,7 +240,7 @@ def _print_grades(trained: "TrainedRating") -> None:
     ):
         table.add_column(say(zh, en), justify="left" if en in {"grade", "meaning"} else "right")
     for grade in scale.version.grades:
-        rate = trained.bundle.manifest.grades[grade.code]
+        rate = bundle.manifest.grades[grade.code]
         if rate.n and rate.low is not None and rate.high is not None:
             label = grade.label.zh if LANGUAGE.get() == "zh" else grade.label.en
             span = f"{rate.low:.1%} – {rate.high:.1%}"

@@ -15,8 +15,8 @@ from features.lake import Lake
 from features.pipeline import FeatureTable, build_features
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
-from xinqiao.demo import land_tour
 from xinqiao.settings import load_settings
+from xinqiao.tours import land_tour
 
 DATA = load_settings().data
 AS_OF = date(2020, 2, 29)

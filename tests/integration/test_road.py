@@ -31,8 +31,8 @@ from tests.worlds import LABELLED, UNLABELLED, write_contest
 from training.cohort import build_cohort
 from training.registry import alias_history, named_bundle
 from xinqiao.app import main
-from xinqiao.demo import land_tour
 from xinqiao.settings import load_settings
+from xinqiao.tours import land_tour
 
 AS_OF = date(2020, 2, 29)
 NOW = datetime(2026, 11, 21, 12)
@@ -60,7 +60,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         # One repeat and a fifth of the trees: the road is the same, the figures do not matter.
         patch.setattr("training.evaluate.REPEATS", 1)
         patch.setattr("xinqiao.train.INVOICE_RATING", replace(INVOICE_RATING, rounds=60))
-        code, printed = run(patch, "demo")
+        code, printed = run(patch, "demo", "--data", "cumcm2020c")
         assert code == 0, printed
         yield Town(root / "home", data, root / "mlruns", printed)
 
@@ -178,7 +178,7 @@ def test_missing_data_are_said_with_the_place(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XINQIAO_DATA", str(tmp_path))
-    code, printed = run(monkeypatch, "demo")
+    code, printed = run(monkeypatch, "demo", "--data", "cumcm2020c")
     assert code != 0
     assert f"演示数据应位于 {tmp_path / 'cumcm2020c'}" in printed
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from training.rating import hostile_rows
+from training.enrol import hostile_rows
 
 
 def test_hostile_rows_hold_what_readers_of_trees_differ_on() -> None:

@@ -17,7 +17,7 @@ def test_an_alias_names_its_last_bundle_and_keeps_the_others(tmp_path: Path) -> 
 
 
 def test_no_alias_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="Train one with `xinqiao train rating`"):
+    with pytest.raises(BundleError, match="Train one with `xinqiao train`"):
         named_bundle(tmp_path)
 
 

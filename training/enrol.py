@@ -1,0 +1,123 @@
+"""A fitted model becomes a bundle, a run and the champion; one way in for every rating."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from features.errors import BundleError
+from features.lake import LakeView
+from models.arrays import FloatArray
+from models.bundle import Bundle, BundleRecipe, write_bundle
+from training.fit import FittedRating
+from training.registry import CHAMPION, RunRecord, alias_now, log_run, set_alias
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """Where bundles and runs live, and what the model was made from.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (n, k)
+        Rows on which the bundle must answer as the library that grew its trees.
+    reference : ndarray of shape (m, k)
+        Firms that ratings are compared with.
+    parameters : mapping of str to str
+        For the run.
+    """
+
+    bundles: Path
+    mlruns: Path
+    lake: LakeView
+    matrix: FloatArray
+    reference: FloatArray
+    parameters: Mapping[str, str]
+    now: datetime
+    seed: int
+
+
+def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
+    """Write the bundle, hold it against LightGBM, log the run, and make it the champion.
+
+    Returns
+    -------
+    tuple of Bundle and str
+        The bundle in its home and the id of the run. The bundle answers to `champion` and to the
+        name of its model.
+
+    Raises
+    ------
+    BundleError
+        If the bundle answers a row differently than LightGBM; nothing is registered then.
+    """
+    bundle = _store(recipe, entry)
+    _require_same_margin(bundle, fitted, entry.matrix)
+    run_id = log_run(
+        RunRecord(
+            experiment=recipe.spec.name,
+            name=f"{recipe.spec.name}@{recipe.version}",
+            parameters=entry.parameters,
+            metrics=recipe.metrics,
+            data=_data(entry.lake, bundle),
+        ),
+        bundle.path,
+        entry.mlruns,
+    )
+    for name in (recipe.spec.name, CHAMPION):
+        reason = f"trained in run {run_id}"
+        set_alias(entry.bundles, alias_now(bundle.id, name=name, now=entry.now, reason=reason))
+    return bundle, run_id
+
+
+def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
+    """Write the bundle, then move it to the folder its id names."""
+    entry.bundles.mkdir(parents=True, exist_ok=True)
+    draft = entry.bundles / f".draft-{recipe.version}"
+    rng = np.random.default_rng(entry.seed)
+    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng)
+    home = entry.bundles / written.id
+    draft.rename(home)
+    return replace(written, path=home)
+
+
+def _require_same_margin(bundle: Bundle, fitted: FittedRating, matrix: FloatArray) -> None:
+    """The bundle's own reader of trees must answer as the library that grew them, bit for bit."""
+    rows = np.vstack([matrix, hostile_rows(matrix)])
+    expected = np.asarray(fitted.booster.predict(rows, raw_score=True), dtype=np.float64)
+    differs = int((bundle.model.margin(rows) != expected).sum())
+    if differs:
+        raise BundleError(
+            en=f"The bundle answers {differs} of {len(rows)} rows differently than LightGBM; it is not "
+            "registered. Keep the model text and report it.",
+            zh=f"模型包对 {len(rows)} 行中的 {differs} 行与 LightGBM 结果不同，未予登记；请保留模型文本并报告。",
+        )
+
+
+def hostile_rows(matrix: FloatArray) -> FloatArray:
+    """Rows on which readers of trees are known to differ, made of the columns' own values.
+
+    Missing, infinite, zero and just off it, and values one step beside those of the sample; shape
+    (6 n, k).
+    """
+    return np.vstack(
+        [
+            np.where(np.arange(matrix.shape[1]) % 2 == 0, np.nan, matrix),
+            np.full_like(matrix, np.inf),
+            np.full_like(matrix, -np.inf),
+            np.where(np.isnan(matrix), 1e-36, -0.0),
+            np.nextafter(matrix, np.inf),
+            np.nextafter(matrix, -np.inf),
+        ]
+    )
+
+
+def _data(lake: LakeView, bundle: Bundle) -> dict[str, str]:
+    batches = {batch.file_name: batch.file_sha256 for batch in lake.batches}
+    return {
+        "bundle_id": bundle.id,
+        "lake_commit": str(lake.version),
+        **{f"data.{name}": sha256 for name, sha256 in sorted(batches.items())},
+    }
