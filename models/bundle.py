@@ -291,6 +291,7 @@ def _model_features(features: Registry, model: TreeEnsemble, path: Path) -> list
             group=feature.group,
             direction=feature.direction,
             datasets=sorted(feature.datasets),
+            missing=feature.missing,
             gain=float(gain),
         )
         for feature, gain in zip(features, model.gains, strict=True)

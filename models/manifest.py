@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, FiniteFloat
 
 from features.contracts import Words
 from features.documents import Document
-from features.registry import Direction
+from features.registry import Direction, Missing
 
 #: What the probability is of: `pd_12m` only where the label has a date and a 12-month window.
 ProbabilityKind = Literal["default_probability", "pd_12m"]
@@ -26,6 +26,8 @@ class ModelFeature(Document):
         Shape constraint on the probability of default.
     datasets : list of str
         Datasets the value depends on.
+    missing : {"unknown", "zero"}
+        What no record means; of a feature that is zero then, a value proves no record.
     gain : float
         Loss reduction of all splits on the feature in training, >= 0.
     """
@@ -35,6 +37,7 @@ class ModelFeature(Document):
     group: str
     direction: Direction
     datasets: list[str]
+    missing: Missing = "unknown"
     gain: FiniteFloat = Field(ge=0)
 
 

@@ -1,14 +1,16 @@
 """A rating as a row: what is kept, handed on and can be recomputed."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
+from features.contracts import REGISTER
 from models.arrays import FloatArray
 from models.bundle import Bundle
+from models.manifest import ModelFeature
 from models.scorer import Scorer
 
 #: A rating counts for this long after its as-of date.
@@ -49,7 +51,7 @@ def rating_columns(
     """
     scorer = Scorer(bundle)
     seen = np.where(scorer.hidden_columns(withheld), np.nan, matrix)
-    has_record = has_any_record(seen)
+    has_record = has_any_record(bundle.manifest.features, seen)
     ratings = scorer.rate(seen[has_record], withheld)
     kind, rows = bundle.manifest.probability_kind, len(usccs)
 
@@ -93,9 +95,17 @@ def rating_columns(
     }
 
 
-def has_any_record(matrix: FloatArray) -> npt.NDArray[np.bool_]:
-    """Whether a firm has any value at all, shape (n,)."""
-    return np.asarray(~np.isnan(matrix).all(axis=1), dtype=np.bool_)
+def has_any_record(features: Sequence[ModelFeature], matrix: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether anything but the register is on record about a firm, shape (n,).
+
+    A feature that is zero without records proves none, nor does one that reads the register alone. A
+    model made of nothing else goes by what it has.
+    """
+    proves = np.array(
+        [f.missing == "unknown" and set(f.datasets) != {REGISTER} for f in features], dtype=np.bool_
+    )
+    shown = matrix[:, proves] if proves.any() else matrix
+    return np.asarray(~np.isnan(shown).all(axis=1), dtype=np.bool_)
 
 
 def _hash(row: FloatArray) -> str:

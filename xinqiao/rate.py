@@ -153,7 +153,10 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
     firm = desk.lake.find_enterprise(name)
     matrix = _vector(desk, firm, name)
     scorer = Scorer(desk.bundle)
-    if not scorer.hidden_columns(desk.withheld).all() and not has_any_record(matrix).all():
+    if (
+        not scorer.hidden_columns(desk.withheld).all()
+        and not has_any_record(desk.bundle.manifest.features, matrix).all()
+    ):
         raise NoRecordError(
             en=f"Nothing is on record about '{name}' by {desk.as_of_date} that the model could read, "
             "so it is not rated. Ask for data, or rate at another date.",

@@ -4,8 +4,10 @@ from datetime import date
 
 import numpy as np
 
+from features.registry import Missing
 from models.bundle import Bundle
-from models.record import rating_columns
+from models.manifest import ModelFeature
+from models.record import has_any_record, rating_columns
 
 AS_OF = date(2020, 2, 29)
 
@@ -49,3 +51,26 @@ def test_the_feature_hash_tells_vectors_apart_but_not_kinds_of_nan(bundle: Bundl
     first, second, third = columns["feature_hash"]
     assert first != second
     assert second == third
+
+
+def test_what_is_zero_without_records_and_the_register_prove_no_record() -> None:
+    def column(name: str, datasets: list[str], missing: Missing) -> ModelFeature:
+        return ModelFeature(
+            name=name,
+            definition_hash="0",
+            group="R01",
+            direction=0,
+            datasets=datasets,
+            missing=missing,
+            gain=0,
+        )
+
+    features = [
+        column("penalties", ["admin_penalty"], "zero"),
+        column("age", ["reg_basic"], "unknown"),
+        column("sales", ["invoice_line"], "unknown"),
+    ]
+    matrix = np.array([[0.0, 24.0, np.nan], [1.0, np.nan, np.nan], [0.0, np.nan, 0.0]])
+    assert has_any_record(features, matrix).tolist() == [False, False, True]
+    # A model of public lists alone has nothing else to go by.
+    assert has_any_record(features[:1], matrix[:, :1]).tolist() == [True, True, True]
