@@ -17,6 +17,10 @@ DATASETS = sorted(set(CATALOGUE.datasets) - {"consent_event"})
 FIRMS = range(1, 26)
 World = Mapping[str, list[dict[str, object]]]
 _TEXTS = ["a", "b", "金融借款合同纠纷"]
+#: Entries of lists: words, and a plot of land as its provider writes it.
+_ENTRIES = [*_TEXTS, "12.5/东坡", "3/河滩"]
+#: Datasets whose rows are compared with a row of the year before.
+_DENSE = {"invoice_line", "carbon_account"}
 _TOKENS = [f"token {number}" for number in range(6)]
 _EDGES = [0, 1, 3, 6, 12, 16, 24, 36, 60]
 
@@ -34,7 +38,7 @@ def land_whole(lake: TinyLake, world: World) -> None:
 
 def _rows(rng: random.Random, dataset: Dataset, as_of: date) -> list[dict[str, object]]:
     by_key: dict[str, dict[str, object]] = {}
-    is_dense = "month" in dataset.document.primary_key or dataset.name == "invoice_line"
+    is_dense = "month" in dataset.document.primary_key or dataset.name in _DENSE
     for firm in FIRMS:
         number = rng.choice([0, 12, 40] if is_dense else [0, 2, 8, 25])
         for _ in range(1 if dataset.name == REGISTER else number):
@@ -80,7 +84,7 @@ def _cell(rng: random.Random, name: str, column: Column, as_of: date) -> object:
 
 def _text(rng: random.Random, column: Column) -> object:
     if column.type == "list":
-        return rng.sample(_TEXTS, rng.randrange(3))
+        return rng.sample(_ENTRIES, rng.randrange(3))
     if column.personal:
         return rng.choice(_TOKENS)
     return rng.choice(_TEXTS if column.max_length != 64 else list("123456789"))

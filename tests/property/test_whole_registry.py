@@ -22,7 +22,7 @@ SCOPES = sorted({d.document.consent_scope or "" for d in CATALOGUE} - {""})
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return whole_world(seeded(14), AS_OF)
+    return whole_world(seeded(39), AS_OF)
 
 
 @pytest.fixture(scope="module")
