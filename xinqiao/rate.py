@@ -164,7 +164,7 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
         )
     ratings = scorer.rate(matrix, desk.withheld)
     with desk.snapshot([firm.key]) as snapshot:
-        subject = _subject(snapshot, firm)
+        subject = _subject(snapshot, firm, desk.registry)
     facts = card_facts(subject, desk.bundle, ratings, matrix[0], withheld=desk.withheld)
     out.print(render_card(facts, LANGUAGE.get()), markup=False, end="")
 
@@ -233,11 +233,16 @@ def _typed(columns: Columns) -> dict[str, pa.Array]:
     return {name: pa.array(values, kind_of(name, values)) for name, values in columns.items()}
 
 
-def _subject(snapshot: Snapshot, firm: Enterprise) -> Subject:
-    name = snapshot.connection.execute("SELECT any_value(name) FROM visible_reg_basic").fetchall()
-    first, last, known = snapshot.connection.execute(
-        "SELECT min(issued_on), max(issued_on), max(available_at) FROM visible_invoice_line"
-    ).fetchall()[0]
+def _subject(snapshot: Snapshot, firm: Enterprise, registry: Registry) -> Subject:
+    """Who is rated, and how fresh what the model reads about it is."""
+    ask = snapshot.connection.execute
+    name = ask("SELECT any_value(name) FROM visible_reg_basic").fetchall()
+    first, last = ask("SELECT min(issued_on), max(issued_on) FROM visible_invoice_line").fetchall()[
+        0
+    ]
+    read = sorted({dataset for feature in registry for dataset in feature.datasets})
+    newest = " UNION ALL ".join(f"SELECT max(available_at) AS known FROM visible_{n}" for n in read)
+    known = ask(f"SELECT max(known) FROM ({newest})").fetchall()[0][0]
     return Subject(
         enterprise_name=str(name[0][0]),
         uscc=firm.uscc,
