@@ -80,10 +80,10 @@ class Catalogue:
             return self.datasets[name]
         except KeyError:
             hint = suggestion(name, list(self.datasets))
-            known = ", ".join(sorted(self.datasets))
             raise CatalogueError(
-                en=f"There is no dataset '{name}' in the catalogue.{hint} Known: {known}.",
-                zh=f"共享清单中没有数据集“{name}”。已有：{known}。",
+                en=f"There is no dataset '{name}' in the catalogue.{hint} "
+                "`xinqiao catalogue check` names them all.",
+                zh=f"共享清单中没有数据集“{name}”。全部名称见 `xinqiao catalogue check`。",
             ) from None
 
     def __iter__(self) -> Iterator[Dataset]:

@@ -89,7 +89,7 @@ def ingest(
 def _require_one_folder(
     files: list[Path], mapping: Path | None, max_rejected: float | None
 ) -> None:
-    if len(files) != 1 or not files[0].is_dir() or mapping is not None or max_rejected is not None:
+    if len(files) != 1 or files[0].is_file() or mapping is not None or max_rejected is not None:
         raise RequestError(
             en="Without --dataset, ingest takes one folder and nothing else; mappings and limits of a folder "
             "stand in its delivery.yaml. Name the dataset, or give one folder.",
