@@ -28,6 +28,7 @@ def main(lake: Path, as_of_date: date, out: Path, threads: int) -> None:
         self_scope(now.date()),
         now=now,
         threads=threads,
+        datasets=registry.datasets,
     ) as snapshot:
         table = build_features(snapshot, registry).table
     pq.write_table(table, out)

@@ -240,6 +240,11 @@ class Registry:
         """Column names in order."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def datasets(self) -> frozenset[str]:
+        """Every dataset a feature of the registry reads."""
+        return frozenset(name for feature in self.features for name in feature.datasets)
+
     def select(self, names: Iterable[str]) -> "Registry":
         """The registry cut to some features, in the order given."""
         return Registry(tuple(self[name] for name in names))

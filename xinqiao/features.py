@@ -226,6 +226,7 @@ def self_features(
         self_scope(now.date()),
         now=now,
         enterprises=enterprises,
+        datasets=registry.datasets,
     ) as snapshot:
         return build_features(snapshot, registry)
 
