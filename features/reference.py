@@ -26,6 +26,8 @@ _DIRECTIONS: Mapping[Direction, str] = {
 _MISSING: Mapping[Missing, str] = {
     "unknown": "unknown, stays missing 未知，保持缺失",
     "zero": "none on record, counts as 0 无记录，按 0 计",
+    "stated": "a firm without a record has the value stated; missing where a record does not say "
+    "无记录时取值见说明；记录未载明时缺失",
 }
 
 

@@ -24,8 +24,9 @@ Direction = Literal[-1, 0, 1]
 SAFER: Direction = -1
 RISKIER: Direction = 1
 FREE: Direction = 0
-#: What NULL stands for once the datasets are visible: `unknown` stays NULL, `zero` becomes 0.
-Missing = Literal["unknown", "zero"]
+#: What a firm without a record has once the datasets are visible: `unknown` stays NULL, `zero` becomes
+#: 0, `stated` has the value its words say; NULL then means that a record does not say.
+Missing = Literal["unknown", "zero", "stated"]
 
 #: Any fixed day; hashes must not move with the calendar.
 _HASH_DATE = date(2020, 2, 29)

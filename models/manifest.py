@@ -26,7 +26,7 @@ class ModelFeature(Document):
         Shape constraint on the probability of default.
     datasets : list of str
         Datasets the value depends on.
-    missing : {"unknown", "zero"}
+    missing : {"unknown", "zero", "stated"}
         What no record means; of a feature that is zero then, a value proves no record.
     gain : float
         Loss reduction of all splits on the feature in training, >= 0.

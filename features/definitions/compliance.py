@@ -55,7 +55,7 @@ _PENALTIES = [
         SAFER, "R16",
         f"距最近一次行政处罚的月数（无处罚或更早为{LONG_SINCE}）",
         f"months since the last penalty, {LONG_SINCE} where it is longer or there is none",
-        missing="zero", is_recency=True,
+        missing="stated", is_recency=True,
     ),
     _count("admin_coercions", COERCION, "R16", "行政强制", "measures of coercion"),
     declare(

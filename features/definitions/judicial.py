@@ -52,6 +52,7 @@ _SUITS = [
         _stated("cny", "{sum} / 100", SUIT, "amount_fen", "party_role = 'defendant'", _TWO_YEARS),
         RISKIER, "R18",
         "近24个月作为被告的涉案金额", "amounts at issue as defendant, judged in the last 24 months",
+        missing="stated",
     ),
     _suits("suits_plaintiff", "party_role = 'plaintiff'", _TWO_YEARS, "作为原告的诉讼", "suits as plaintiff", FREE),
     _suits(
@@ -69,7 +70,7 @@ _ENFORCEMENT = [
     declare(
         column_name("executions_amount", "sum", "24m", "cny"),
         _stated("cny", "{sum} / 100", EXECUTION, "target_amount_fen", "", _TWO_YEARS), RISKIER, "R17",
-        "近24个月被执行标的金额", "amounts enforced in cases of the last 24 months",
+        "近24个月被执行标的金额", "amounts enforced in cases of the last 24 months", missing="stated",
     ),
     declare(
         column_name("dishonest_debtor", "now"),
@@ -108,12 +109,12 @@ _ENCUMBERED = [
             PLEDGE, "ratio_ppm", "is_now",
         ),
         RISKIER, "R19",
-        "当前股权出质比例", "share of the firm's equity that is pledged now",
+        "当前股权出质比例", "share of the firm's equity that is pledged now", missing="stated",
     ),
     declare(
         column_name("chattel_mortgages", "now", unit="cny"),
         _stated("cny", "{sum} / 100", MORTGAGE, "secured_amount_fen", "is_now"), RISKIER, "R19",
-        "当前动产抵押担保债权金额", "debt secured by chattel mortgages now",
+        "当前动产抵押担保债权金额", "debt secured by chattel mortgages now", missing="stated",
     ),
     declare(
         column_name("realestate_seizure", "now"),

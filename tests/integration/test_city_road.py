@@ -1,10 +1,8 @@
 """A small synthetic city through the demo: files, lake, labels, 12-month rating, cards."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import StringIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,8 +13,8 @@ from features.contracts import Catalogue
 from models.manifest import Manifest
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
+from tests.command import run
 from training.registry import named_bundle
-from xinqiao.app import main
 
 FIRMS, SEED = 1_000, 11
 LAST_DAY = "2026-06-30"
@@ -66,22 +64,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         code, printed = run(patch, "demo", "--enterprises", str(FIRMS))
         assert code == 0, printed
         yield Home(root / "home", printed)
-
-
-def run(patch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
-    """Run the command in this process; its exit code, and both streams together."""
-    stream = StringIO()
-    patch.setattr(sys, "argv", ["xinqiao", *arguments])
-    patch.setattr(sys, "stdout", stream)
-    patch.setattr(sys, "stderr", stream)
-    try:
-        code = main()
-    except SystemExit as left:
-        code = int(left.code or 0)
-    finally:
-        patch.setattr(sys, "stdout", sys.__stdout__)
-        patch.setattr(sys, "stderr", sys.__stderr__)
-    return code, stream.getvalue()
 
 
 def test_the_demo_ends_with_two_cards_and_the_later_year(home: Home) -> None:

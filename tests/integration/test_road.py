@@ -5,11 +5,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from io import StringIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -27,10 +25,10 @@ from features.lake import Lake
 from features.mapping import identity_mapping
 from features.vault import Vault
 from models.rating import INVOICE_RATING
+from tests.command import run
 from tests.worlds import LABELLED, UNLABELLED, write_contest
 from training.cohort import build_cohort
 from training.registry import alias_history, named_bundle
-from xinqiao.app import main
 from xinqiao.settings import load_settings
 from xinqiao.tours import land_tour
 
@@ -63,22 +61,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         code, printed = run(patch, "demo", "--data", "cumcm2020c")
         assert code == 0, printed
         yield Town(root / "home", data, root / "mlruns", printed)
-
-
-def run(patch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
-    """Run the command in this process; its exit code, and both streams together."""
-    stream = StringIO()
-    patch.setattr(sys, "argv", ["xinqiao", *arguments])
-    patch.setattr(sys, "stdout", stream)
-    patch.setattr(sys, "stderr", stream)
-    try:
-        code = main()
-    except SystemExit as left:
-        code = int(left.code or 0)
-    finally:
-        patch.setattr(sys, "stdout", sys.__stdout__)
-        patch.setattr(sys, "stderr", sys.__stderr__)
-    return code, stream.getvalue()
 
 
 def test_the_demo_ends_with_two_cards_and_the_validation_table(town: Town) -> None:

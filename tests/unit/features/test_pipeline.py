@@ -114,6 +114,16 @@ def test_a_firm_without_records_has_nothing(tmp_path: Path):
     assert (table.enterprise_keys.tolist(), table.usccs) == ([1], ["F00001"])
 
 
+def test_without_records_every_feature_is_what_it_declares(tmp_path: Path):
+    lake = TinyLake(tmp_path)
+    lake.land("reg_basic", [registered(1)])
+    values = by_enterprise(features_of(lake, AS_OF))[1]
+    declared = {"unknown": None, "zero": 0}
+    odd = {f.name: values[f.name] for f in REGISTRY if values[f.name] != declared.get(f.missing)}
+    stated = {f.name for f in REGISTRY if f.missing == "stated"}
+    assert odd == dict.fromkeys(stated, 0.0) | {"admin_penalty_months_since_last": 60.0}
+
+
 def test_a_single_feature_has_the_value_it_has_among_all(tmp_path: Path):
     lake = TinyLake(tmp_path)
     lake.land("reg_basic", [registered(1)])
