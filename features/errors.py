@@ -124,6 +124,13 @@ class CohortError(XinqiaoError):
     status = 422
 
 
+class StudyError(XinqiaoError):
+    """What a model is judged by is missing, damaged, or does not fit the model."""
+
+    code = "study"
+    status = 422
+
+
 class DataMissingError(XinqiaoError):
     """A data set that the job needs is not where it is expected."""
 

@@ -59,6 +59,11 @@ class Settings:
         return self.home / "tables"
 
     @property
+    def studies(self) -> Path:
+        """What each model is judged by: rows of firms, so never inside a bundle."""
+        return self.home / "studies"
+
+    @property
     def bundles(self) -> Path:
         """Model bundles by their id, and the aliases that name one."""
         return self.home / "bundles"
