@@ -199,6 +199,12 @@ class Loans(Document):
     slip_per_month: float
     long_slip_per_month: float
     cure: float
+    cure_months: list[int]
+    probation_months: int
+    watch_months: int
+    plan_months: list[int]
+    relapse: float
+    paid_after_exit: float
     loss_beta: list[float]
     bad_rate_12m: list[float]
     late_feedback_days: list[int]

@@ -37,7 +37,7 @@ def write_truth(
     _part(folder / "defaults", block, {
         "uscc": firms.uscc[firm], "loan_id": loan_ids[bad], "month": world.calendar.code(month),
         "stress": fate.stress[firm, month], "quality": firms.quality[firm],
-        "is_cured": loans.is_cured[bad],
+        "is_cured": loans.cures[bad] < NEVER, "relapse_month": _maybe(loans.relapses[bad]),
     })  # fmt: skip
     owner = np.concatenate([trap.firm for trap in traps])
     kind = np.repeat(np.arange(len(traps)), [len(trap.firm) for trap in traps])

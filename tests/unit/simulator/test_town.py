@@ -99,6 +99,39 @@ def test_a_first_default_is_reported_ten_to_forty_days_late(town: Town) -> None:
     assert (low, high) == (10, 40)
 
 
+def test_a_cured_loan_goes_on_and_its_class_comes_back_in_two_steps(town: Town) -> None:
+    """Six months substandard (3) after the payment, six of special mention (2), then by days late."""
+    rows = town.rows(
+        """WITH snap AS (SELECT DISTINCT loan_id, month // 100 * 12 + month % 100 AS m, dpd, balance,
+            CAST(five_class AS VARCHAR) AS class FROM repayment_snapshot SEMI JOIN
+            (SELECT loan_id FROM truth_defaults WHERE is_cured AND relapse_month IS NULL) USING (loan_id)),
+        cure AS (SELECT loan_id, max(m) + 1 AS m FROM snap WHERE dpd > 90 GROUP BY loan_id)
+        SELECT snap.m - cure.m AS since, list_sort(list_distinct(list(class))), count(*)
+        FROM snap JOIN cure USING (loan_id) WHERE snap.m - cure.m BETWEEN 0 AND 11 AND dpd = 0 AND balance > 0
+        GROUP BY since ORDER BY since"""
+    )
+    assert [(since, classes) for since, classes, _ in rows] == [
+        (since, ["3"] if since < 6 else ["2"]) for since in range(12)
+    ]
+
+
+def test_a_cured_firm_may_default_again(town: Town) -> None:
+    """Otherwise a past default would be a sign of safety."""
+    cured, again = town.rows(
+        "SELECT count(*), count(relapse_month) FROM truth_defaults WHERE is_cured"
+    )[0]
+    assert 0 < float(str(again)) < float(str(cured))
+
+
+def test_some_firms_leave_the_register_with_a_sound_loan_on_the_books(town: Town) -> None:
+    found = town.number(
+        """SELECT count(DISTINCT s.uscc) FROM repayment_snapshot s JOIN reg_status_event e ON e.uscc = s.uscc
+        AND s.month > year(e.decided_on) * 100 + month(e.decided_on) AND s.balance > 0
+        WHERE s.uscc NOT IN (SELECT uscc FROM truth_defaults)"""
+    )
+    assert found > 0
+
+
 def test_a_tax_grade_is_known_in_the_april_after_its_year(town: Town) -> None:
     wrong = town.number(
         "SELECT count(*) FROM tax_credit_rating WHERE year(published_on) <> rating_year + 1 "
