@@ -8,6 +8,7 @@ from simulator.arrays import Bools, Floats, Ints
 from simulator.firms import INDIVIDUAL, NEVER, Firms
 from simulator.parameters import Latent, Loans
 from simulator.streams import Streams, happens
+from simulator.ties import Ties
 from simulator.world import World
 
 _MONTHS_A_YEAR = 12
@@ -61,16 +62,18 @@ class Fate:
         return ((first >= 0) & (first <= months)) | ((second >= 0) & (second <= months))
 
 
-def draw_fate(world: World, streams: Streams, firms: Firms) -> tuple[Firms, Fate]:
+def draw_fate(world: World, streams: Streams, firms: Firms, ties: Ties) -> tuple[Firms, Fate]:
     """Draw the latent course; firms come back with the deaths that defaults cause."""
     rng = streams.named("latent")
     latent = world.parameters.latent
     stress = _stress(rng, latent, firms.quality, world.calendar.months)
     debt = latent.debt_mean + latent.debt_by_quality * firms.quality
     debt = np.clip(debt + latent.debt_sigma * rng.normal(size=len(firms)), 0.05, 1.3)
+    chance = rng.random(stress.shape, dtype=np.float32)
+    alone = _before_death(firms, chance < default_hazard(world, firms, stress, debt))
+    stress = stress + _from_sister(latent, ties, alone, stress.shape[1])
     hazard = default_hazard(world, firms, stress, debt)
-    defaults = _first(rng.random(hazard.shape, dtype=np.float32) < hazard)
-    defaults = np.where(defaults < firms.dies, defaults, NEVER)
+    defaults = _before_death(firms, chance < hazard)
     cures = _cures(rng, world.parameters.loans, defaults)
     relapses = _relapses(rng, world.parameters.loans, hazard, cures)
     closes = _closing(rng, latent, firms.dies, defaults, cures, relapses)
@@ -99,6 +102,14 @@ def _stress(rng: np.random.Generator, latent: Latent, quality: Floats, months: i
     return path
 
 
+def _from_sister(latent: Latent, ties: Ties, defaults: Ints, months: int) -> Floats:
+    """Stress from the default of the firm that shares a person, shape (n, months)."""
+    falls = np.where(ties.sister >= 0, defaults[ties.sister], NEVER)
+    since = np.arange(months) - falls[:, None]
+    fading = latent.by_sister * latent.stress_ar ** np.maximum(0, since)
+    return np.where(since >= 0, fading, 0).astype(np.float32)
+
+
 def default_hazard(world: World, firms: Firms, stress: Floats, debt: Floats) -> Floats:
     """Monthly chance of a default: the probit of twelve months, spread evenly over them."""
     latent = world.parameters.latent
@@ -123,6 +134,11 @@ def default_hazard(world: World, firms: Firms, stress: Floats, debt: Floats) -> 
 def _normal_cdf(x: Floats) -> Floats:
     """Standard normal distribution function, within 0.0002 (Page 1977)."""
     return 1 / (1 + np.exp(-x * (1.5976 + 0.070566 * x**2)))
+
+
+def _before_death(firms: Firms, found: Bools) -> Ints:
+    first = _first(found)
+    return np.where(first < firms.dies, first, NEVER)
 
 
 def _first(found: Bools) -> Ints:

@@ -132,6 +132,44 @@ def test_some_firms_leave_the_register_with_a_sound_loan_on_the_books(town: Town
     assert found > 0
 
 
+def test_tied_firms_share_a_representative_or_a_large_holder_and_no_others_do(town: Town) -> None:
+    """Chance alone meets on about 3000^2 / 2 / 16 million = 0.3 numbers."""
+    ties = """WITH person AS (SELECT uscc, CAST(legal_rep_id_no AS VARCHAR) AS id_no FROM reg_basic
+        UNION SELECT uscc, CAST(holder_id_no AS VARCHAR) FROM reg_shareholder
+        WHERE holder_id_no IS NOT NULL AND share_ratio >= 0.25)
+        SELECT DISTINCT a.uscc, b.uscc AS other FROM person a JOIN person b ON a.id_no = b.id_no AND a.uscc <> b.uscc"""
+    told = "SELECT uscc, sister FROM truth_firms WHERE sister IS NOT NULL"
+    assert town.number(f"SELECT count(*) FROM ({told})") == pytest.approx(300, rel=0.05)
+    assert town.number(f"SELECT count(*) FROM ({told} EXCEPT ({ties}))") == 0
+    converted = "SELECT before, after FROM reg_change WHERE change_item = 'type'"
+    others = f"SELECT uscc, other FROM ({ties}) WHERE uscc NOT IN (SELECT unnest([before, after]) FROM ({converted}))"
+    assert town.number(f"SELECT count(*) FROM ({others} EXCEPT ({told}))") <= 8
+
+
+def test_a_shared_person_says_nothing_of_quality(town: Town) -> None:
+    """300 firms in 150 pairs: standard errors 1 / sqrt(300) = 0.06 and 1 / sqrt(150) = 0.08."""
+    mean, together = town.rows(
+        "SELECT avg(a.quality), corr(a.quality, b.quality) FROM truth_firms a "
+        "JOIN truth_firms b ON a.sister = b.uscc"
+    )[0]
+    assert abs(float(str(mean))) < 0.2
+    assert abs(float(str(together))) < 0.3
+
+
+def test_a_fund_states_arrears_for_every_month_that_was_not_paid(town: Town) -> None:
+    """Each month of the filings is paid, and then stands in the months unless still to come, or owed."""
+    wrong = town.number(
+        """SELECT count(*) FROM (SELECT DISTINCT uscc, stat_date, in_arrears FROM medical_filing) f
+        ANTI JOIN medical_month m ON m.uscc = f.uscc AND m.month = year(stat_date) * 100 + month(stat_date)
+        WHERE NOT in_arrears AND f.uscc IN (SELECT uscc FROM medical_month)
+        AND stat_date < CAST('2026-03-01' AS DATE)"""
+    )
+    assert wrong == 0
+    assert town.number("SELECT avg(in_arrears::INT) FROM medical_filing") == pytest.approx(
+        0.025, abs=0.02
+    )
+
+
 def test_a_tax_grade_is_known_in_the_april_after_its_year(town: Town) -> None:
     wrong = town.number(
         "SELECT count(*) FROM tax_credit_rating WHERE year(published_on) <> rating_year + 1 "
