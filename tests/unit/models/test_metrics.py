@@ -200,7 +200,9 @@ def test_one_outcome_has_no_ranking(measure: object) -> None:
 def test_unusable_samples_are_refused() -> None:
     with pytest.raises(ModelInputError, match="without missing values"):
         metrics.auc([0, 1], [0.1, np.nan])
-    with pytest.raises(ModelInputError, match="of one length are needed"):
+    with pytest.raises(
+        ModelInputError, match=r"of one length, got shapes .*; 1.2 is no probability"
+    ):
         metrics.brier([0, 1], [0.1, 1.2])
     with pytest.raises(ModelInputError, match="strictly between 0 and 1"):
         metrics.calibration_line([0, 1], [0.0, 0.5])
