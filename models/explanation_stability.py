@@ -51,4 +51,4 @@ def explanation_stability(before: Mapping[str, float], after: Mapping[str, float
             en=f"A ranking needs finite importances of which at least two differ, got {len(names)} features.",
             zh=f"排序要求有限且至少两个不同的重要性，现有 {len(names)} 个特征。",
         )
-    return float(stats.kendalltau(x, z).statistic)
+    return float(stats.kendalltau(x, z)[0])

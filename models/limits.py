@@ -172,5 +172,5 @@ def worst_light(lights: Iterable[Light | None]) -> Light | None:
     >>> worst_light(["green", None, "amber"])
     'amber'
     """
-    judged = [light for light in lights if light is not None]
-    return max(judged, key=LIGHTS.index, default=None)
+    given = set(lights)
+    return next((light for light in reversed(LIGHTS) if light in given), None)
