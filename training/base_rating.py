@@ -111,6 +111,7 @@ def train_base_rating(
         mlruns=mlruns,
         lake=lake,
         matrix=cohort.matrix,
+        development=cohort.matrix[cohort.is_development],
         reference=cohort.reference,
         parameters=_parameters(spec, cohort, fitted, data_until, seed),
         now=now,

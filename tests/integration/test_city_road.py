@@ -14,7 +14,7 @@ from models.manifest import Manifest
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
-from training.registry import named_bundle
+from training.aliases import named_bundle
 
 FIRMS, SEED = 1_000, 11
 LAST_DAY = "2026-06-30"
