@@ -15,7 +15,6 @@ from pydantic import Field, FiniteFloat, model_validator
 from features.documents import Document, load_document
 from features.errors import ModelDocumentError, ModelInputError
 from models.arrays import FloatArray, IntArray
-from models.proof import rounded
 from models.stability import Bins, quantile_bins
 
 LIMITS = Path(__file__).parent / "stability.yaml"
@@ -134,9 +133,9 @@ def make_histograms(
 
 
 def _counted(values: FloatArray, cells: int, least: int, *, is_private: bool = False) -> Histogram:
-    edges = np.array(quantile_bins(values, cells=cells).edges)
-    edges = np.unique(rounded(edges) if is_private else edges)
-    edges = edges[np.isfinite(edges)]
+    found = quantile_bins(values, cells=cells).edges
+    edges = np.unique([float(f"{edge:.1e}") if is_private else edge for edge in found])
+    edges = edges[np.isfinite(edges)].astype(np.float64)
     counts = Bins(edges=tuple(edges.tolist())).count(values)
     kept, merged = merge_small(edges.tolist(), counts[:-1].tolist(), least)
     return Histogram(edges=kept, counts=_hide_few_missing(merged, int(counts[-1]), least))

@@ -37,7 +37,7 @@ def proof_values(sample: FloatArray, rng: np.random.Generator) -> FloatArray:
         ]
     )
     drawn = np.column_stack([rng.choice(column, ROWS - len(hostile)) for column in sample.T])
-    return np.vstack([rounded(np.asarray(drawn, dtype=np.float64)), hostile])
+    return np.vstack([_rounded(np.asarray(drawn, dtype=np.float64)), hostile])
 
 
 def make_proof(values: FloatArray, layout: PointsLayout, points: Points) -> Proof:
@@ -56,8 +56,8 @@ def make_proof(values: FloatArray, layout: PointsLayout, points: Points) -> Proo
     )
 
 
-def rounded(values: FloatArray) -> FloatArray:
-    """Finite values cut to two significant digits; any shape, infinite and missing ones stay."""
+def _rounded(values: FloatArray) -> FloatArray:
+    """Cut finite values to two significant digits."""
     sizes = np.where(np.isfinite(values) & (np.abs(values) > _TINY), np.abs(values), 1.0)
     unit = 10.0 ** (np.floor(np.log10(sizes)) - _DIGITS + 1)
     return np.round(values / unit) * unit

@@ -133,7 +133,9 @@ def test_upper_p_values_are_the_chance_of_what_was_seen() -> None:
     rng = np.random.default_rng(3)
     draws = rng.multinomial(200, [0.6, 0.2, 0.2], size=4_000)
     p = [
-        migration(["A"] * 200, np.repeat(["A", "B", "C"], row), ["A", "B", "C"]).upper_p_values[0, 2]
+        migration(["A"] * 200, np.repeat(["A", "B", "C"], row), ["A", "B", "C"]).upper_p_values[
+            0, 2
+        ]
         for row in draws
     ]
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.012)
