@@ -110,7 +110,7 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
         return {path.name: path.stat().st_mtime_ns for path in found}
 
     before, model = parts(), home.manifest.files["model.txt"]
-    code, printed = run(monkeypatch, "train", "base-12m", "--as-of", LAST_DAY, "--json")
+    code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
     assert home.manifest.files["model.txt"] == model
