@@ -1,7 +1,7 @@
 """A model as a folder of data: written whole or not at all, refused when anything differs.
 
-`model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves (counts,
-never rows), `manifest.json` everything around them, `scale.yaml` and `reasons.yaml` what turned
+`model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves and
+`histograms.json` how the development sample was spread (counts, never rows), `manifest.json` everything around them, `scale.yaml` and `reasons.yaml` what turned
 probabilities and points into words that day, `proof.json` rows with their answers.
 There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
 holds the SHA-256 of every other file.
@@ -27,6 +27,7 @@ from features.errors import BundleError, XinqiaoError
 from features.registry import Registry
 from models.arrays import BoolArray, FloatArray
 from models.calibration import LogitLine
+from models.histograms import Histograms, make_histograms
 from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
 from models.points import Points, PointsLayout, points_of
 from models.proof import make_proof, proof_values
@@ -45,7 +46,14 @@ from models.tree_shap import (
 
 MANIFEST = "manifest.json"
 #: Every other file of a bundle.
-FILES = ("model.txt", "patterns.npz", "proof.json", "reasons.yaml", "scale.yaml")
+FILES = (
+    "histograms.json",
+    "model.txt",
+    "patterns.npz",
+    "proof.json",
+    "reasons.yaml",
+    "scale.yaml",
+)
 
 #: A margin may differ by rounding only; points and scores may not differ at all.
 _MARGIN_TOLERANCE = 1e-9
@@ -68,6 +76,8 @@ class Bundle:
         Of the reference firms every rating is compared with.
     scale : Scale
     reasons : Reasons
+    histograms : Histograms
+        Of the development sample, for drift.
     tables_folder : Path or None
         Where contribution tables are kept as memory maps, shared by processes; in memory if None.
     """
@@ -79,6 +89,7 @@ class Bundle:
     patterns: LeafPatterns
     scale: Scale
     reasons: Reasons
+    histograms: Histograms
     tables_folder: Path | None = None
     _tables: dict[bytes, ShapTables] = field(default_factory=dict[bytes, ShapTables], repr=False)
 
@@ -165,7 +176,12 @@ class BundleRecipe:
 
 
 def write_bundle(
-    recipe: BundleRecipe, destination: Path, *, sample: FloatArray, rng: np.random.Generator
+    recipe: BundleRecipe,
+    destination: Path,
+    *,
+    sample: FloatArray,
+    rng: np.random.Generator,
+    development: FloatArray | None = None,
 ) -> Bundle:
     """Write a bundle beside its destination, load it from there, then move it into place.
 
@@ -179,6 +195,8 @@ def write_bundle(
         are kept, and proof rows made of their columns shuffled apart; no row enters the bundle.
     rng : numpy.random.Generator
         Decides the proof rows.
+    development : ndarray of shape (m, k), optional
+        Rows the model learned from, kept as counts; the sample where left out.
 
     Returns
     -------
@@ -202,7 +220,11 @@ def write_bundle(
     answers = contributions(tables, values).values
     points = points_of(answers, tables.base, recipe.line, scale, layout)
     proof = make_proof(values, layout, points)
+    histograms = _histograms(
+        model, recipe.line, scale, sample if development is None else development
+    )
     files = {
+        "histograms.json": histograms.model_dump_json().encode(),
         "model.txt": recipe.model_text.encode(),
         "patterns.npz": patterns.to_bytes(),
         "proof.json": proof.model_dump_json(indent=1).encode(),
@@ -262,6 +284,7 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             patterns=LeafPatterns.from_bytes(content["patterns.npz"], model),
             scale=load_scale(path / "scale.yaml", scale_id=manifest.scale_id),
             reasons=load_reasons(path / "reasons.yaml"),
+            histograms=_parsed(path, "histograms.json", content["histograms.json"], Histograms),
             tables_folder=tables_folder,
         )
         _require_fitting_parts(bundle)
@@ -274,6 +297,13 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             zh=f"模型包 {path} 不可用：{wrong.zh}",
         ) from wrong
     return bundle
+
+
+def _histograms(
+    model: TreeEnsemble, line: LogitLine, scale: Scale, development: FloatArray
+) -> Histograms:
+    probability = line.probability(model.margin(development))
+    return make_histograms(development, scale.score_of(probability), probability)
 
 
 def layout_of(features: list[ModelFeature]) -> PointsLayout:
@@ -349,6 +379,8 @@ def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -
 def _require_fitting_parts(bundle: Bundle) -> None:
     if bundle.model.feature_names != bundle.layout.features:
         _refuse(bundle.path, "holds trees on other features than it says", "的模型与清单特征不符")
+    if len(bundle.histograms.features) != len(bundle.layout.features):
+        _refuse(bundle.path, "has histograms of other features", "的直方图与清单特征不符")
     silent = [code for code in bundle.layout.groups if code not in bundle.reasons.groups]
     if silent:
         _refuse(

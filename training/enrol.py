@@ -1,4 +1,4 @@
-"""A fitted model becomes a bundle, a run and the champion; one way in for every rating."""
+"""A fitted model becomes a bundle, a run and a candidate; one way in for every model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +11,9 @@ from features.errors import BundleError
 from features.lake import LakeView
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
+from training.aliases import Entry, add_entry
 from training.fit import FittedRating
-from training.registry import CHAMPION, RunRecord, alias_now, log_run, set_alias
+from training.registry import RunRecord, log_run, user_name
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Enrolment:
     ----------
     matrix : ndarray of shape (n, k)
         Rows on which the bundle must answer as the library that grew its trees.
+    development : ndarray of shape (d, k)
+        Rows the model learned from, kept as counts.
     reference : ndarray of shape (m, k)
         Firms that ratings are compared with.
     parameters : mapping of str to str
@@ -33,6 +36,7 @@ class Enrolment:
     mlruns: Path
     lake: LakeView
     matrix: FloatArray
+    development: FloatArray
     reference: FloatArray
     parameters: Mapping[str, str]
     now: datetime
@@ -40,13 +44,13 @@ class Enrolment:
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
-    """Write the bundle, hold it against LightGBM, log the run, and make it the champion.
+    """Write the bundle, hold it against LightGBM, log the run, and make it the candidate.
 
     Returns
     -------
     tuple of Bundle and str
-        The bundle in its home and the id of the run. The bundle answers to `champion` and to the
-        name of its model.
+        The bundle in its home and the id of the run. The bundle answers to its model's
+        name with `@candidate`; serving is decided by `training.promotion`.
 
     Raises
     ------
@@ -66,9 +70,16 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
         bundle.path,
         entry.mlruns,
     )
-    for name in (recipe.spec.name, CHAMPION):
-        reason = f"trained in run {run_id}"
-        set_alias(entry.bundles, alias_now(bundle.id, name=name, now=entry.now, reason=reason))
+    candidate = Entry(
+        model=recipe.spec.name,
+        kind=recipe.spec.probability_kind,
+        bundle_id=bundle.id,
+        action="trained",
+        since=entry.now.isoformat(timespec="seconds"),
+        by=user_name(),
+        reason=f"trained in run {run_id}",
+    )
+    add_entry(entry.bundles, candidate)
     return bundle, run_id
 
 
@@ -77,7 +88,9 @@ def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
     entry.bundles.mkdir(parents=True, exist_ok=True)
     draft = entry.bundles / f".draft-{recipe.version}"
     rng = np.random.default_rng(entry.seed)
-    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng)
+    written = write_bundle(
+        recipe, draft, sample=entry.reference, rng=rng, development=entry.development
+    )
     home = entry.bundles / written.id
     draft.rename(home)
     return replace(written, path=home)

@@ -7,7 +7,7 @@ month end are kept on disk and used again while the lake, the definitions and th
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -35,6 +35,14 @@ from training.performance import (
     load_performance_rules,
     performance,
 )
+from training.segments import (
+    HIDDEN_FIGURES,
+    PUBLIC_SIZE,
+    SEGMENT_DATASETS,
+    add_segments,
+    segment_of,
+)
+from training.study import SEGMENTS, TextArray
 from training.timeline import Timeline, plan_timeline
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,6 +70,8 @@ class QuarterCohort:
         Rows left out, by reason.
     without_consent : int
         Registered firms not looked at on the day of training.
+    segments : mapping of str to ndarray of str, shape (n,)
+        What kind of firm a row is about, for each of `SEGMENTS`; empty where unknown.
     """
 
     firm: IntArray
@@ -73,6 +83,7 @@ class QuarterCohort:
     features: Registry
     excluded: dict[str, int]
     without_consent: int
+    segments: Mapping[str, TextArray]
 
     @property
     def is_development(self) -> BoolArray:
@@ -114,13 +125,12 @@ def build_quarters(
     """
     rules, today = load_performance_rules(), now.date()
     read = frozenset(name for feature in features for name in feature.datasets)
-    scope = DataScope(
-        read | LABEL_DATASETS | PUBLIC_DATASETS, Purpose.MODELLING, today, grantee=PLATFORM
-    )
+    looked_at = read | LABEL_DATASETS | PUBLIC_DATASETS | SEGMENT_DATASETS
+    scope = DataScope(looked_at, Purpose.MODELLING, today, grantee=PLATFORM)
     with open_snapshot(lake, catalogue, today, scope, now=now) as snapshot:
         timeline = plan_timeline(data_until, _first_month(snapshot), rules)
         labels = performance(snapshot, timeline.dates, rules)
-        opened = _Opened.at(snapshot, sorted(read | LABEL_DATASETS))
+        opened = _Opened.at(snapshot, sorted(read | LABEL_DATASETS | SEGMENT_DATASETS))
     folder = parts / _key(lake, features, now)
     _drop_others(parts, folder)
     tables: list[FeatureTable] = []
@@ -181,7 +191,8 @@ def _look(
             "DELETE FROM enterprise WHERE enterprise_key NOT IN "
             f"(SELECT enterprise_key FROM visibility WHERE {opened})"
         )
-        table = build_features(snapshot, features)
+        built = build_features(snapshot, features)
+        table = FeatureTable(add_segments(built.table, snapshot), day, features)
     asked = {"asked": _digest(map(str, firms))}
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{day}.tmp"
@@ -202,7 +213,7 @@ def _kept(path: Path, firms: Sequence[int], day: date, features: Registry) -> Fe
 def _key(lake: LakeView, features: Registry, now: datetime) -> str:
     """What decides the value of a kept feature; the day, because consents and repairs go by it."""
     hashes = (feature.definition_hash for feature in features)
-    return _digest([str(lake.version), now.date().isoformat(), *hashes])[:16]
+    return _digest([str(lake.version), now.date().isoformat(), *SEGMENTS, *hashes])[:16]
 
 
 def _digest(parts: "map[str] | list[str]") -> str:
@@ -245,7 +256,24 @@ def _cohort(
         features=features,
         excluded=labels.excluded | {"no_record": int((~has_record).sum())},
         without_consent=int(without.any(axis=1).sum()),
+        segments={
+            name: values[has_record] for name, values in _segments(tables, firm, opened).items()
+        },
     )
+
+
+def _segments(
+    tables: Sequence[FeatureTable], firm: IntArray, opened: _Opened
+) -> dict[str, TextArray]:
+    """Every segment of every row; sizes that rest on figures closed since go back to public ones."""
+
+    def column(name: str) -> TextArray:
+        return np.array([v for each in tables for v in segment_of(each.table, name)], dtype=np.str_)
+
+    found = {name: column(name) for name in SEGMENTS}
+    is_open = opened.opens(firm, frozenset({HIDDEN_FIGURES}))
+    found["size_class"] = np.where(is_open, found["size_class"], column(PUBLIC_SIZE))
+    return found
 
 
 def _first_month(snapshot: Snapshot) -> int:

@@ -99,6 +99,7 @@ def train_rating(
         mlruns=mlruns,
         lake=lake,
         matrix=cohort.matrix,
+        development=cohort.matrix,
         reference=cohort.reference,
         parameters=_parameters(spec, features, cohort, fitted.trees, seed),
         now=now,

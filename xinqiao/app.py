@@ -8,12 +8,14 @@ from xinqiao import (
     declare,
     demo,
     docs,
+    drift,
     features,
     ingest,
     lake,
     pull,
     quality,
     rate,
+    registry,
     simulate,
     train,
 )
@@ -38,6 +40,10 @@ app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)
 app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
 app.command("rate", help=rate.HELP)(rate.rate)
+app.command("promote", help=registry.PROMOTE_HELP)(registry.promote)
+app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
+app.command("history", help=registry.HISTORY_HELP)(registry.history)
+app.command("drift", help=drift.HELP)(drift.drift)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("docs", help=docs.HELP)(docs.docs)
 

@@ -22,7 +22,7 @@ from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
-from training.registry import CHAMPION, named_bundle
+from training.aliases import CHAMPION, named_bundle
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
 from xinqiao.settings import Settings, load_settings

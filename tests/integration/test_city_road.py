@@ -14,7 +14,7 @@ from models.manifest import Manifest
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
-from training.registry import named_bundle
+from training.aliases import named_bundle
 
 FIRMS, SEED = 1_000, 11
 LAST_DAY = "2026-06-30"
@@ -110,7 +110,7 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
         return {path.name: path.stat().st_mtime_ns for path in found}
 
     before, model = parts(), home.manifest.files["model.txt"]
-    code, printed = run(monkeypatch, "train", "base-12m", "--as-of", LAST_DAY, "--json")
+    code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
     assert home.manifest.files["model.txt"] == model
