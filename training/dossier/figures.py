@@ -1,0 +1,287 @@
+"""How well the model ranks, and whether its level holds: performance and calibration."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray
+from models.limits import Light, Limit
+from models.metrics import auc
+from models.validation_tests import TestResult, hosmer_lemeshow, level_test, spiegelhalter
+from training.dossier.blocks import Block, Cell, Chart, Note, Section, Table, light, number, text
+from training.dossier.review import Review, measured
+from training.dossier.speech import NOTHING, Speech
+from training.dossier.svg import Axes, Line, Whisker, draw_lines, draw_whiskers
+from training.evaluate import LEVEL, Estimate
+from training.study import Sample
+
+#: Figures in the order of the page, with their words and digits.
+FIGURES: dict[str, tuple[str, str, int]] = {
+    "auc": ("AUC", "AUC", 3),
+    "gini": ("Gini 系数（2 AUC − 1）", "Gini (2 AUC − 1)", 3),
+    "ks": ("KS", "KS", 3),
+    "auc_new_firms": ("AUC，训练期未出现的企业", "AUC of firms new since development", 3),
+    "brier": ("Brier 分数", "Brier score", 4),
+    "log_loss": ("对数损失", "log loss", 4),
+    "calibration_slope": ("校准斜率（理想值 1）", "calibration slope (1 is right)", 2),
+    "calibration_intercept": ("校准截距（理想值 0）", "calibration intercept (0 is right)", 2),
+    "observed_expected": ("实际与预期违约之比", "observed over expected defaults", 2),
+}
+_CURVE = 40
+
+
+def performance(review: Review) -> Section:
+    """Figures out of time with intervals, the fall since development, the ROC curve."""
+    say = review.say
+    return Section(
+        "performance",
+        say("区分能力与总体水平", "Performance"),
+        say(
+            "每个指标在训练未见过的较晚日期上计算；括号内为 95 % 区间（按企业重抽样）。区间越宽，结论越不确定。",
+            "Every figure is of later dates the model has not seen, with its 95 % interval from drawing firms; "
+            "the wider it is, the less is known.",
+        ),
+        (_figures(review), _fall(review), *_roc(review)),
+    )
+
+
+def figure_light(review: Review, name: str, figure: Estimate) -> Light | None:
+    """Light of a figure that has a limit."""
+    limits: dict[str, Limit] = {
+        "auc": review.limits.auc,
+        "ks": review.limits.ks,
+        "calibration_slope": review.limits.calibration_slope,
+        "calibration_intercept": review.limits.calibration_intercept,
+    }
+    has_light = name in limits and np.isfinite(figure.value)
+    return limits[name].light(figure.value) if has_light else None
+
+
+def figures_of(review: Review) -> dict[str, Estimate]:
+    """The study's figures, Gini among them, in the order of the page."""
+    told = dict(review.study.figures)
+    if "auc" in told:
+        area = told["auc"]
+        told["gini"] = Estimate(2 * area.value - 1, 2 * area.low - 1, 2 * area.high - 1)
+    return {name: told[name] for name in FIGURES if name in told}
+
+
+def auc_fall(review: Review) -> float | None:
+    """AUC of development less AUC out of time."""
+    before, after = (
+        measured(lambda s=sample: auc(s.is_default, s.probability))
+        for sample in (review.study.development, review.study.out_of_time)
+    )
+    return None if before is None or after is None else before - after
+
+
+def _figures(review: Review) -> Table:
+    say = review.say
+    rows: list[tuple[Cell, ...]] = []
+    for name, figure in figures_of(review).items():
+        zh, en, digits = FIGURES[name]
+        rows.append(
+            (
+                text(say(zh, en)),
+                number(say.number(figure.value, digits)),
+                number(say.span(figure.low, figure.high, digits=digits)),
+                light(figure_light(review, name, figure), say),
+            )
+        )
+    return Table(
+        say("时间外指标", "Figures out of time"),
+        (
+            say("指标", "figure"),
+            say("值", "value"),
+            say("95 % 区间", "95 % interval"),
+            say("灯", "light"),
+        ),
+        tuple(rows),
+    )
+
+
+def _fall(review: Review) -> Note:
+    say, fall = review.say, auc_fall(review)
+    if fall is None:
+        return Note(
+            say(
+                "某一样本只有一种结果，无法比较开发期与时间外的 AUC。",
+                "One sample has one outcome only, so development and out of time cannot be compared.",
+            )
+        )
+    told = light(review.limits.auc_fall.light(fall), say).text
+    area = say.number(auc(review.study.development.is_default, review.study.development.probability))
+    return Note(
+        say(
+            f"开发期 AUC {area}（由未见过该企业的模型给出），时间外下降 {say.number(fall)}：{told}。",
+            f"AUC in development {area}, from models that had not seen the firm; it falls by {say.number(fall)} out "
+            f"of time: {told}.",
+        )
+    )
+
+
+def roc_curve(is_default: BoolArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shares of others and of defaults at or above each risk, from (0, 0) to (1, 1).
+
+    Examples
+    --------
+    >>> [share.tolist() for share in roc_curve(np.array([True, False]), np.array([0.5, 0.5]))]
+    [[0.0, 1.0], [0.0, 1.0]]
+    """
+    order = np.argsort(-risk, kind="stable")
+    is_last = np.append(np.diff(risk[order]) != 0, [True])
+    bad = np.cumsum(is_default[order])[is_last] / is_default.sum()
+    good = np.cumsum(~is_default[order])[is_last] / (~is_default).sum()
+    return np.append([0.0], good), np.append([0.0], bad)
+
+
+def _roc(review: Review) -> Sequence[Block]:
+    say, sample = review.say, review.study.out_of_time
+    if measured(lambda: auc(sample.is_default, sample.probability)) is None:
+        return [
+            Note(
+                say(
+                    "时间外样本只有一种结果，没有 ROC 曲线。",
+                    "Out of time there is one outcome only, so there is no ROC curve.",
+                )
+            )
+        ]
+    good, bad = roc_curve(sample.is_default, sample.probability)
+    shares = np.linspace(0, 1, _CURVE + 1)
+    caught = np.interp(shares, good, bad)
+    title = say("ROC 曲线（时间外）", "ROC curve, out of time")
+    words = (
+        say("误判的未违约占比", "others called risky"),
+        say("识别的违约占比", "defaults caught"),
+    )
+    axes = Axes(*words, (0, 1), (0, 1), lambda v: say.percent(v, 0), lambda v: say.percent(v, 0))
+    lines = [
+        Line(say("模型", "model"), good, bad),
+        Line(say("随机", "by chance"), shares[[0, -1]], shares[[0, -1]]),
+    ]
+    rows = [
+        (number(say.percent(a, 1)), number(say.percent(b, 1)))
+        for a, b in zip(shares[::2].tolist(), caught[::2].tolist(), strict=True)
+    ]
+    return [Chart(title, draw_lines(title, lines, axes), Table(title, words, tuple(rows)))]
+
+
+def calibration(review: Review) -> Section:
+    """Grades with observed rate, mean probability, interval and light; tests of the whole."""
+    say = review.say
+    return Section(
+        "calibration",
+        say("各等级校准", "Calibration by grade"),
+        say(
+            "每家企业只计其首个时间外日期。若实际违约率明显高于平均违约概率（Jeffreys p 值很小），该等级亮黄灯或红灯；"
+            "九个等级全部正确时，约三分之一的样本也会出现一个黄灯。",
+            "A firm counts once, with its first date out of time. Where more firms default than the mean probability "
+            "allows (a small Jeffreys p-value), the light is amber or red; of nine right grades, one sample in "
+            "three shows an amber.",
+        ),
+        (_grade_table(review), *_grade_chart(review), _whole_tests(review)),
+    )
+
+
+def _grade_table(review: Review) -> Table:
+    say = review.say
+    rows = [
+        (
+            text(test.code),
+            number(say.count(test.n)),
+            number(say.count(test.defaults)),
+            number(say.percent(test.mean_probability)),
+            number(say.percent(test.observed_rate)),
+            number(_span(say, test.interval)),
+            number(say.number(test.p_value)),
+            number(say.number(test.binomial_p_value)),
+            light(test.light, say),
+        )
+        for test in review.grades
+    ]
+    p, y = review.later.probability, review.later.is_default
+    every = level_test(
+        say("合计", "all"), y.size, int(y.sum()), float(p.mean()), limits=review.limits, level=LEVEL
+    )
+    rows.append(
+        (
+            text(every.code),
+            number(say.count(every.n)),
+            number(say.count(every.defaults)),
+            number(say.percent(every.mean_probability)),
+            number(say.percent(every.observed_rate)),
+            number(_span(say, every.interval)),
+            number(say.number(every.p_value)),
+            number(say.number(every.binomial_p_value)),
+            light(every.light, say),
+        )
+    )
+    return Table(
+        say("各等级：平均违约概率与实际违约率", "Mean probability and default rate by grade"),
+        (
+            say("等级", "grade"),
+            say("企业", "firms"),
+            say("违约", "defaults"),
+            say("平均违约概率", "mean probability"),
+            say("实际违约率", "default rate"),
+            say("95 % Jeffreys 区间", "95 % Jeffreys interval"),
+            say("Jeffreys p", "Jeffreys p"),
+            say("二项 p", "binomial p"),
+            say("灯", "light"),
+        ),
+        tuple(rows),
+    )
+
+
+def _span(say: Speech, ends: tuple[float, float] | None) -> str:
+    return NOTHING if ends is None else f"{say.percent(ends[0])} … {say.percent(ends[1])}"
+
+
+def _grade_chart(review: Review) -> Sequence[Block]:
+    say = review.say
+    whiskers = [
+        Whisker(t.code, t.interval.low, t.observed_rate, t.interval.high, t.mean_probability)
+        for t in review.grades
+        if t.interval and t.observed_rate is not None and t.mean_probability is not None
+    ]
+    title = say("实际违约率（95 % 区间）与平均违约概率", "Default rate (95 %) and mean probability")
+    words = (
+        say("对数刻度", "logarithmic"),
+        say("实际违约率", "default rate"),
+        say("平均违约概率", "mean probability"),
+    )
+    rows = [
+        (text(w.name), number(say.percent(w.value)), number(say.percent(w.expected)))
+        for w in whiskers
+    ]
+    table = Table(title, (say("等级", "grade"), *words[1:]), tuple(rows))
+    return [Chart(title, draw_whiskers(title, whiskers, words, lambda v: f"{100 * v:g} %"), table)]
+
+
+def _whole_tests(review: Review) -> Table:
+    say, limits, sample = review.say, review.limits, review.later
+    grade = review.bundle.scale.grade_of(review.bundle.scale.score_of(sample.probability))
+    hosmer = hosmer_lemeshow(sample.is_default, sample.probability, grade, in_sample=False)
+    brier = _spiegelhalter(sample)
+    rows = [
+        (
+            text("Hosmer–Lemeshow"),
+            number(f"χ²({hosmer.degrees}) = {say.number(hosmer.statistic, 2)}"),
+            number(say.number(hosmer.p_value)),
+            light(limits.hosmer_lemeshow.light(hosmer.p_value), say),
+        )
+    ]
+    if brier is not None:
+        told = (number(f"z = {say.number(brier.statistic, 2)}"), number(say.number(brier.p_value)))
+        lit = light(limits.spiegelhalter.light(brier.statistic), say)
+        rows.append((text("Spiegelhalter"), *told, lit))
+    return Table(
+        say("整体检验（每家企业一行）", "Tests of the whole, one row a firm"),
+        (say("检验", "test"), say("统计量", "statistic"), say("p 值", "p-value"), say("灯", "light")),
+        tuple(rows),
+    )
+
+
+def _spiegelhalter(sample: Sample) -> TestResult | None:
+    is_certain = np.isin(sample.probability, [0.0, 0.5, 1.0])
+    return None if is_certain.all() else spiegelhalter(sample.is_default, sample.probability)
