@@ -52,7 +52,10 @@ def purpose(review: Review) -> Section:
                     ),
                     (
                         say("使用者", "users"),
-                        say("授信人员、风险管理与模型评审人员", "credit officers, risk managers, model reviewers"),
+                        say(
+                            "授信人员、风险管理与模型评审人员",
+                            "credit officers, risk managers, model reviewers",
+                        ),
                     ),
                     (say("声明", "disclaimer"), say.word(manifest.disclaimer)),
                 ],
@@ -122,7 +125,9 @@ def _count_heads(review: Review) -> tuple[str, ...]:
 
 
 def _counts(
-    review: Review, sample: Sample, inside: "np.ndarray[tuple[int], np.dtype[np.bool_]] | None" = None
+    review: Review,
+    sample: Sample,
+    inside: "np.ndarray[tuple[int], np.dtype[np.bool_]] | None" = None,
 ) -> tuple[Cell, ...]:
     say = review.say
     rows = np.ones(len(sample.firm), dtype=np.bool_) if inside is None else inside
@@ -148,7 +153,9 @@ def _exclusions(review: Review) -> Table:
         for name, count in found.items()
     ]
     if "without_consent" in metrics:
-        name = say("未授权建模而未查看的企业", "firms not looked at for want of a consent for modelling")
+        name = say(
+            "未授权建模而未查看的企业", "firms not looked at for want of a consent for modelling"
+        )
         rows.append((text(name), number(say.count(metrics["without_consent"]))))
     return Table(
         say("排除", "Left out"),
@@ -247,7 +254,10 @@ def inventory(review: Review) -> Section:
     head = (say("项目", "item"), say("内容", "content"))
     facts = [
         (say("模型", "model"), f"{study.model} {study.version}"),
-        (say("模型包编号（清单的 SHA-256）", "bundle id (SHA-256 of its manifest)"), study.bundle_id),
+        (
+            say("模型包编号（清单的 SHA-256）", "bundle id (SHA-256 of its manifest)"),
+            study.bundle_id,
+        ),
         (say("制作时刻", "made at"), f"{manifest.created_at:%Y-%m-%d %H:%M %z}"),
         (say("数据截至", "data until"), study.data_until.isoformat()),
         (say("主标尺", "master scale"), manifest.scale_id),
@@ -270,7 +280,13 @@ def inventory(review: Review) -> Section:
     ]
     if study.parameters:
         title = say("参数（含随机种子）", "Parameters, random seed among them")
-        blocks.append(pairs(title, (say("参数", "parameter"), say("值", "value")), list(study.parameters.items())))
+        blocks.append(
+            pairs(
+                title,
+                (say("参数", "parameter"), say("值", "value")),
+                list(study.parameters.items()),
+            )
+        )
     return Section(
         "inventory",
         say("模型清单", "Inventory"),

@@ -6,24 +6,16 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from scipy import stats
 
 from models.arrays import FloatArray
 
-_DOTS = 150
+_DOTS_AN_INCH = 150
 _SEED = 0
 
 
-def beeswarm(
-    points: FloatArray,
-    matrix: FloatArray,
-    names: Sequence[str],
-    title: str,
-    *,
-    label: str,
-    ends: tuple[str, str, str],
-) -> Markup:
+def beeswarm(points: FloatArray, matrix: FloatArray, names: Sequence[str], title: str) -> Markup:
     """Draw points by feature as one picture inside the page.
 
     Parameters
@@ -31,49 +23,49 @@ def beeswarm(
     points, matrix : ndarray of shape (n, k)
         Points and values; values colour by their rank only, so no value can be read off.
     names : sequence of k str
-        Column names.
-    ends : tuple of str
-        Words for high, low and value beside the colours.
+        Column names; the only words in the picture, since fonts differ by machine.
+    title : str
+        Read to those who do not see the picture.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # notices of shap and matplotlib to each other
-        import matplotlib as mpl  # noqa: PLC0415 - seconds to load, needed here only
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    picture = base64.b64encode(_drawn(points, _ranks(matrix), names)).decode("ascii")
+    image = Markup('<img class="chart" alt="{}" src="data:image/png;base64,{}">')
+    return image.format(title, picture)
 
-        mpl.use("agg")
-        import matplotlib.pyplot as plt  # noqa: PLC0415
-        import shap  # noqa: PLC0415
 
-        found = shap.Explanation(values=points, data=_ranks(matrix), feature_names=list(names))
-        state = np.random.get_state()  # noqa: NPY002 - shap scatters dots by the global generator
-        np.random.seed(_SEED)  # noqa: NPY002
-        try:
-            with mpl.rc_context({"font.sans-serif": ["Noto Sans CJK SC", "DejaVu Sans"]}):
-                axes = shap.plots.beeswarm(
-                    found,
-                    max_display=len(names) + 1,
-                    show=False,
-                    plot_size=(9.0, 0.36 * len(names) + 1.2),
-                    color_bar_label=ends[2],
-                )
-                axes.set_xlabel(label)
-                figure = axes.get_figure()
-                bar = figure.axes[-1]
-                bar.set_yticklabels([ends[1], ends[0]])
-                content = io.BytesIO()
-                FigureCanvasAgg(figure)
-                figure.savefig(
-                    content,
-                    format="png",
-                    dpi=_DOTS,
-                    bbox_inches="tight",
-                    metadata={"Software": None},
-                )
-                plt.close(figure)
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
-    picture = base64.b64encode(content.getvalue()).decode("ascii")
-    return Markup(f'<img class="chart" alt="{escape(title)}" src="data:image/png;base64,{picture}">')  # noqa: S704 - the title is escaped, the rest is ours
+def _drawn(points: FloatArray, ranks: FloatArray, names: Sequence[str]) -> bytes:
+    """PNG; `shap` scatters dots by the global generator, which is put back as it was."""
+    content = io.BytesIO()
+    state = np.random.get_state()
+    np.random.seed(_SEED)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notices of shap and matplotlib to each other
+            import shap  # noqa: PLC0415 - seconds to load, needed here only
+            from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - as above
+            from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+
+            figure = Figure(figsize=(9.0, 0.36 * len(names) + 1.2))
+            FigureCanvasAgg(figure)
+            axes = figure.add_subplot()
+            shap.plots.beeswarm(
+                shap.Explanation(values=points, data=ranks, feature_names=list(names)),
+                max_display=len(names) + 1,
+                ax=axes,
+                show=False,
+                plot_size=None,
+                color_bar=False,
+            )
+            axes.set_xlabel("")
+            figure.savefig(
+                content,
+                format="png",
+                dpi=_DOTS_AN_INCH,
+                bbox_inches="tight",
+                metadata={"Software": None},
+            )
+    finally:
+        np.random.set_state(state)
+    return content.getvalue()
 
 
 def _ranks(matrix: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from models.explain import Explanation, explain
 from training.dossier.beeswarm import beeswarm
 from training.dossier.blocks import Block, Cell, Chart, Note, Section, Table, number, text
 from training.dossier.review import Review
-from training.dossier.svg import Axes, Bar, Line, draw_bars, draw_lines
+from training.dossier.svg import Axes, Bar, Line, draw_bars, draw_lines, round_top
 
 _SWEPT, _SWEEP_ROWS, _STEPS = 6, 200, 21
 _LISTED = 15
@@ -27,7 +27,9 @@ def shape(review: Review) -> Section:
     blocks += [_curve(review, column) for column in swept]
     if not swept:
         blocks.append(
-            Note(say("没有可变动的特征取值。", "No feature takes more than one value to sweep over."))
+            Note(
+                say("没有可变动的特征取值。", "No feature takes more than one value to sweep over.")
+            )
         )
     return Section(
         "shape",
@@ -103,12 +105,11 @@ def _curve(review: Review, column: int) -> Chart:
         f"{review.feature_title(column)} ({told}; breaches: {count})",
     )
     words = (say("取值", "value"), say("平均违约概率", "mean probability"))
-    top = float(mean.max()) * 1.15
     axes = Axes(
         feature.name,
         words[1],
         (float(values[0]), float(values[-1])),
-        (0.0, top),
+        (0.0, round_top(float(mean.max()))),
         lambda v: f"{v:.3g}",
         lambda v: say.percent(v, 1),
     )
@@ -161,16 +162,14 @@ def _feature_swarm(review: Review) -> Chart:
     names = [review.study.features[column] for column in shown]
     found = review.explained
     title = say(
-        "各特征分值分布（每点一家企业，颜色为特征取值的高低）",
-        "Points by feature: a dot a firm, coloured by how high its value is",
+        "各特征的分值分布：每点一家企业，向右为加分；红色为取值高，蓝色为取值低",
+        "Points by feature: a dot a firm, to the right it gains; red is a high value, blue a low one",
     )
     drawn = beeswarm(
         found.points[:, shown],
         review.later.matrix[found.rows][:, shown],
         names,
         title,
-        label=say("分值（正为加分）", "points (positive raises the score)"),
-        ends=(say("高", "high"), say("低", "low"), say("取值", "value")),
     )
     importance = found.importance
     rows = [
@@ -195,7 +194,10 @@ def examples(review: Review) -> Section:
     """Three firms of low, middle and high risk, without a name and with values in bands."""
     say = review.say
     order = np.argsort(review.later.probability, kind="stable")
-    names = (say("低风险企业", "A firm of low risk"), say("中等风险企业", "A firm of middling risk"))
+    names = (
+        say("低风险企业", "A firm of low risk"),
+        say("中等风险企业", "A firm of middling risk"),
+    )
     titles = (*names, say("高风险企业", "A firm of high risk"))
     blocks: list[Block] = []
     for title, place in zip(titles, _PLACES, strict=True):
@@ -239,9 +241,7 @@ def _example(review: Review, title: str, matrix: FloatArray) -> Sequence[Block]:
     return [Chart(named, draw_bars(named, bars), Table(named, head, tuple(rows)))]
 
 
-def _steps(
-    review: Review, found: Explanation, base: int, limit: int
-) -> list[tuple[str, int, str]]:
+def _steps(review: Review, found: Explanation, base: int, limit: int) -> list[tuple[str, int, str]]:
     """Rows of a card: name, points, facts; they add up to the score."""
     say = review.say
     steps = [(say("基准分（参考企业）", "base of the reference firms"), base, "")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -75,6 +75,14 @@ class Section:
     blocks: tuple[Block, ...]
 
 
+class Judged(NamedTuple):
+    """A figure in words with its light; None where it was not judged."""
+
+    name: str
+    told: str
+    light: Light | None
+
+
 def text(content: str) -> Cell:
     """A cell of words."""
     return Cell(content)
@@ -91,6 +99,13 @@ def light(given: Light | None, say: Speech) -> Cell:
         return Cell(say("不评判", "not judged"), "unjudged")
     sign, zh, en = _SIGNS[given]
     return Cell(f"{sign} {say(zh, en)}", given)
+
+
+def judged_table(caption: str, rows: Sequence[Judged], say: Speech) -> Table:
+    """Figures with their lights."""
+    head = (say("项目", "item"), say("结果", "result"), say("灯", "light"))
+    cells = tuple((text(row.name), number(row.told), light(row.light, say)) for row in rows)
+    return Table(caption, head, cells)
 
 
 def pairs(caption: str, head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.limits import Light
+from models.limits import Light, worst_light
 from training.dossier.blocks import Block, Cell, Note, Section, Table, light, number, text
 from training.dossier.review import Review
 from training.dossier.speech import NOTHING
@@ -76,7 +76,7 @@ def scenario_light(review: Review, scenario: Scenario) -> Light | None:
             found.add("red" if is_out else limit.light(figure.value))
     if figures.get("grades_red", Estimate(0, 0, 0)).value > 0:
         found.add("red")
-    return next((lit for lit in ("red", "amber", "green") if lit in found), None)
+    return worst_light(found)
 
 
 def _table(review: Review) -> Table:
@@ -94,7 +94,10 @@ def _table(review: Review) -> Table:
         for scenario in review.study.scenarios
     )
     return Table(
-        say("关闭授权后的表现（时间外，括号内 95 % 区间）", "Under closed scopes, out of time (95 % interval)"),
+        say(
+            "关闭授权后的表现（时间外，括号内 95 % 区间）",
+            "Under closed scopes, out of time (95 % interval)",
+        ),
         (
             say("情景", "scenario"),
             say("关闭的授权范围", "closed scopes"),

@@ -8,7 +8,19 @@ from models.arrays import BoolArray, FloatArray
 from models.limits import Light, Limit
 from models.metrics import auc
 from models.validation_tests import TestResult, hosmer_lemeshow, level_test, spiegelhalter
-from training.dossier.blocks import Block, Cell, Chart, Note, Section, Table, light, number, text
+from training.dossier.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Judged,
+    Note,
+    Section,
+    Table,
+    judged_table,
+    light,
+    number,
+    text,
+)
 from training.dossier.review import Review, measured
 from training.dossier.speech import NOTHING, Speech
 from training.dossier.svg import Axes, Line, Whisker, draw_lines, draw_whiskers
@@ -47,14 +59,18 @@ def performance(review: Review) -> Section:
 
 def figure_light(review: Review, name: str, figure: Estimate) -> Light | None:
     """Light of a figure that has a limit."""
-    limits: dict[str, Limit] = {
+    limit = limits_of(review).get(name)
+    return limit.light(figure.value) if limit and np.isfinite(figure.value) else None
+
+
+def limits_of(review: Review) -> dict[str, Limit]:
+    """Limits by figure."""
+    return {
         "auc": review.limits.auc,
         "ks": review.limits.ks,
         "calibration_slope": review.limits.calibration_slope,
         "calibration_intercept": review.limits.calibration_intercept,
     }
-    has_light = name in limits and np.isfinite(figure.value)
-    return limits[name].light(figure.value) if has_light else None
 
 
 def figures_of(review: Review) -> dict[str, Estimate]:
@@ -85,7 +101,9 @@ def _figures(review: Review) -> Table:
                 text(say(zh, en)),
                 number(say.number(figure.value, digits)),
                 number(say.span(figure.low, figure.high, digits=digits)),
-                light(figure_light(review, name, figure), say),
+                light(figure_light(review, name, figure), say)
+                if name in limits_of(review)
+                else Cell(say("无阈值", "no limit"), "unjudged"),
             )
         )
     return Table(
@@ -110,12 +128,13 @@ def _fall(review: Review) -> Note:
             )
         )
     told = light(review.limits.auc_fall.light(fall), say).text
-    area = say.number(auc(review.study.development.is_default, review.study.development.probability))
+    before = review.study.development
+    area = say.number(auc(before.is_default, before.probability))
     return Note(
         say(
-            f"开发期 AUC {area}（由未见过该企业的模型给出），时间外下降 {say.number(fall)}：{told}。",
-            f"AUC in development {area}, from models that had not seen the firm; it falls by {say.number(fall)} out "
-            f"of time: {told}.",
+            f"开发期 AUC {area}（由未见过该企业的模型给出）；开发期减时间外 {fall:+.3f}：{told}。",
+            f"AUC in development {area}, from models that had not seen the firm; development less out of time "
+            f"{fall:+.3f}: {told}.",
         )
     )
 
@@ -179,7 +198,11 @@ def calibration(review: Review) -> Section:
             "allows (a small Jeffreys p-value), the light is amber or red; of nine right grades, one sample in "
             "three shows an amber.",
         ),
-        (_grade_table(review), *_grade_chart(review), _whole_tests(review)),
+        (
+            _grade_table(review),
+            *_grade_chart(review),
+            judged_table(say("整体检验", "Tests of the whole"), whole_tests(review), say),
+        ),
     )
 
 
@@ -258,28 +281,19 @@ def _grade_chart(review: Review) -> Sequence[Block]:
     return [Chart(title, draw_whiskers(title, whiskers, words, lambda v: f"{100 * v:g} %"), table)]
 
 
-def _whole_tests(review: Review) -> Table:
+def whole_tests(review: Review) -> list[Judged]:
+    """Tests of all grades and rows together, a firm counted once."""
     say, limits, sample = review.say, review.limits, review.later
     grade = review.bundle.scale.grade_of(review.bundle.scale.score_of(sample.probability))
     hosmer = hosmer_lemeshow(sample.is_default, sample.probability, grade, in_sample=False)
+    told = f"χ²({hosmer.degrees}) = {say.number(hosmer.statistic, 2)}, p = {say.number(hosmer.p_value)}"
+    found = [Judged("Hosmer–Lemeshow", told, limits.hosmer_lemeshow.light(hosmer.p_value))]
     brier = _spiegelhalter(sample)
-    rows = [
-        (
-            text("Hosmer–Lemeshow"),
-            number(f"χ²({hosmer.degrees}) = {say.number(hosmer.statistic, 2)}"),
-            number(say.number(hosmer.p_value)),
-            light(limits.hosmer_lemeshow.light(hosmer.p_value), say),
-        )
-    ]
     if brier is not None:
-        told = (number(f"z = {say.number(brier.statistic, 2)}"), number(say.number(brier.p_value)))
-        lit = light(limits.spiegelhalter.light(brier.statistic), say)
-        rows.append((text("Spiegelhalter"), *told, lit))
-    return Table(
-        say("整体检验（每家企业一行）", "Tests of the whole, one row a firm"),
-        (say("检验", "test"), say("统计量", "statistic"), say("p 值", "p-value"), say("灯", "light")),
-        tuple(rows),
-    )
+        told = f"z = {say.number(brier.statistic, 2)}, p = {say.number(brier.p_value)}"
+        lit = limits.spiegelhalter.light(brier.statistic)
+        found.append(Judged("Spiegelhalter", told, lit))
+    return found
 
 
 def _spiegelhalter(sample: Sample) -> TestResult | None:

@@ -144,7 +144,11 @@ class Review:
                 return _FIRST.get(value, plain)
             case "industry_section":
                 section = load_industries().sections.get(value)
-                return Words(zh=f"{value} {section.zh}", en=f"{value} {section.en}") if section else plain
+                return (
+                    Words(zh=f"{value} {section.zh}", en=f"{value} {section.en}")
+                    if section
+                    else plain
+                )
             case "region":
                 name = region_name(value)
                 return Words(zh=f"{value} {name}", en=f"{value} {name}") if name else plain
@@ -161,9 +165,7 @@ class Review:
         places = np.linspace(0, len(order) - 1, min(EXPLAINED, len(order))).round().astype(np.int64)
         rows = np.sort(order[places])
         found = contributions(self.bundle.tables(), np.ascontiguousarray(sample.matrix[rows]))
-        return Explained(
-            rows, -self.bundle.scale.factor * self.bundle.line.slope * found.values
-        )
+        return Explained(rows, -self.bundle.scale.factor * self.bundle.line.slope * found.values)
 
 
 def first_rows(sample: Sample) -> Sample:

@@ -9,7 +9,19 @@ from models.histograms import load_limits as load_stability_limits
 from models.limits import Light
 from models.segments import SegmentResult, by_segment
 from models.stability import concentration, population_stability, quantile_bins
-from training.dossier.blocks import Block, Cell, Chart, Note, Section, Table, light, number, text
+from training.dossier.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Judged,
+    Note,
+    Section,
+    Table,
+    judged_table,
+    light,
+    number,
+    text,
+)
 from training.dossier.review import Review, measured
 from training.dossier.speech import NOTHING
 from training.dossier.svg import draw_columns
@@ -56,14 +68,18 @@ def stability(review: Review) -> Section:
             "PSI and CSI compare development with the later dates: below 0.10 stable, up to 0.25 watch, above act; "
             "they are no tests.",
         ),
-        (_shift_table(review), _grade_shares(review), _feature_shifts(review)),
+        (
+            judged_table(say("开发期与时间外", "Development and out of time"), shifts(review), say),
+            _grade_shares(review),
+            _feature_shifts(review),
+        ),
     )
 
 
-def _shift_table(review: Review) -> Table:
+def shifts(review: Review) -> list[Judged]:
+    """What moved between development and the later dates."""
     say = review.say
     shift, lit = score_shift(review)
-    rows = [(text(say("评分 PSI", "PSI of the score")), number(say.number(shift)), light(lit, say))]
     names = review.study.features
     before, after = (
         dict(zip(names, found.importance.tolist(), strict=True))
@@ -71,18 +87,17 @@ def _shift_table(review: Review) -> Table:
     )
     tau = measured(lambda: explanation_stability(before, after))
     told = None if tau is None else review.limits.explanation_stability.light(tau)
-    name = say("特征重要性排序的 Kendall τ", "Kendall τ of the ranking of features")
-    rows.append((text(name), number(say.number(tau)), light(told, say)))
-    grades = concentration([test.n for test in review.grades])
-    name = say("最大等级占比", "share of the largest grade")
-    most = load_stability_limits().largest_grade_to.value
-    wide: Light = "green" if grades.largest_share <= most else "amber"
-    rows.append((text(name), number(say.percent(grades.largest_share, 1)), light(wide, say)))
-    return Table(
-        say("开发期与时间外", "Development and out of time"),
-        (say("指标", "figure"), say("值", "value"), say("灯", "light")),
-        tuple(rows),
-    )
+    share = concentration([test.n for test in review.grades]).largest_share
+    wide: Light = "green" if share <= load_stability_limits().largest_grade_to.value else "amber"
+    return [
+        Judged(say("评分 PSI", "PSI of the score"), say.number(shift), lit),
+        Judged(
+            say("特征重要性排序的 Kendall τ", "Kendall τ of the ranking of features"),
+            say.number(tau),
+            told,
+        ),
+        Judged(say("最大等级占比", "share of the largest grade"), say.percent(share, 1), wide),
+    ]
 
 
 def _grade_shares(review: Review) -> Chart:
@@ -169,7 +184,12 @@ def _segment(review: Review, name: str) -> Sequence[Block]:
     found, title = segments_of(review, name), say(*SEGMENT_WORDS[name])
     if {segment.value for segment in found} == {""}:
         return [
-            Note(say(f"{title}：所有企业均未知，无法分组。", f"{title}: unknown of every firm, so not told apart."))
+            Note(
+                say(
+                    f"{title}：所有企业均未知，无法分组。",
+                    f"{title}: unknown of every firm, so not told apart.",
+                )
+            )
         ]
     rows = tuple(
         (

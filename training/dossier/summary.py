@@ -1,32 +1,18 @@
 """The first screen: what was found, in lights."""
 
-from training.dossier.blocks import Cell, Note, Section, Table, light, number, text
-from training.dossier.consent import scenario_light
-from training.dossier.figures import FIGURES, auc_fall, figure_light
-from training.dossier.review import Review
-from training.dossier.stability import SEGMENT_WORDS, score_shift, segments_of
 from models.limits import Light, worst_light
-
-_LISTED = ("auc", "ks", "calibration_slope", "calibration_intercept")
+from training.dossier.blocks import Judged, Note, Section, judged_table
+from training.dossier.consent import scenario_light
+from training.dossier.figures import FIGURES, auc_fall, figure_light, limits_of, whole_tests
+from training.dossier.review import Review
+from training.dossier.stability import SEGMENT_WORDS, segments_of, shifts
 
 
 def summary(review: Review) -> Section:
     """Every judged figure with its light, and how many of each there are."""
-    say = review.say
-    rows = _rows(review)
-    told = {
-        lit: sum(found == lit for _, _, found in rows) for lit in ("red", "amber", "green", None)
-    }
-    count = Note(
-        say(
-            f"红 {told['red']} · 黄 {told['amber']} · 绿 {told['green']} · 不评判 {told[None]}",
-            f"{told['red']} red · {told['amber']} amber · {told['green']} green · {told[None]} not judged",
-        )
-    )
-    cells: tuple[tuple[Cell, ...], ...] = tuple(
-        (text(name), number(figure), light(lit, say)) for name, figure, lit in rows
-    )
-    head = (say("项目", "item"), say("结果", "result"), say("灯", "light"))
+    say, rows = review.say, verdicts(review)
+    kinds: tuple[Light | None, ...] = ("red", "amber", "green", None)
+    red, amber, green, nothing = (sum(row.light == kind for row in rows) for kind in kinds)
     return Section(
         "summary",
         say("结论一览", "At a glance"),
@@ -35,41 +21,70 @@ def summary(review: Review) -> Section:
             "Green is within its limit, amber needs an explanation, red needs action or the model may not serve; "
             "no light is not green.",
         ),
-        (count, Table(say("评判项目", "What was judged"), head, cells)),
+        (
+            Note(
+                say(
+                    f"红 {red} · 黄 {amber} · 绿 {green} · 不评判 {nothing}",
+                    f"{red} red · {amber} amber · {green} green · {nothing} not judged",
+                )
+            ),
+            judged_table(say("评判项目", "What was judged"), rows, say),
+        ),
     )
 
 
-def _rows(review: Review) -> list[tuple[str, str, Light | None]]:
-    say, rows = review.say, list[tuple[str, str, Light | None]]()
-    for name in _LISTED:
+def verdicts(review: Review) -> list[Judged]:
+    """What was judged, in the order of the page."""
+    return [
+        *_performance(review),
+        _grades(review),
+        *whole_tests(review),
+        *shifts(review),
+        *(_segment(review, name) for name in SEGMENT_WORDS),
+        _scenarios(review),
+    ]
+
+
+def _performance(review: Review) -> list[Judged]:
+    say, rows = review.say, list[Judged]()
+    for name in limits_of(review):
         figure = review.study.figures.get(name)
         if figure is not None:
             zh, en, digits = FIGURES[name]
-            lit = figure_light(review, name, figure)
-            rows.append((say(zh, en), say.estimate(figure, digits), lit))
+            told = say.estimate(figure, digits)
+            rows.append(Judged(say(zh, en), told, figure_light(review, name, figure)))
     fall = auc_fall(review)
     lit = None if fall is None else review.limits.auc_fall.light(fall)
-    rows.append((say("AUC 较开发期下降", "AUC fallen since development"), say.number(fall), lit))
-    tested = [test for test in review.grades if test.light is not None]
+    name = say("AUC：开发期减时间外", "AUC: development less out of time")
+    return [*rows, Judged(name, say.number(fall), lit)]
+
+
+def _grades(review: Review) -> Judged:
+    say = review.say
+    lights = [test.light for test in review.grades if test.light is not None]
+    red, amber = lights.count("red"), lights.count("amber")
     told = say(
-        f"{sum(test.light == 'red' for test in tested)} 红 {sum(test.light == 'amber' for test in tested)} 黄 / "
-        f"{len(tested)} 个等级",
-        f"{sum(test.light == 'red' for test in tested)} red, {sum(test.light == 'amber' for test in tested)} amber "
-        f"of {len(tested)} grades",
+        f"{len(lights)} 个等级中 {red} 红 {amber} 黄",
+        f"{red} red, {amber} amber of {len(lights)} grades",
     )
-    lit = worst_light([test.light for test in tested])
-    rows.append((say("各等级校准（最差）", "calibration by grade (worst)"), told, lit))
-    shift, lit = score_shift(review)
-    rows.append((say("评分 PSI", "PSI of the score"), say.number(shift), lit))
-    for name, words in SEGMENT_WORDS.items():
-        found = segments_of(review, name)
-        judged = [segment.light for segment in found if not segment.is_too_small]
-        told = say(f"{len(judged)} / {len(found)} 组可评判", f"{len(judged)} of {len(found)} groups judged")
-        rows.append((say(f"分组：{words[0]}（最差）", f"segments: {words[1]} (worst)"), told, worst_light(judged)))
+    return Judged(
+        say("各等级校准（最差）", "calibration by grade (worst)"), told, worst_light(lights)
+    )
+
+
+def _segment(review: Review, name: str) -> Judged:
+    say, (zh, en) = review.say, SEGMENT_WORDS[name]
+    found = segments_of(review, name)
+    lights = [segment.light for segment in found if not segment.is_too_small]
+    told = say(
+        f"{len(found)} 组中 {len(lights)} 组可评判", f"{len(lights)} of {len(found)} groups judged"
+    )
+    return Judged(say(f"分组：{zh}（最差）", f"segments: {en} (worst)"), told, worst_light(lights))
+
+
+def _scenarios(review: Review) -> Judged:
+    say = review.say
     lights = [scenario_light(review, scenario) for scenario in review.study.scenarios]
-    told = say(
-        f"{sum(lit == 'green' for lit in lights)} / {len(lights)} 种达标",
-        f"{sum(lit == 'green' for lit in lights)} of {len(lights)} on target",
-    )
-    rows.append((say("授权情景（最差）", "consent scenarios (worst)"), told, worst_light(lights)))
-    return rows
+    met = lights.count("green")
+    told = say(f"{len(lights)} 种中 {met} 种达标", f"{met} of {len(lights)} on target")
+    return Judged(say("授权情景（最差）", "consent scenarios (worst)"), told, worst_light(lights))

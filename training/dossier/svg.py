@@ -6,12 +6,13 @@ numbers stand in the table behind it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log10
+from math import ceil, floor, log10
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from models.arrays import FloatArray
+from models.text import width_of
 
 _WIDTH, _HEIGHT = 560, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 30, 44
@@ -66,7 +67,10 @@ class Bar:
 
 def draw_lines(title: str, lines: Sequence[Line], axes: Axes, *, has_dots: bool = False) -> Markup:
     """Curves over one pair of axes."""
-    parts = [_frame(axes), _legend([line.name for line in lines])]
+    parts = [
+        _frame(axes),
+        _legend([line.name for line in lines[: len(lines) if len(lines) > 1 else 0]]),
+    ]
     for place, line in enumerate(lines):
         x, y = _placed(line.x, axes.x_span, _x), _placed(line.y, axes.y_span, _y)
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
@@ -87,7 +91,7 @@ def draw_columns(
     written: Written,
 ) -> Markup:
     """Columns side by side, a group a name; heights are shares of 1."""
-    top = max(float(values.max(initial=0.0)) for _, values in series) or 1.0
+    top = round_top(max(float(values.max(initial=0.0)) for _, values in series))
     axes = Axes("", label, (0, len(names)), (0, top), lambda _: "", written)
     wide = (_x(1) - _x(0)) / len(names)
     thin = 0.8 * wide / len(series)
@@ -114,11 +118,10 @@ def draw_whiskers(
         Axis, what was observed, what was expected.
     """
     least = min(w.expected for w in whiskers)
-    floor, top = 10 ** np.floor(log10(least / 3)), 1.0
-    span = (log10(floor), log10(top))
+    span = (float(floor(log10(least / 3))), 0.0)
 
     def at(share: float) -> float:
-        return float(_placed(np.array([log10(max(share, floor))]), span, _y)[0])
+        return float(_placed(np.array([log10(max(share, 10 ** span[0]))]), span, _y)[0])
 
     axes = Axes("", words[0], (0, 1), span, lambda _: "", lambda power: written(10**power))
     parts = [_frame(axes, y_ticks=int(span[1] - span[0])), _legend([words[1], words[2]])]
@@ -151,6 +154,22 @@ def draw_bars(title: str, bars: Sequence[Bar]) -> Markup:
             f'<text x="{left + length + 5:.1f}" y="{top + 14}">{escape(bar.written)}</text>',
         ]
     return _drawing(title, 12 + len(bars) * _ROW, parts)
+
+
+def round_top(most: float) -> float:
+    """End of an axis from 0 whose ticks are round numbers.
+
+    Examples
+    --------
+    >>> [round_top(most) for most in (0.43, 0.07, 0.0)]
+    [0.6, 0.08, 1.0]
+    """
+    if not most > 0:
+        return 1.0
+    unit = 10 ** floor(log10(most / _TICKS))
+    steps = ceil(round(most / _TICKS / unit, 9))
+    step = next(nice for nice in (1, 2, 3, 5, 10) if nice >= steps)
+    return float(f"{_TICKS * step * unit:.9g}")
 
 
 def _drawing(title: str, height: int, parts: Sequence[str]) -> Markup:
@@ -193,7 +212,7 @@ def _legend(names: Sequence[str], *, is_filled: bool = False) -> str:
     parts: list[str] = []
     right = float(_x(1))
     for place in reversed(range(len(names))):
-        right -= 6 + sum(13 if ord(letter) > 0x2E80 else 7 for letter in names[place])
+        right -= 6 + 7 * width_of(names[place])
         sample = (
             f'<rect class="f{place}" x="{right - 18:.0f}" y="6" width="12" height="9"/>'
             if is_filled
@@ -230,10 +249,8 @@ def _y(share: float) -> float:
 
 def _short(name: str, room: int = 28) -> str:
     """Cut a name to what fits; the whole one is in the table."""
-    width, kept = 0, ""
-    for letter in name:
-        width += 2 if ord(letter) > 0x2E80 else 1  # noqa: PLR2004  where wide letters begin
-        if width > room:
-            return kept + "…"
-        kept += letter
-    return kept
+    if width_of(name) <= room:
+        return name
+    while width_of(name) >= room:
+        name = name[:-1]
+    return name + "…"
