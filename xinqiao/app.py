@@ -8,6 +8,7 @@ from xinqiao import (
     declare,
     demo,
     docs,
+    dossier,
     drift,
     features,
     ingest,
@@ -44,6 +45,7 @@ app.command("promote", help=registry.PROMOTE_HELP)(registry.promote)
 app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
 app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
+app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("docs", help=docs.HELP)(docs.docs)
 

@@ -225,8 +225,8 @@ def _example(review: Review, title: str, matrix: FloatArray) -> Sequence[Block]:
     score = int(points.score[0])
     grade = str(bundle.scale.grade_of(points.score)[0])
     named = say(
-        f"{title}：{score} 分，{grade} 级，违约概率 {say.percent(float(points.probability[0]))}",
-        f"{title}: score {score}, grade {grade}, probability {say.percent(float(points.probability[0]))}",
+        f"{title}：基准 {points.base_points} 分，评分 {score} 分，{grade} 级，违约概率 {say.percent(float(points.probability[0]))}",
+        f"{title}: base {points.base_points}, score {score}, grade {grade}, probability {say.percent(float(points.probability[0]))}",
     )
     steps = _steps(review, found, points.base_points, int(points.points_limit[0]))
     bars, rows, reached = list[Bar](), list[tuple[Cell, ...]](), 0

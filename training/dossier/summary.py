@@ -61,7 +61,7 @@ def _performance(review: Review) -> list[Judged]:
 
 def _grades(review: Review) -> Judged:
     say = review.say
-    lights = [test.light for test in review.grades if test.light is not None]
+    lights: list[Light] = [test.light for test in review.grades if test.light is not None]
     red, amber = lights.count("red"), lights.count("amber")
     told = say(
         f"{len(lights)} 个等级中 {red} 红 {amber} 黄",
@@ -75,7 +75,7 @@ def _grades(review: Review) -> Judged:
 def _segment(review: Review, name: str) -> Judged:
     say, (zh, en) = review.say, SEGMENT_WORDS[name]
     found = segments_of(review, name)
-    lights = [segment.light for segment in found if not segment.is_too_small]
+    lights: list[Light | None] = [segment.light for segment in found if not segment.is_too_small]
     told = say(
         f"{len(found)} 组中 {len(lights)} 组可评判", f"{len(lights)} of {len(found)} groups judged"
     )
@@ -84,7 +84,7 @@ def _segment(review: Review, name: str) -> Judged:
 
 def _scenarios(review: Review) -> Judged:
     say = review.say
-    lights = [scenario_light(review, scenario) for scenario in review.study.scenarios]
+    lights: list[Light | None] = [scenario_light(review, s) for s in review.study.scenarios]
     met = lights.count("green")
     told = say(f"{len(lights)} 种中 {met} 种达标", f"{met} of {len(lights)} on target")
     return Judged(say("授权情景（最差）", "consent scenarios (worst)"), told, worst_light(lights))
