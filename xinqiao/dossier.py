@@ -31,7 +31,9 @@ def dossier(
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option(help="输出文件，默认放在验证材料旁 · file to write; default: beside the study"),
+        typer.Option(
+            help="输出文件，默认放在验证材料旁 · file to write; default: beside the study"
+        ),
     ] = None,
     lang: Lang = "",
     *,
@@ -46,17 +48,15 @@ def dossier(
         show(f"模型 {bundle_id[:12]} 的档案：{path}", f"Dossier of model {bundle_id[:12]}: {path}")
 
 
-def write(
-    settings: Settings, asked: str, out: Path | None, language: Language
-) -> tuple[Path, str]:
+def write(settings: Settings, asked: str, out: Path | None, language: Language) -> tuple[Path, str]:
     """Write the dossier of the model asked for; returns the file and the bundle's id."""
-    from training.dossier import write_dossier  # noqa: PLC0415 - Jinja loads with it
+    from training.dossier import dossier_path, write_dossier  # noqa: PLC0415 - Jinja loads with it
 
     entries = read_record(settings.bundles)
     folder = _folder(settings.bundles, asked, entries)
     study = read_study(settings.studies, folder.name)
     found = load_bundle(folder, REGISTRY)
-    path = out or settings.studies / found.id / f"dossier.{language}.html"
+    path = out or dossier_path(settings.studies, found.id, language)
     history = [entry for entry in entries if entry.bundle_id == found.id]
     write_dossier(study, found, path, language, registry=REGISTRY, history=history)
     return path, found.id

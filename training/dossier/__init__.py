@@ -4,6 +4,6 @@ Written from the study and the bundle of one training and nothing else, so it ca
 later. Rows of firms enter as counts, curves and bands; no key, code or exact value of a firm leaves.
 """
 
-from training.dossier.page import write_dossier
+from training.dossier.page import dossier_path, keep_dossiers, write_dossier
 
-__all__ = ["write_dossier"]
+__all__ = ["dossier_path", "keep_dossiers", "write_dossier"]

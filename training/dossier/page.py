@@ -37,6 +37,7 @@ SECTIONS = (
     inventory,
     sign_off,
 )
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _TEMPLATE = "dossier.html.jinja"
 
 
@@ -79,6 +80,39 @@ def write_dossier(
     draft = path.with_name(f".{path.name}")
     draft.write_text(page, encoding="utf-8")
     return draft.replace(path)
+
+
+def keep_dossiers(
+    study: Study,
+    bundle: Bundle,
+    studies: Path,
+    *,
+    registry: Registry,
+    history: Sequence[Entry] = (),
+) -> tuple[Path, ...]:
+    """Write the dossier in both languages beside the study; returns the files, Chinese first.
+
+    Raises
+    ------
+    StudyError
+        As `write_dossier`.
+    """
+    return tuple(
+        write_dossier(
+            study,
+            bundle,
+            dossier_path(studies, bundle.id, language),
+            language,
+            registry=registry,
+            history=history,
+        )
+        for language in LANGUAGES
+    )
+
+
+def dossier_path(studies: Path, bundle_id: str, language: Language) -> Path:
+    """Where a dossier is kept."""
+    return studies / bundle_id / f"dossier.{language}.html"
 
 
 def render(

@@ -6,7 +6,7 @@ numbers stand in the table behind it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import floor, log10
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -18,6 +18,7 @@ _WIDTH, _HEIGHT = 560, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 30, 44
 _ROW, _LABEL, _VALUE = 24, 210, 60
 _TICKS = 4
+_NICE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 Written = Callable[[float], str]
 
@@ -167,8 +168,8 @@ def round_top(most: float) -> float:
     if not most > 0:
         return 1.0
     unit = 10 ** floor(log10(most / _TICKS))
-    steps = ceil(round(most / _TICKS / unit, 9))
-    step = next(nice for nice in (1, 2, 3, 5, 10) if nice >= steps)
+    wanted = round(most / _TICKS / unit, 9)
+    step = next(nice for nice in _NICE if nice >= wanted)
     return float(f"{_TICKS * step * unit:.9g}")
 
 
