@@ -167,10 +167,10 @@ def segments(review: Review) -> Section:
     least, defaults = limits.segment_rows_from.value, limits.segment_defaults_from.value
     return Section(
         "segments",
-        say("分组表现", "Segments"),
+        say("客群表现", "Segments"),
         say(
             "每家企业只计一次。实际/预期高于 1 表示该组比模型所说更易违约。黄灯表示指标越界，红灯表示整个 95 % 区间越界；"
-            f"不足 {least} 家，或违约与未违约有一方不足 {defaults} 家的分组太小，不评判。",
+            f"不足 {least} 家，或违约与未违约有一方不足 {defaults} 家的客群太小，不评判。",
             "A firm counts once. Observed over expected above 1: riskier than the model says. Amber is a figure "
             "outside its limit, red a whole 95 % interval; a group of fewer than "
             f"{least} firms or {defaults} of either outcome is too small to judge.",
@@ -186,7 +186,7 @@ def _segment(review: Review, name: str) -> Sequence[Block]:
         return [
             Note(
                 say(
-                    f"{title}：所有企业均未知，无法分组。",
+                    f"{title}：所有企业均未知，无法区分客群。",
                     f"{title}: unknown of every firm, so not told apart.",
                 )
             )

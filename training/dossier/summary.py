@@ -79,7 +79,7 @@ def _segment(review: Review, name: str) -> Judged:
     told = say(
         f"{len(found)} 组中 {len(lights)} 组可评判", f"{len(lights)} of {len(found)} groups judged"
     )
-    return Judged(say(f"分组：{zh}（最差）", f"segments: {en} (worst)"), told, worst_light(lights))
+    return Judged(say(f"客群：{zh}（最差）", f"segments: {en} (worst)"), told, worst_light(lights))
 
 
 def _scenarios(review: Review) -> Judged:
