@@ -28,7 +28,10 @@ def shape(review: Review) -> Section:
     if not swept:
         blocks.append(
             Note(
-                say("没有可变动的特征取值。", "No feature takes more than one value to sweep over.")
+                say(
+                    "没有一个特征有足够多的不同取值。",
+                    "No feature is known of enough rows with more than one value.",
+                )
             )
         )
     return Section(
@@ -64,11 +67,14 @@ def _shape_cost(review: Review) -> Note:
 
 
 def _values_of(review: Review, column: int) -> FloatArray:
-    """Values to sweep over, shape (m,): percentiles to two digits, so that no firm's value is shown."""
+    """Values to sweep over, shape (m,); none of a feature that too few rows know.
+
+    They are percentiles to two digits, so that no firm's value is shown.
+    """
     values = review.study.development.matrix[:, column]
     known = values[np.isfinite(values)]
-    if not known.size:
-        return known
+    if known.size < review.limits.segment_rows_from.value:
+        return known[:0]
     found = np.quantile(known, np.linspace(0.05, 0.95, _STEPS))
     return np.unique([float(f"{value:.2g}") for value in found.tolist()])
 
