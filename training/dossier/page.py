@@ -10,14 +10,19 @@ from features.errors import Language, StudyError
 from features.registry import Registry
 from models.bundle import Bundle
 from training.aliases import Entry
-from training.dossier.about import data, inventory, limits, purpose, sign_off
-from training.dossier.behaviour import examples, explanations, shape
+from training.dossier.about import limits, purpose
+from training.dossier.calibration import calibration
 from training.dossier.consent import consent
-from training.dossier.figures import calibration, performance
+from training.dossier.explanations import examples, explanations
+from training.dossier.figures import performance
+from training.dossier.record import inventory, sign_off
 from training.dossier.review import Review
+from training.dossier.segments import segments
+from training.dossier.shape import shape
 from training.dossier.speech import Speech
-from training.dossier.stability import segments, stability
+from training.dossier.stability import stability
 from training.dossier.summary import summary
+from training.dossier.windows import data
 from training.study import Study
 
 #: In the order of the page.

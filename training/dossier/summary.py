@@ -2,10 +2,12 @@
 
 from models.limits import Light, worst_light
 from training.dossier.blocks import Judged, Note, Section, judged_table
+from training.dossier.calibration import whole_tests
 from training.dossier.consent import scenario_light
-from training.dossier.figures import FIGURES, auc_fall, figure_light, limits_of, whole_tests
+from training.dossier.figures import FIGURES, auc_fall, figure_light, limits_of
 from training.dossier.review import Review
-from training.dossier.stability import SEGMENT_WORDS, segments_of, shifts
+from training.dossier.segments import SEGMENT_WORDS, segments_of
+from training.dossier.stability import shifts
 
 
 def summary(review: Review) -> Section:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.limits import load_limits
-from training.dossier.behaviour import breaches
 from training.dossier.consent import scenario_light
 from training.dossier.figures import roc_curve
 from training.dossier.review import Review, first_rows
+from training.dossier.shape import breaches
 from training.dossier.svg import (
     Axes,
     Bar,
