@@ -26,10 +26,8 @@ from models.arrays import FloatArray
 pc: Any = pyarrow.compute
 RULES = Path(__file__).with_name("columns.yaml")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_DATE = (
-    r"^(?P<y>(19|20)\d{2})(?P<s>[-/.年]?)(?P<m>\d{2}|[1-9])[-/.月]?(?P<d>\d{2}|[1-9])日?"
-    r"([T ]\d{1,2}:\d{2}.*)?$"
-)
+_DATE = r"^(?:19|20)\d{2}(?:[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{4})(?:[T ]\d{1,2}:\d{2}.*)?$"
+_PARTS = r"^(?P<y>\d{4})[-/.年]?(?P<m>\d{1,2})[-/.月]?(?P<d>\d{1,2})"
 
 
 class Kind(StrEnum):
@@ -81,8 +79,8 @@ class Limit(Document):
 class Flags(Document):
     """Words that mean yes and no, in lower case."""
 
-    yes: list[str]
-    no: list[str]
+    set: list[str]
+    unset: list[str]
 
 
 class ColumnRules(Document):
@@ -189,8 +187,8 @@ def as_flags(values: pa.ChunkedArray | pa.Array) -> FloatArray:
     """Cells as 1 for yes and 0 for no, shape (n,); NaN for anything else."""
     flags = load_column_rules().flags
     text = pc.utf8_lower(as_text(values))
-    is_yes = _to_numpy(pc.is_in(text, pa.array(flags.yes, pa.string())))
-    is_no = _to_numpy(pc.is_in(text, pa.array(flags.no, pa.string())))
+    is_yes = _to_numpy(pc.is_in(text, pa.array(flags.set, pa.string())))
+    is_no = _to_numpy(pc.is_in(text, pa.array(flags.unset, pa.string())))
     return np.where(is_yes == 1, 1.0, np.where(is_no == 1, 0.0, np.nan))
 
 
@@ -204,7 +202,9 @@ def as_days(values: pa.ChunkedArray | pa.Array) -> FloatArray:
         values = pc.local_timestamp(values) if values.type.tz else values
     if pa.types.is_temporal(values.type):
         return _to_numpy(values.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.float64()))
-    found = pc.extract_regex(as_text(values), _DATE)
+    text = as_text(values)
+    text = pc.if_else(pc.match_substring_regex(text, _DATE), text, None)
+    found = pc.extract_regex(text, _PARTS)
     year, month, day = (
         np.nan_to_num(_to_numpy(pc.struct_field(found, part).cast(pa.float64())))
         for part in ("y", "m", "d")
