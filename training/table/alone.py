@@ -63,7 +63,8 @@ def by_level(place: IntArray, outcome: BoolArray, splits: Sequence[Split]) -> Al
         if judged.all() or not judged.any():
             continue
         learned = outcome[split.train]
-        rates, _ = level_rates(place[split.train], levels, learned, np.ones(len(learned)))
+        every = np.ones(len(learned))
+        rates = level_rates(place[split.train], levels, learned, every, float(learned.mean()))
         areas.append(auc(judged, rates[place[split.test]]))
         sizes.append(len(judged))
         bad, good = bad + int(judged.sum()), good + int((~judged).sum())

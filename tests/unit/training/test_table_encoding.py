@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -96,15 +97,9 @@ def test_rates_of_training_rows_come_from_other_folds() -> None:
 
 
 def test_a_level_of_one_row_tells_nothing_in_training() -> None:
-    names = [f"firm {n // 2}" for n in range(400)]
+    names = [*(f"firm {n // 2}" for n in range(200)), *(f"other {n}" for n in range(200))]
     bad = RNG.uniform(size=400) < 0.3
-    labelled = label_table(
-        pa.table(
-            {"firm": [*names[:200], *(f"other {n}" for n in range(200))], "bad": bad.tolist()}
-        ),
-        target="bad",
-    )
-    assert len(labelled.frame["firm"].unique()) == 300
+    labelled = label_table(pa.table({"firm": names, "bad": bad.tolist()}), target="bad")
     rate = fit_encoder(labelled, np.arange(400), seed=1).fit_transform_rows()[:, 0]
     assert rate[200:] == pytest.approx(bad.mean())
 
@@ -131,13 +126,26 @@ def test_rates_are_crossed_between_groups_where_rows_are_grouped() -> None:
     assert together == pytest.approx(np.full(300, 1 / 3))  # no other firm is in its city
 
 
+def test_weights_count_by_their_share() -> None:
+    table = {"a": [f"L{n % 20}" for n in range(200)], "bad": (RNG.uniform(size=200) < 0.3).tolist()}
+    weight = RNG.uniform(1, 3, size=200)
+    light, heavy = (
+        label_table(pa.table({**table, "w": (weight * k).tolist()}), target="bad", weight="w")
+        for k in (1, 50)
+    )
+    rates = fit_encoder(light, np.arange(200), seed=1).transform(light.source)
+    assert fit_encoder(heavy, np.arange(200), seed=1).transform(heavy.source) == pytest.approx(
+        rates
+    )
+    prior = np.average(light.is_positive, weights=weight)
+    assert fit_encoder(light, np.arange(200), seed=1).codings[0].prior == pytest.approx(prior)
+
+
 def test_a_rate_is_drawn_towards_the_overall_rate_by_weight() -> None:
     place = np.array([0, 0, 1, -1])
     outcome = np.array([True, False, True, False])
-    # Weights 3, 1, 2, 2 have mean 2, so they count 1.5, 0.5, 1, 1; the overall rate is 2.5 / 4.
-    rates, prior = level_rates(place, 3, outcome, np.array([3.0, 1.0, 2.0, 2.0]))
+    rates = level_rates(place, 3, outcome, np.array([1.5, 0.5, 1.0, 1.0]), prior=0.625)
     strength = load_column_rules().level_prior_rows.value
-    assert prior == 0.625
     assert rates == pytest.approx(
         [(1.5 + strength * 0.625) / (2 + strength), (1 + strength * 0.625) / (1 + strength), 0.625]
     )
@@ -146,7 +154,7 @@ def test_a_rate_is_drawn_towards_the_overall_rate_by_weight() -> None:
 def test_only_training_rows_are_learned_from() -> None:
     turned = LABELLED.is_positive.copy()
     turned[200:] = ~turned[200:]
-    other = LabelledTable(**{**LABELLED.__dict__, "is_positive": turned})
+    other = replace(LABELLED, is_positive=turned)
     again = fit_encoder(other, TRAIN, seed=1)
     assert again == ENCODER
     assert np.array_equal(again.fit_transform_rows(), ENCODER.fit_transform_rows(), equal_nan=True)

@@ -66,7 +66,7 @@ def leaks(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
         "ranks_alone": near.tolist(),
         "ranks_downwards": (-near).tolist(),
         "both_ends": (np.where(bad, rng.choice([-3, 3], len(bad)), 0) + near / 9).tolist(),
-        "odd_terms": np.where(bad, rng.integers(0, 12, len(bad)) * 5 + 1, rng.integers(0, 12, len(bad)) * 5).tolist(),
+        "odd_terms": (rng.integers(0, 12, len(bad)) * 5 + (bad ^ (n % 20 == 7))).tolist(),
         "grade": [f"G{k}" for k in np.where(bad, n % 3, 2 + n % 19)],
         "state": np.where(bad, "charged off", "paid").tolist(),
         "charged_off_on": [f"2021-03-{k % 28 + 1:02}" if b else None for k, b in zip(n, bad, strict=True)],
@@ -184,7 +184,7 @@ def test_dates_later_than_the_decision_are_named(time: str) -> None:
 
 
 def test_a_time_column_must_be_there() -> None:
-    with pytest.raises(TableError, match="no column 'yaer'. Did you mean 'year'"):
+    with pytest.raises(TableError, match=r"no column 'yaer'\. Did you mean 'year'"):
         suspects(noise(), time="yaer")
 
 
