@@ -124,6 +124,13 @@ class CohortError(XinqiaoError):
     status = 422
 
 
+class TableError(XinqiaoError):
+    """A table of one's own cannot be learned from or scored as asked."""
+
+    code = "table"
+    status = 422
+
+
 class StudyError(XinqiaoError):
     """What a model is judged by is missing, damaged, or does not fit the model."""
 
