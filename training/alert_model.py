@@ -1,7 +1,8 @@
 """Train the early warning: borrowers, fit, calibration on a later slice, alerts on later months.
 
 The base rating and what a lender would do without a model are judged on the same rows, each with a
-cut-off of its own chosen the same way.
+cut-off of its own chosen the same way. Trees do not grow on borrowers that only closed; the level of
+the probability is fitted and judged with them as the events they are.
 """
 
 from collections.abc import Callable, Mapping
@@ -148,7 +149,7 @@ def fit_warning(borrowers: Borrowers, spec: RatingSpec, *, seed: int) -> FittedR
     is_event, outcomes = borrowers.is_event[rows], borrowers.outcomes.take(rows)
     plan = FitPlan(
         folds=grouped_folds(is_event, outcomes.firm, folds=_FOLDS, seed=seed),
-        learns=np.ones(len(is_event), dtype=np.bool_),
+        learns=~outcomes.only_closes,
         calibrates=later_slice(outcomes.place, is_event),
     )
     matrix = borrowers.matrix[rows]

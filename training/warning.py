@@ -87,6 +87,9 @@ class Outcomes:
         Until the day on which a loan was 31 days late, NaN if none was.
     defaults : ndarray of bool, shape (n,)
         Whether a loan went on to default within the window.
+    only_closes : ndarray of bool, shape (n,)
+        Whether the event is a closing and nothing else. Most firms that close pay what they owe, so
+        this is no lesson about trouble, though it counts when the probability is fitted and judged.
     """
 
     place: IntArray
@@ -96,6 +99,7 @@ class Outcomes:
     months_to_event: FloatArray
     days_to_late: FloatArray
     defaults: BoolArray
+    only_closes: BoolArray
 
     @property
     def is_row(self) -> BoolArray:
@@ -117,6 +121,7 @@ class Outcomes:
             months_to_event=self.months_to_event[rows],
             days_to_late=self.days_to_late[rows],
             defaults=self.defaults[rows],
+            only_closes=self.only_closes[rows],
         )
 
 
@@ -161,6 +166,7 @@ def outcomes(
         months_to_event=known("months_to_event"),
         days_to_late=known("days_to_late"),
         defaults=np.asarray(found["defaults"], dtype=np.bool_),
+        only_closes=np.asarray(found["only_closes"], dtype=np.bool_),
     )
 
 
@@ -189,21 +195,23 @@ def _labels(months: Sequence[int], rules: WarningRules, defaults: PerformanceRul
     unresolved AS ({unresolved_defaults("cut", "seen")}),
     bankrupt AS ({first_record("bankruptcy_case", "event_on", "kind", defaults.bankrupt.values)}),
     closing AS ({first_record("reg_status_event", "decided_on", "event", rules.closing.values)}),
-    filed AS (SELECT month, enterprise_key, min(m) AS m FROM cut JOIN ({_filed(rules)})
+    filed AS (SELECT month, enterprise_key, min(m) FILTER (NOT is_closing) AS m,
+        min(m) FILTER (is_closing) AS closes FROM cut JOIN ({_filed(rules)})
         ON {ahead} GROUP BY month, enterprise_key),
-    judged AS (SELECT s.*, least(s.fails, f.m) - month AS months_to_event, CASE
+    judged AS (SELECT s.*, least(s.fails, f.m, f.closes) - month AS months_to_event,
+        least(s.fails, f.m) IS NULL AND f.closes IS NOT NULL AS only_closes, CASE
         WHEN u.month IS NOT NULL OR b.m <= month THEN 'in_default'
         WHEN was_bad THEN 'recently_cured'
         WHEN c.m <= month THEN 'closing'
         WHEN dpd > {over} OR is_noticed THEN 'has_warned'
-        WHEN least(s.fails, f.m) IS NOT NULL THEN '{EVENT}'
+        WHEN least(s.fails, f.m, f.closes) IS NOT NULL THEN '{EVENT}'
         WHEN last_seen < month + {window} AND last_balance_fen > 0 THEN 'censored'
         ELSE '{GOOD}' END AS called
         FROM state s LEFT JOIN unresolved u USING (month, enterprise_key)
         LEFT JOIN filed f USING (month, enterprise_key)
         LEFT JOIN bankrupt b USING (enterprise_key) LEFT JOIN closing c USING (enterprise_key)
         WHERE balance_fen > 0)
-    SELECT month, enterprise_key, called, dpd, defaults,
+    SELECT month, enterprise_key, called, dpd, defaults, only_closes,
         CAST(months_to_event AS DOUBLE) AS months_to_event,
         CAST(late_on - {_last_day("month")} AS DOUBLE) AS days_to_late
     FROM judged ORDER BY month, enterprise_key"""
@@ -222,8 +230,9 @@ def _filed(rules: WarningRules) -> str:
     """Months of public records that are an event: named dishonest, bankrupt, closing."""
     bankrupt = ", ".join(literal(kind) for kind in rules.bankrupt.values)
     closing = ", ".join(literal(kind) for kind in rules.closing.values)
-    return f"""SELECT enterprise_key, {month_of("published_on")} AS m FROM visible_dishonest_debtor
-        UNION ALL SELECT enterprise_key, {month_of("event_on")} FROM visible_bankruptcy_case
+    return f"""SELECT enterprise_key, {month_of("published_on")} AS m, false AS is_closing
+        FROM visible_dishonest_debtor
+        UNION ALL SELECT enterprise_key, {month_of("event_on")}, false FROM visible_bankruptcy_case
         WHERE kind IN ({bankrupt})
-        UNION ALL SELECT enterprise_key, {month_of("decided_on")} FROM visible_reg_status_event
+        UNION ALL SELECT enterprise_key, {month_of("decided_on")}, true FROM visible_reg_status_event
         WHERE event IN ({closing})"""
