@@ -5,10 +5,11 @@ are judged on the same later months by `training.alert_evaluation`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import date
 from math import isfinite
 from pathlib import Path
 
+from benchmarks.cities import bench_cities, make_city
 from benchmarks.results import Better, Entry, compared
 from benchmarks.setting import Setting
 from features.contracts import load_catalogue
@@ -23,10 +24,10 @@ from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, TrainedAlert, 
 from training.evaluate import Estimate
 from training.registry import named_bundle
 from training.warning import load_warning_rules
-from xinqiao.city import FIRMS, land_city, prepare_city
-from xinqiao.settings import Settings, load_settings
 
 AREA = "alerts"
+#: Firms of a city that is made if there is none, and the last day of every city.
+FIRMS, CITY_UNTIL = 6_000, date(2026, 6, 30)
 _PEERS = {LATE_BEFORE: "days late in the last year", BASE_RATING: "the 12-month rating"}
 _BESIDE: dict[str, tuple[str, Better, str]] = {
     "recall": ("Recall of over 30 days late", "higher", ""),
@@ -102,29 +103,22 @@ def _said(figure: Estimate) -> str:
 
 
 def _train(setting: Setting) -> TrainedAlert:
-    """Train on the bench city, of which nothing is changed."""
-    catalogue, city = load_catalogue(), _city(setting)
+    """Train on the largest bench city, of which nothing is changed, or on a small one made for it."""
+    cities = bench_cities(setting.cities)
+    city = cities[-1] if cities else make_city(setting.work / "cities", FIRMS)
+    catalogue = load_catalogue()
     return train_alert(
         Lake(city.lake).view(),
         catalogue,
         REGISTRY,
         alert_6m(catalogue),
-        data_until=setting.city_until,
+        data_until=CITY_UNTIL,
         now=setting.now,
         bundles=setting.work / "bundles",
         mlruns=setting.work / "mlruns",
         parts=setting.work / "months",
-        base_rating=_base_rating(city.bundles),
+        base_rating=_base_rating(Path(city.home) / "bundles"),
     )
-
-
-def _city(setting: Setting) -> Settings:
-    settings = replace(load_settings(), language="en")
-    if setting.city is not None:
-        return replace(settings, home=setting.city)
-    settings = replace(settings, home=setting.work / "home")
-    land_city(settings, prepare_city(settings, FIRMS))
-    return settings
 
 
 def _base_rating(bundles: Path) -> Bundle | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from benchmarks import (
-    area_alerts,
     area_beijing,
     area_features,
     area_ingest,
@@ -19,7 +18,7 @@ from benchmarks import (
     area_shap,
 )
 from benchmarks.results import Entry, record
-from benchmarks.setting import Setting, bench_city, data_folder
+from benchmarks.setting import Setting, data_folder
 from features.clock import now_in_shanghai
 
 Area = Callable[[Setting], Iterable[Entry]]
@@ -30,7 +29,6 @@ AREAS: Mapping[str, Area] = {
     area_beijing.AREA: area_beijing.compare,
     area_features.AREA: area_features.compare,
     area_rating.AREA: area_rating.compare,
-    area_alerts.AREA: area_alerts.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
 }
@@ -48,9 +46,7 @@ def main(arguments: list[str] | None = None, areas: Mapping[str, Area] = AREAS) 
         return 2
     for name in [asked.only] if asked.only else areas:
         with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as work:
-            setting = Setting(
-                data_folder(), Path(work), now_in_shanghai(), turns=asked.turns, city=bench_city()
-            )
+            setting = Setting(data_folder(), Path(work), now_in_shanghai(), turns=asked.turns)
             entries = list(areas[name](setting))
         record(entries)
         for entry in entries:

@@ -24,11 +24,6 @@ class Setting:
         The day features are computed for; the contest's last invoices are of 2020-02-21.
     turns : int
         Runs of each side.
-    city : Path or None
-        Home folder of an ingested synthetic city, which is only read (`XINQIAO_BENCH_CITY`); without
-        one, areas that need a city make a small one.
-    city_until : date
-        Last day of a city's data.
     """
 
     data: Path
@@ -36,8 +31,6 @@ class Setting:
     now: datetime
     as_of_date: date = date(2020, 2, 29)
     turns: int = 5
-    city: Path | None = None
-    city_until: date = date(2026, 6, 30)
 
     @property
     def contest(self) -> Path:
@@ -56,9 +49,3 @@ class Setting:
 def data_folder() -> Path:
     """`XINQIAO_DATA`, by default the folder `shared/data` beside the checkout."""
     return Path(os.environ.get("XINQIAO_DATA", ROOT.parent / "shared" / "data")).resolve()
-
-
-def bench_city() -> Path | None:
-    """`XINQIAO_BENCH_CITY`, if it is set."""
-    given = os.environ.get("XINQIAO_BENCH_CITY")
-    return Path(given).resolve() if given else None
