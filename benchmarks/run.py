@@ -14,11 +14,12 @@ from benchmarks import (
     area_features,
     area_ingest,
     area_rating,
+    area_registry,
     area_scoring,
     area_shap,
 )
 from benchmarks.results import Entry, record
-from benchmarks.setting import Setting, data_folder
+from benchmarks.setting import Setting, cities_folder, data_folder
 from features.clock import now_in_shanghai
 
 Area = Callable[[Setting], Iterable[Entry]]
@@ -28,6 +29,7 @@ AREAS: Mapping[str, Area] = {
     area_ingest.AREA: area_ingest.compare,
     area_beijing.AREA: area_beijing.compare,
     area_features.AREA: area_features.compare,
+    area_registry.AREA: area_registry.compare,
     area_rating.AREA: area_rating.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
@@ -46,7 +48,9 @@ def main(arguments: list[str] | None = None, areas: Mapping[str, Area] = AREAS) 
         return 2
     for name in [asked.only] if asked.only else areas:
         with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as work:
-            setting = Setting(data_folder(), Path(work), now_in_shanghai(), turns=asked.turns)
+            setting = Setting(
+                data_folder(), Path(work), now_in_shanghai(), cities_folder(), turns=asked.turns
+            )
             entries = list(areas[name](setting))
         record(entries)
         for entry in entries:

@@ -24,11 +24,14 @@ class Setting:
         The day features are computed for; the contest's last invoices are of 2020-02-21.
     turns : int
         Runs of each side.
+    cities : Path
+        Folder of the ingested bench cities, `XINQIAO_BENCH_CITIES`; see `benchmarks.cities`.
     """
 
     data: Path
     work: Path
     now: datetime
+    cities: Path = ROOT / "var" / "bench"
     as_of_date: date = date(2020, 2, 29)
     turns: int = 5
 
@@ -44,6 +47,11 @@ class Setting:
             ROOT / "benchmarks" / "peers" / f"{name}.py",
             *arguments,
         ]
+
+
+def cities_folder() -> Path:
+    """`XINQIAO_BENCH_CITIES`, by default `var/bench` in the checkout."""
+    return Path(os.environ.get("XINQIAO_BENCH_CITIES", ROOT / "var" / "bench")).resolve()
 
 
 def data_folder() -> Path:

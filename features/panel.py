@@ -20,11 +20,11 @@ from features.contracts import Catalogue
 from features.engine import literal
 from features.errors import PanelError
 from features.lake import LakeView
-from features.pipeline import render
+from features.pipeline import staged
 from features.registry import Registry
 from features.repairs import repaired_between
 from features.scope import DataScope
-from features.snapshot import open_snapshot
+from features.snapshot import Snapshot, open_snapshot
 from features.windows import months_before
 
 Step = Literal["month", "quarter"]
@@ -121,7 +121,7 @@ def write_panel(
         with open_snapshot(
             lake, catalogue, as_of_date, scope, now=now, threads=threads, memory_limit=memory_limit
         ) as snapshot:
-            _write(snapshot.connection, render(registry, as_of_date), path, manifest)
+            _write(snapshot, registry, path, manifest)
         yield PanelPart(path, as_of_date, _rows(path), is_kept=False)
 
 
@@ -134,14 +134,13 @@ def read_manifest(path: Path) -> PartManifest | None:
         return None
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, query: str, path: Path, manifest: PartManifest
-) -> None:
+def _write(snapshot: Snapshot, registry: Registry, path: Path, manifest: PartManifest) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     spill, said = literal(str(path.parent / ".spill")), literal(json.dumps(asdict(manifest)))
-    connection.execute(f"SET temp_directory = {spill}")
+    snapshot.connection.execute(f"SET temp_directory = {spill}")
     try:
-        connection.execute(
+        query = staged(snapshot, registry)
+        snapshot.connection.execute(
             f"COPY ({query}) TO {literal(str(temporary))} "
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_METADATA}: {said}}})"
         )

@@ -1,7 +1,8 @@
 """How well a probability of default ranks, and how far its level can be believed.
 
 Every function takes outcomes first and treats a higher `risk` as riskier. Ties count half.
-Intervals are closed forms, so the same sample always gives the same numbers.
+Intervals are closed forms, so the same sample always gives the same numbers; they take every row for
+a firm of its own. A row weight counts a row as so many rows.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,14 @@ from features.errors import ModelInputError
 from models.arrays import BoolArray, FloatArray
 from models.calibration import logistic_line
 from models.manifest import GradeRate
+from models.samples import (
+    outcomes,
+    probability_sample,
+    ranked_sample,
+    require_both,
+    require_counts,
+    row_weights,
+)
 from models.scale import Scale
 
 
@@ -37,12 +46,14 @@ class AucDifference(NamedTuple):
     p_value: float
 
 
-def auc(is_default: ArrayLike, risk: ArrayLike) -> float:
+def auc(is_default: ArrayLike, risk: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Area under the ROC curve: the chance that a default ranks above another firm.
 
     Parameters
     ----------
     is_default, risk : array_like of shape (n,)
+    weight : array_like of shape (n,), optional
+        Row weights >= 0; a pair counts the product of its two.
 
     Returns
     -------
@@ -59,18 +70,16 @@ def auc(is_default: ArrayLike, risk: ArrayLike) -> float:
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
     0.875
     """
-    y, x = _ranked_sample(is_default, risk)
-    ranks = stats.rankdata(x)
-    bad, good = int(y.sum()), int((~y).sum())
-    return (float(ranks[y].sum()) - bad * (bad + 1) / 2) / (bad * good)
+    bad, good = _by_value(is_default, risk, weight)
+    return float(bad @ (np.cumsum(good) - good / 2) / (bad.sum() * good.sum()))
 
 
-def gini(is_default: ArrayLike, risk: ArrayLike) -> float:
+def gini(is_default: ArrayLike, risk: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Gini coefficient (accuracy ratio), `2 * AUC - 1`; arguments and errors as for `auc`."""
-    return 2 * auc(is_default, risk) - 1
+    return 2 * auc(is_default, risk, weight) - 1
 
 
-def ks(is_default: ArrayLike, risk: ArrayLike) -> float:
+def ks(is_default: ArrayLike, risk: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Largest distance between the score distributions of defaults and others [0..1].
 
     Read from the ROC curve, whose points stand between different values only: tied rows move
@@ -81,25 +90,77 @@ def ks(is_default: ArrayLike, risk: ArrayLike) -> float:
     >>> ks([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
     0.5
     """
-    y, x = _ranked_sample(is_default, risk)
-    order = np.argsort(x, kind="stable")
-    is_last_of_tie = np.append(np.diff(x[order]) != 0, [True])
-    bad = np.cumsum(y[order])[is_last_of_tie] / y.sum()
-    good = np.cumsum(~y[order])[is_last_of_tie] / (~y).sum()
-    return float(np.abs(good - bad).max())
+    bad, good = _by_value(is_default, risk, weight)
+    return float(np.abs(np.cumsum(good) / good.sum() - np.cumsum(bad) / bad.sum()).max())
 
 
-def brier(is_default: ArrayLike, probability: ArrayLike) -> float:
+def pr_auc(is_default: ArrayLike, risk: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Average precision: mean share of defaults among the firms ranked at or above a default.
+
+    Returns
+    -------
+    float
+        0..1, higher = better; the default rate for a ranking without information, so compare only
+        within one sample. Tied rows enter together. Arguments and errors as for `auc`.
+
+    Notes
+    -----
+    sum (R_k - R_k-1) P_k over the different values of the risk, riskiest first; no interpolation,
+    which would flatter: Davis and Goadrich 2006.
+
+    Examples
+    --------
+    >>> pr_auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])  # 1/2 * 1/1 + 1/2 * 2/3
+    0.8333333333333333
+    """
+    bad, good = (side[::-1] for side in _by_value(is_default, risk, weight))
+    taken = np.cumsum(bad + good)
+    precision = np.divide(np.cumsum(bad), taken, out=np.zeros_like(taken), where=taken > 0)
+    return float(bad @ precision / bad.sum())
+
+
+def brier(is_default: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Mean squared distance of probability and outcome [0..1], lower = better."""
-    y, p = _probability_sample(is_default, probability)
-    return float(np.mean((p - y) ** 2))
+    y, p = probability_sample(is_default, probability)
+    return float(np.average((p - y) ** 2, weights=row_weights(weight, y)))
 
 
-def log_loss(is_default: ArrayLike, probability: ArrayLike) -> float:
+def log_loss(
+    is_default: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None
+) -> float:
     """Mean negative log-likelihood [nats], lower = better; infinite if a certainty was wrong."""
-    y, p = _probability_sample(is_default, probability)
+    y, p = probability_sample(is_default, probability)
+    w = row_weights(weight, y)
+    counted = w > 0
     with np.errstate(divide="ignore"):
-        return float(-np.mean(np.where(y, np.log(p), np.log1p(-p))))
+        loss = -np.log(np.where(y, p, 1 - p)[counted])
+    return float(np.average(loss, weights=w[counted]))
+
+
+def observed_expected(
+    is_default: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None
+) -> float:
+    """Defaults that came of those expected; above 1 the probabilities were too low.
+
+    Raises
+    ------
+    ModelInputError
+        If no default was expected at all: then there is no ratio.
+
+    Examples
+    --------
+    >>> observed_expected([0, 1, 0, 1], [0.2, 0.6, 0.2, 0.6])
+    1.25
+    """
+    y, p = probability_sample(is_default, probability)
+    w = row_weights(weight, y)
+    expected = float(w @ p)
+    if expected == 0:
+        raise ModelInputError(
+            en="Observed to expected needs expected defaults, got probabilities that are all 0.",
+            zh="实际与预期之比要求预期违约数大于 0，现概率全部为 0。",
+        )
+    return float(w @ y) / expected
 
 
 def calibration_line(is_default: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
@@ -121,13 +182,13 @@ def calibration_line(is_default: ArrayLike, probability: ArrayLike) -> tuple[flo
     -----
     Source: Cox 1958, Two further applications of a model for binary regression.
     """
-    y, p = _probability_sample(is_default, probability)
+    y, p = probability_sample(is_default, probability)
     if bool(np.any((p == 0) | (p == 1))):
         raise ModelInputError(
             en="A calibration line needs probabilities strictly between 0 and 1.",
             zh="校准直线要求概率严格介于 0 与 1 之间。",
         )
-    _require_both(y)
+    require_both(y)
     return logistic_line(np.log(p) - np.log1p(-p), y.astype(np.float64), np.ones_like(p))
 
 
@@ -139,7 +200,7 @@ def expected_calibration_error(
     Bins are weighted by their rows. Source: Naeini et al. 2015. Known to be biased upwards in small
     samples; read it beside the calibration line.
     """
-    y, p = _probability_sample(is_default, probability)
+    y, p = probability_sample(is_default, probability)
     place = np.minimum((p * bins).astype(np.int64), bins - 1)
     distance = np.bincount(place, weights=y - p, minlength=bins)
     return float(np.abs(distance).sum() / y.size)
@@ -166,7 +227,7 @@ def jeffreys_interval(defaults: int, n: int, level: float = 0.90) -> Interval:
     >>> [round(end, 4) for end in jeffreys_interval(2, 40)]
     [0.0145, 0.1316]
     """
-    _require_counts(defaults, n)
+    require_counts(defaults, n)
     tail = (1 - level) / 2
     low, high = stats.beta.ppf([tail, 1 - tail], defaults + 0.5, n - defaults + 0.5)
     return Interval(0.0 if defaults == 0 else float(low), 1.0 if defaults == n else float(high))
@@ -177,13 +238,13 @@ def jeffreys_p_value(defaults: int, n: int, probability: float) -> float:
 
     Source: ECB, Instructions for reporting the validation results of internal models (2019), §2.5.
     """
-    _require_counts(defaults, n)
+    require_counts(defaults, n)
     return float(stats.beta.cdf(probability, defaults + 0.5, n - defaults + 0.5))
 
 
 def binomial_p_value(defaults: int, n: int, probability: float) -> float:
     """Chance of at least so many defaults if the rate were `probability`; small = PD too low."""
-    _require_counts(defaults, n)
+    require_counts(defaults, n)
     return float(stats.binom.sf(defaults - 1, n, probability))
 
 
@@ -201,7 +262,7 @@ def auc_interval(is_default: ArrayLike, risk: ArrayLike, level: float = 0.90) ->
     Source: DeLong et al. 1988; logit transform: Pepe 2003, The Statistical Evaluation of Medical
     Tests, §5.2.
     """
-    y, x = _ranked_sample(is_default, risk)
+    y, x = ranked_sample(is_default, risk)
     area = auc(y, x)
     if area in {0.0, 1.0}:
         return Interval(float("nan"), float("nan"))
@@ -228,8 +289,8 @@ def auc_difference(
     -----
     Source: DeLong, DeLong, Clarke-Pearson 1988; midranks: Sun and Xu 2014.
     """
-    y, first = _ranked_sample(is_default, risk)
-    _, second = _ranked_sample(is_default, other_risk)
+    y, first = ranked_sample(is_default, risk)
+    _, second = ranked_sample(is_default, other_risk)
     areas, covariance = _delong(y, [first, second])
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
@@ -260,7 +321,7 @@ def grade_rates(
     dict of str to GradeRate
         Every grade the model can give, best first; a grade without firms has no interval.
     """
-    codes, y = scale.grade_of(score), np.asarray(is_default, dtype=np.bool_)
+    codes, y = scale.grade_of(score), outcomes(is_default)
     found: dict[str, GradeRate] = {}
     for grade in scale.version.grades:
         inside = codes == grade.code
@@ -293,46 +354,13 @@ def _covariance(components: FloatArray) -> FloatArray:
     return centred @ centred.T / max(components.shape[1] - 1, 1)
 
 
-def _ranked_sample(is_default: ArrayLike, risk: ArrayLike) -> tuple[BoolArray, FloatArray]:
-    y = np.asarray(is_default, dtype=np.bool_)
-    x = np.asarray(risk, dtype=np.float64)
-    if y.ndim != 1 or y.shape != x.shape or bool(np.isnan(x).any()):
-        raise ModelInputError(
-            en="Outcomes and risks must be columns of one length without missing values, got "
-            f"shapes {y.shape} and {x.shape}.",
-            zh=f"结果与风险值须为等长且无缺失的列，现形状为 {y.shape} 与 {x.shape}。",
-        )
-    _require_both(y)
-    return y, x
-
-
-def _probability_sample(
-    is_default: ArrayLike, probability: ArrayLike
-) -> tuple[BoolArray, FloatArray]:
-    y = np.asarray(is_default, dtype=np.bool_)
-    p = np.asarray(probability, dtype=np.float64)
-    is_sound = y.ndim == 1 and y.shape == p.shape and y.size > 0
-    if not is_sound or not bool(np.all((p >= 0) & (p <= 1))):
-        raise ModelInputError(
-            en="Outcomes and probabilities in [0, 1] of one length are needed, got shapes "
-            f"{y.shape} and {p.shape}.",
-            zh=f"需要等长的结果与 [0, 1] 内的概率，现形状为 {y.shape} 与 {p.shape}。",
-        )
-    return y, p
-
-
-def _require_both(y: BoolArray) -> None:
-    bad, good = int(y.sum()), int((~y).sum())
-    if bad == 0 or good == 0:
-        raise ModelInputError(
-            en=f"Both outcomes are needed, got {bad} defaults and {good} others.",
-            zh=f"需要违约与非违约两类样本，现有违约 {bad} 个、其他 {good} 个。",
-        )
-
-
-def _require_counts(defaults: int, n: int) -> None:
-    if not 0 <= defaults <= n or n < 1:
-        raise ModelInputError(
-            en=f"A default rate needs 0 <= defaults <= n and n >= 1, got {defaults} of {n}.",
-            zh=f"违约率要求 0 ≤ 违约数 ≤ 户数且户数 ≥ 1，现为 {defaults}/{n}。",
-        )
+def _by_value(
+    is_default: ArrayLike, risk: ArrayLike, weight: ArrayLike | None
+) -> tuple[FloatArray, FloatArray]:
+    """Weight of defaults and of others at each different risk, safest first."""
+    y, x = ranked_sample(is_default, risk)
+    w = row_weights(weight, y)
+    require_both(y[w > 0])
+    values, place = np.unique(x, return_inverse=True)
+    bad, good = (np.bincount(place, w * side, values.size).astype(np.float64) for side in (y, ~y))
+    return bad, good

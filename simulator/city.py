@@ -27,6 +27,7 @@ from simulator.rural import rural_rows
 from simulator.sanctions import sanction_rows
 from simulator.streams import Streams
 from simulator.taxes import tax_rows
+from simulator.ties import draw_ties
 from simulator.traps import extra_rows, listed, without_trapped
 from simulator.truth import write_truth
 from simulator.utilities import utility_rows
@@ -129,14 +130,15 @@ def build_city(
 def _block(world: World, folder: Path, block: int, numbers: Ints, tally: Tally) -> dict[str, int]:
     streams = Streams(world.seed, block)
     firms = draw_firms(world, streams, numbers)
-    firms, fate = draw_fate(world, streams, firms)
+    ties = draw_ties(world, streams, firms)
+    firms, fate = draw_fate(world, streams, firms, ties)
     names = firm_names(world, streams, firms)
     consents = draw_consents(world, streams, firms)
     activity = draw_activity(world, streams, firms, fate)
     applications, loans = draw_loans(world, streams, firms, fate, consents)
     papers, loan_ids = loan_rows(world, streams, firms, fate, consents, applications, loans)
     rows = [
-        *register_rows(world, streams, firms, fate, activity, names),
+        *register_rows(world, streams, firms, ties, fate, activity, names),
         *consent_rows(world, streams, consents),
         *papers,
         *sanction_rows(world, streams, firms, fate),
@@ -156,7 +158,9 @@ def _block(world: World, folder: Path, block: int, numbers: Ints, tally: Tally) 
         folder, streams, world.parameters.dirt, collected, firms.uscc, names,
         world.calendar.today, tally,
     )  # fmt: skip
-    return write_truth(folder / "truth", world, block, firms, fate, loans, loan_ids, traps)
+    return write_truth(
+        folder / "truth", world, block, firms, ties, fate, loans, loan_ids=loan_ids, traps=traps
+    )
 
 
 def _first_default(loans: Loans, size: int) -> Ints:

@@ -8,6 +8,7 @@ from simulator.arrays import Bools, Floats, Ints
 from simulator.consents import Consents
 from simulator.firms import INDIVIDUAL, NEVER, Firms
 from simulator.latent import Fate
+from simulator.parameters import Loans as Terms
 from simulator.streams import Streams, choose
 from simulator.world import World
 
@@ -19,7 +20,7 @@ _REPAYMENTS = {"1": 0.35, "3": 0.40, "4": 0.10, "5": 0.15}
 GUARANTEE_CODES, REPAYMENT_CODES = tuple(_GUARANTEES), tuple(_REPAYMENTS)
 PUBLIC_GUARANTEE = GUARANTEE_CODES.index("5")
 BULLET = tuple(REPAYMENT_CODES.index(code) for code in ("3", "4"))
-_CURE_MONTHS, _LOSS_MONTHS = (4, 10), (9, 18)
+_LOSS_MONTHS = (9, 18)
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Loans:
     Attributes
     ----------
     granted, matures : ndarray of int64
-        Months.
+        Months; after a cure the end of the new plan.
     defaults : ndarray of int64
         Month in which it is more than 90 days late; `NEVER` if it is repaid.
+    cures, relapses : ndarray of int64
+        Month in which what was overdue is paid, and of a second default after that.
     ends : ndarray of int64
-        Month of the last snapshot: repaid, cured or written off.
+        Month of the last snapshot: repaid or written off.
     """
 
     firm: Ints
@@ -51,7 +54,8 @@ class Loans:
     matures: Ints
     defaults: Ints
     ends: Ints
-    is_cured: Bools
+    cures: Ints
+    relapses: Ints
     amount: Floats
     term: Ints
     rate: Floats
@@ -65,6 +69,11 @@ class Loans:
         """Loans."""
         return len(self.firm)
 
+    @property
+    def fails(self) -> Ints:
+        """Month of the default that nothing cures, `NEVER` without one."""
+        return np.where(self.cures < NEVER, self.relapses, self.defaults)
+
 
 def draw_loans(
     world: World, streams: Streams, firms: Firms, fate: Fate, consents: Consents
@@ -75,6 +84,7 @@ def draw_loans(
     terms = np.array(list(p.terms_months))
     joined = _joined_month(world, consents)
     second = rng.random(len(firms)) < p.second_loan
+    last = _last_month(rng, firms, p.paid_after_exit)
     found: list[tuple[Ints, Ints, Bools, Ints, Ints]] = []
     for slot, may_borrow in enumerate((np.ones(len(firms), np.bool_), second)):
         busy = np.full(len(firms), -NEVER)
@@ -87,14 +97,20 @@ def draw_loans(
             granted = rng.random(len(asks)) < _chance(world, firms, fate, asks, month, repaid)
             term = terms[choose(rng, {str(k): v for k, v in p.terms_months.items()}, len(asks))]
             gets = asks[granted]
-            end = np.minimum(month + term[granted], firms.dies[gets] - 1)
+            end = np.minimum(month + term[granted], last[gets])
             busy[gets] = np.where(fate.defaults[gets] <= end, NEVER, end)
             repaid[gets] = end
             here = np.full(len(asks), month)
             found.append((asks, here, granted, term, np.full(len(asks), slot)))
     columns = [np.concatenate(part) for part in zip(*found, strict=True)]
     applications = Applications(columns[0], columns[1], columns[2], columns[4])
-    return applications, _book(world, rng, firms, fate, applications, columns[3])
+    return applications, _book(world, rng, firms, fate, applications, columns[3], last)
+
+
+def _last_month(rng: np.random.Generator, firms: Firms, paid_after_exit: float) -> Ints:
+    """Month in which a firm's loans are paid off at the latest: before it leaves, or at their term."""
+    stays = rng.random(len(firms)) < paid_after_exit
+    return np.where(stays, NEVER, firms.dies - 1)
 
 
 def _joined_month(world: World, consents: Consents) -> Ints:
@@ -132,16 +148,14 @@ def _book(
     fate: Fate,
     applications: Applications,
     term: Ints,
+    last: Ints,
 ) -> Loans:
     p = world.parameters.loans
     place = np.flatnonzero(applications.is_granted)
     firm, granted, n = applications.firm[place], applications.month[place], len(place)
-    matures = np.minimum(granted + term[place], firms.dies[firm] - 1)
-    fails = fate.defaults[firm]
-    defaults = np.where((fails > granted) & (fails <= matures), fails, NEVER)
-    is_bad = defaults < NEVER
-    cured = is_bad & fate.is_cured[firm]
-    workout = np.where(cured, rng.integers(*_CURE_MONTHS, n), rng.integers(*_LOSS_MONTHS, n))
+    matures = np.minimum(granted + term[place], last[firm])
+    defaults, cures, relapses, matures = _course(rng, p, fate, firm, granted, matures)
+    fails = np.where(cures < NEVER, relapses, defaults)
     size = p.amount_to_revenue * firms.revenue[firm] * np.exp(p.amount_sigma * rng.normal(size=n))
     year = world.calendar.year(granted)
     base = np.array([p.rates[y] for y in range(min(p.rates), max(p.rates) + 1)])
@@ -151,8 +165,9 @@ def _book(
         granted=granted,
         matures=matures,
         defaults=defaults,
-        ends=np.where(is_bad, defaults + workout, matures),
-        is_cured=cured,
+        cures=cures,
+        relapses=relapses,
+        ends=np.where(fails < NEVER, fails + rng.integers(*_LOSS_MONTHS, n), matures),
         amount=np.round(np.clip(size, p.amount_bounds_cny[0], p.amount_bounds_cny[1]), -4),
         term=term[place],
         rate=np.round(np.maximum(2.5, rate), 2),
@@ -162,3 +177,17 @@ def _book(
         loss=rng.beta(p.loss_beta[0], p.loss_beta[1], n),
         application=place,
     )
+
+
+def _course(
+    rng: np.random.Generator, p: Terms, fate: Fate, firm: Ints, granted: Ints, matures: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Months of default, cure and relapse, and when the loan is to be paid off then."""
+    month = fate.defaults[firm]
+    defaults = np.where((month > granted) & (month <= matures), month, NEVER)
+    cures = np.where(defaults < NEVER, fate.cures[firm], NEVER)
+    low, high = p.plan_months
+    plan = cures + rng.integers(low, high + 1, len(firm))
+    relapse = fate.relapses[firm]
+    relapses = np.where((cures < NEVER) & (relapse <= plan), relapse, NEVER)
+    return defaults, cures, relapses, np.where(cures < NEVER, plan, matures)

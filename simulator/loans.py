@@ -1,4 +1,4 @@
-"""The papers of lending: needs, accounts, monthly snapshots, guarantees, outcomes, lenders' consents."""
+"""The papers of lending: needs, accounts, guarantees, outcomes, lenders' consents."""
 
 from dataclasses import replace
 
@@ -8,8 +8,6 @@ from simulator.arrays import (
     Codes,
     Column,
     Days,
-    Floats,
-    Ints,
     Text,
     always,
     picked,
@@ -21,25 +19,19 @@ from simulator.firms import NEVER, Firms
 from simulator.latent import Fate
 from simulator.lender_consents import lender_consents
 from simulator.lending import (
-    BULLET,
     GUARANTEE_CODES,
     PUBLIC_GUARANTEE,
     REPAYMENT_CODES,
     Applications,
     Loans,
 )
+from simulator.repayment import COMPENSATED_AFTER, snapshots
 from simulator.rows import Rows, closed, lagged
 from simulator.streams import Streams
 from simulator.world import World
 
-#: Payments stop so many months before the month of a default.
-_UNPAID_MONTHS = 3
-#: Days late that end each class of the five but the last.
-_CLASS_BOUNDS = np.array([0, 90, 180, 360])
-_MONTH_DAYS = 30
-#: The guarantor pays so many months after a default.
-_COMPENSATED_AFTER = 6
-_OUTCOME_BAD = 90
+#: Places of the statuses of an account.
+_RUNNING, _SETTLED, _BAD = range(3)
 
 
 def loan_rows(
@@ -66,7 +58,7 @@ def loan_rows(
     own = np.where(keeps, serials(rng, "CL", n), apply_ids[loans.application])
     rows = _needs(world, rng, firms, applications, asked, decided)
     rows += _accounts(world, rng, loans, ids, granted, own)
-    rows += [_snapshots(world, rng, fate, loans, ids, own)]
+    rows += [snapshots(world, rng, fate, loans, ids, own)]
     rows += _guarantees(world, rng, loans, ids, granted, own)
     rows += [_outcomes(world, rng, loans, ids, own)]
     rows += lender_consents(
@@ -145,93 +137,27 @@ def _accounts(
     }
     next_month = (granted.astype("datetime64[M]") + 1).astype("datetime64[D]")
     opened = Rows("loan_account", loans.firm, granted, lagged(rng, next_month, 4, 19), columns)
-    is_bad = loans.defaults < NEVER
-    changes = np.where(is_bad, loans.defaults, loans.ends)
-    told = lagged(rng, world.calendar.end(changes), 10, 20)
-    done = np.flatnonzero(told > opened.delivered)
-    final = opened.with_columns(loan_status=Text(is_bad.astype(np.int64), ["2", "3"]))
-    return [opened, replace(final, delivered=told, version=1).take(done)]
+    return [opened, *_turns(world, rng, loans, opened)]
 
 
-def _spread(world: World, loans: Loans) -> tuple[Ints, Ints]:
-    """Loans and months of all snapshots inside the city's months."""
-    first = np.maximum(0, loans.granted)
-    count = np.maximum(0, np.minimum(loans.ends, world.calendar.months - 1) - first + 1)
-    loan = np.repeat(np.arange(len(loans)), count)
-    start = np.repeat(np.cumsum(count) - count, count)
-    return loan, first[loan] + np.arange(len(loan)) - start
-
-
-def _snapshots(
-    world: World, rng: np.random.Generator, fate: Fate, loans: Loans, ids: Codes, own: Codes
-) -> Rows:
-    p = world.parameters.loans
-    loan, month = _spread(world, loans)
-    firm = loans.firm[loan]
-    late = _days_late(rng, world, fate, loans, loan, month)
-    left = _balance(loans, loan, month)
-    is_bad = loans.defaults[loan] < NEVER
-    # A defaulted loan keeps what was owed when payments stopped.
-    owed = _balance(loans, loan, np.minimum(month, loans.defaults[loan] - _UNPAID_MONTHS))
-    is_last = is_bad & (month == loans.ends[loan])
-    balance = np.where(is_bad, np.where(is_last, 0, owed), left)
-    lost = is_last & ~loans.is_cured[loan]
-    overdue = np.minimum(balance, np.maximum(2_000, balance * np.minimum(1, late / 180)))
-    overdue = np.where(late > 0, overdue, 0)
-    five = np.where(lost, 4, np.searchsorted(_CLASS_BOUNDS, late))
-    paid_for = (
-        is_bad
-        & (loans.guarantee[loan] == PUBLIC_GUARANTEE)
-        & (month == loans.defaults[loan] + _COMPENSATED_AFTER)
+def _turns(world: World, rng: np.random.Generator, loans: Loans, opened: Rows) -> list[Rows]:
+    """The account again at each turn of its status: bad, running again, settled or bad for good."""
+    is_cured, is_lost = loans.cures < NEVER, loans.fails < NEVER
+    first = np.where(loans.defaults < NEVER, loans.defaults, loans.ends)
+    upgraded = loans.cures + world.parameters.loans.probation_months
+    last = np.where(is_lost, loans.fails, loans.ends)
+    turns = (
+        (first, np.where(loans.defaults < NEVER, _BAD, _SETTLED)),
+        (np.where(is_cured & (upgraded < last), upgraded, NEVER), np.full(len(loans), _RUNNING)),
+        (np.where(is_cured, last, NEVER), np.where(is_lost, _BAD, _SETTLED)),
     )
-    columns: dict[str, Column] = {
-        "loan_id": ids[loan],
-        "month": world.calendar.code(month),
-        "balance": yuan(balance),
-        "overdue_principal": yuan(overdue),
-        "overdue_interest": yuan(overdue * loans.rate[loan] / 1200 * np.ceil(late / _MONTH_DAYS)),
-        "dpd": late,
-        "five_class": Text(five, ["1", "2", "3", "4", "5"]),
-        "restructured": np.zeros(len(loan), np.bool_),
-        "written_off": yuan(np.where(lost, owed * loans.loss[loan], 0)),
-        "recovered": yuan(
-            np.where(lost, owed * (1 - loans.loss[loan]), np.where(is_last, owed, 0))
-        ),
-        "guarantor_paid": yuan(np.where(paid_for, owed * 0.8, 0)),
-        "consent_id": own[loan],
-    }
-    end = world.calendar.end(month)
-    slow = lagged(rng, end, p.late_feedback_days[0], p.late_feedback_days[1])
-    told = np.where(month == loans.defaults[loan], slow, lagged(rng, end, 10, 20))
-    return Rows("repayment_snapshot", firm, end, told, columns)
-
-
-def _balance(loans: Loans, loan: Ints, month: Ints) -> Floats:
-    """Principal left at the end of a month: falling, or all of it until the last day."""
-    passed = np.maximum(0, month - loans.granted[loan]) / loans.term[loan]
-    falling = loans.amount[loan] * np.maximum(0, 1 - passed)
-    left = np.where(np.isin(loans.repayment[loan], BULLET), loans.amount[loan], falling)
-    return np.round(np.where(month >= loans.matures[loan], 0, left), 2)
-
-
-def _days_late(
-    rng: np.random.Generator, world: World, fate: Fate, loans: Loans, loan: Ints, month: Ints
-) -> Ints:
-    """Thirty more each month before and after a default; short slips elsewhere."""
-    p, n = world.parameters.loans, len(loan)
-    risk = np.exp(world.parameters.signals.slip * np.minimum(6, fate.risk[loans.firm[loan], month]))
-    draw = rng.random(n)
-    is_open = month < loans.matures[loan]
-    slips = is_open & (draw < p.slip_per_month * risk)
-    slow = is_open & (draw > 1 - p.long_slip_per_month * risk)
-    late = np.where(slips, rng.integers(1, 31, n), np.where(slow, rng.integers(31, 86, n), 0))
-    base = rng.integers(_OUTCOME_BAD + 1, _OUTCOME_BAD + _MONTH_DAYS, len(loans))[loan]
-    since = np.minimum(month - loans.defaults[loan], 40)
-    failing = np.maximum(0, base + _MONTH_DAYS * since)
-    is_over = loans.is_cured[loan] & (month == loans.ends[loan])
-    failing = np.where(is_over, 0, failing)
-    is_failing = (loans.defaults[loan] < NEVER) & (since >= -_UNPAID_MONTHS)
-    return np.where(is_failing, failing, late)
+    rows: list[Rows] = []
+    for version, (month, status) in enumerate(turns, start=1):
+        told = lagged(rng, world.calendar.end(month), 10, 20)
+        happens = np.flatnonzero((month < NEVER) & (told > opened.delivered))
+        turned = replace(opened, delivered=told, version=version)
+        rows.append(turned.with_columns(loan_status=Text(status, ["1", "2", "3"])).take(happens))
+    return rows
 
 
 def _guarantees(
@@ -250,8 +176,8 @@ def _guarantees(
     }
     day = granted[chosen]
     rows = Rows("guarantee_account", loans.firm[chosen], day, lagged(rng, day, 10, 20), columns)
-    paid = world.calendar.end(loans.defaults[chosen] + _COMPENSATED_AFTER)
-    pays = loans.defaults[chosen] + _COMPENSATED_AFTER <= loans.ends[chosen]
+    paid = world.calendar.end(loans.fails[chosen] + COMPENSATED_AFTER)
+    pays = loans.fails[chosen] < NEVER
     paid = np.where(pays, paid, np.datetime64("NaT"))
     opened, final = closed(rng, rows, "compensated_on", paid, lag_days=20)
     amount = np.full(n, np.nan)

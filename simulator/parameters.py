@@ -31,6 +31,8 @@ class Population(Document):
     revenue_sigma: list[float]
     heads_mean: list[float]
     heads_dispersion: list[float]
+    tied: float
+    tied_by_representative: float
     individual_without_heads: float
 
 
@@ -45,6 +47,7 @@ class Latent(Document):
     intercept: float
     scale: float
     by_stress: float
+    by_sister: float
     by_quality: float
     by_debt: float
     young: float
@@ -121,6 +124,7 @@ class Activity(Document):
     filing_late: float
     zero_filing: float
     payroll_gap: float
+    arrears_stay: float
     contribution_cny: float
     insured_share: float
     housing_fund: float
@@ -163,6 +167,8 @@ class Events(Document):
     licence_elsewhere: float
     tax_arrears: float
     tax_nonnormal: float
+    tax_major: float
+    tax_major_public_years: int
     gov_contract: float
     bid: float
     policy_fund: float
@@ -199,6 +205,12 @@ class Loans(Document):
     slip_per_month: float
     long_slip_per_month: float
     cure: float
+    cure_months: list[int]
+    probation_months: int
+    watch_months: int
+    plan_months: list[int]
+    relapse: float
+    paid_after_exit: float
     loss_beta: list[float]
     bad_rate_12m: list[float]
     late_feedback_days: list[int]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.activity import Activity, in_months
-from simulator.arrays import Column, Floats, Ints, Money, yuan
+from simulator.arrays import Bools, Column, Floats, Ints, Money, yuan
 from simulator.consents import Consents
 from simulator.firms import Firms
 from simulator.latent import Fate
@@ -47,6 +47,8 @@ def payroll_rows(
             _month(world, rng, dataset, scope, people, firm[pays], month[pays],
                    heads=heads[pays], amount=Money(amount.fen[pays]))
         )  # fmt: skip
+        filing = dataset.replace("_month", "_filing")
+        rows.append(_filing(world, rng, filing, scope, firm, month, pays=pays, amount=amount))
     return rows
 
 
@@ -71,4 +73,29 @@ def _month(
         columns |= {"amount": amount, "period": code}
     else:
         columns |= {"amount": amount}
+    return Rows(dataset, firm, end, lagged(rng, end, 8, 20), columns, scope)
+
+
+def _filing(
+    world: World,
+    rng: np.random.Generator,
+    dataset: str,
+    scope: str,
+    firm: Ints,
+    month: Ints,
+    *,
+    pays: Bools,
+    amount: Money,
+) -> Rows:
+    """What the fund states at a month's end: whether that month, or the one before, is still owed."""
+    end = world.calendar.end(month)
+    follows = np.append(False, firm[1:] == firm[:-1])[: len(firm)]
+    missed = np.append(False, ~pays[:-1])[: len(firm)] & follows
+    owes_last = missed & (rng.random(len(firm)) < world.parameters.activity.arrears_stay)
+    months_owed = (~pays).astype(np.int64) + owes_last
+    columns: dict[str, Column] = {
+        "stat_date": end,
+        "in_arrears": months_owed > 0,
+        "arrears_amount": Money(amount.fen * months_owed),
+    }
     return Rows(dataset, firm, end, lagged(rng, end, 8, 20), columns, scope)

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.activity import Activity
-from simulator.arrays import Column, Days, Ints, Text, always, picked, serials, yuan
-from simulator.firms import COMPANY, NEVER, Firms
+from simulator.arrays import Codes, Column, Days, Ints, Text, always, picked, serials, yuan
+from simulator.firms import NEVER, Firms
 from simulator.happenings import adverse, days_of, neutral
+from simulator.holders import key_persons, opening, shareholders
 from simulator.latent import Fate
 from simulator.people import id_numbers, person_names
 from simulator.rows import Rows, closed, lagged
 from simulator.streams import Streams
+from simulator.ties import Ties
 from simulator.world import World
 
 _CHANGES = ("address", "scope", "shareholder", "capital_up", "capital_down", "name")
@@ -38,31 +40,44 @@ def firm_names(world: World, streams: Streams, firms: Firms) -> Text:
 
 
 def register_rows(
-    world: World, streams: Streams, firms: Firms, fate: Fate, activity: Activity, names: Text
+    world: World,
+    streams: Streams,
+    firms: Firms,
+    ties: Ties,
+    fate: Fate,
+    activity: Activity,
+    names: Text,
 ) -> list[Rows]:
     """Basic data (again when a firm leaves), and all that is entered on the register."""
     rng = streams.named("registry")
-    rows = _basic(world, rng, firms, names)
+    people = person_names(rng, world.words, len(firms)), id_numbers(rng, len(firms))
+    rows = _basic(world, rng, firms, ties, names, people)
     rows += _changes(world, rng, fate)
-    rows += [_shareholders(world, rng, firms), _persons(world, rng, firms)]
+    rows += [shareholders(world, rng, firms, ties, people), key_persons(world, rng, firms)]
     rows += [_status_events(world, rng, firms, fate)]
     return rows + _reports(world, rng, firms, fate, activity)
 
 
-def _basic(world: World, rng: np.random.Generator, firms: Firms, names: Text) -> list[Rows]:
+def _basic(
+    world: World,
+    rng: np.random.Generator,
+    firms: Firms,
+    ties: Ties,
+    names: Text,
+    people: tuple[Text, Codes],
+) -> list[Rows]:
     w, n = world.words, len(firms)
     first = world.calendar.start(firms.born) + rng.integers(0, 28, n)
     codes = [w.industries[key].codes for key in firms.industry_keys]
     flat = [code for group in codes for code in group]
     starts = np.cumsum([0, *map(len, codes)])[firms.industry]
     lengths = np.array([len(group) for group in codes])[firms.industry]
-    person, person_id = person_names(rng, w, n), id_numbers(rng, n)
     columns: dict[str, Column] = {
         "name": names,
         "entity_type": Text(firms.entity, _ENTITY),
         "ent_type_code": Text(firms.entity, _TYPE_CODE),
-        "legal_rep_name": person,
-        "legal_rep_id_no": person_id,
+        "legal_rep_name": people[0].take(ties.represents),
+        "legal_rep_id_no": people[1][ties.represents],
         "reg_capital": yuan(firms.capital),
         "paid_in_capital": yuan(np.round(firms.capital * firms.paid_in, -3)),
         "established_on": first,
@@ -75,7 +90,7 @@ def _basic(world: World, rng: np.random.Generator, firms: Firms, names: Text) ->
         "insured_count": firms.heads,
     }
     # The platform's first delivery holds the register as it stood before the city's first month.
-    told = np.maximum(lagged(rng, first, 1, 3), _opening(world, n))
+    told = np.maximum(lagged(rng, first, 1, 3), opening(world, n))
     opened = Rows("reg_basic", np.arange(n), first, told, columns)
     dead = np.flatnonzero(firms.dies < world.calendar.months)
     day = world.calendar.end(firms.dies[dead])
@@ -83,12 +98,6 @@ def _basic(world: World, rng: np.random.Generator, firms: Firms, names: Text) ->
         reg_status=Text(rng.integers(0, 5, len(dead)) // 4, ["4", "3"]), approved_on=day
     )
     return [opened, replace(gone, event=day, delivered=lagged(rng, day, 1, 3), version=1)]
-
-
-def _opening(world: World, size: int) -> Days:
-    """First delivery of what there was before the city began, years back for lending before it."""
-    start = world.calendar.start(np.array([-30]))[0]
-    return np.full(size, start, dtype="datetime64[D]").astype("datetime64[s]")
 
 
 def _changes(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
@@ -105,42 +114,6 @@ def _changes(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]:
         "changed_on": day,
     }
     return [Rows("reg_change", firm, day, lagged(rng, day, 1, 3), columns)]
-
-
-def _shareholders(world: World, rng: np.random.Generator, firms: Firms) -> Rows:
-    companies = np.flatnonzero(firms.entity == COMPANY)
-    count = np.minimum(4, 1 + rng.poisson(0.8, len(companies)))
-    firm = np.repeat(companies, count)
-    weight = rng.gamma(1.2, size=len(firm)) + 0.05
-    total = np.bincount(firm, weight, len(firms))
-    ratio = np.round(weight / total[firm], 4)
-    first = world.calendar.start(firms.born[firm])
-    columns: dict[str, Column] = {
-        "record_id": serials(rng, "SH", len(firm)),
-        "holder_name": person_names(rng, world.words, len(firm)),
-        "holder_kind": always("person", len(firm)),
-        "subscribed": yuan(firms.capital[firm] * ratio),
-        "paid_in": yuan(firms.capital[firm] * ratio * firms.paid_in[firm]),
-        "share_ratio": ratio,
-        "from_date": first,
-    }
-    told = np.maximum(lagged(rng, first, 10, 20), _opening(world, len(firm)))
-    return Rows("reg_shareholder", firm, first, told, columns)
-
-
-def _persons(world: World, rng: np.random.Generator, firms: Firms) -> Rows:
-    firm = np.flatnonzero(
-        (firms.entity == COMPANY) & (rng.random(len(firms)) < world.parameters.details.key_persons)
-    )
-    first = world.calendar.start(firms.born[firm])
-    columns: dict[str, Column] = {
-        "record_id": serials(rng, "KP", len(firm)),
-        "person_name": person_names(rng, world.words, len(firm)),
-        "position": picked(rng, ["supervisor", "gm", "finance_lead"], len(firm)),
-        "from_date": first,
-    }
-    told = np.maximum(lagged(rng, first, 2, 6), _opening(world, len(firm)))
-    return Rows("reg_key_person", firm, first, told, columns)
 
 
 def _status_events(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> Rows:

@@ -33,7 +33,7 @@ def tax_rows(
     rows = [_filings(world, rng, firms, fate, activity, consents)]
     rows += _grades(world, rng, firms, fate)
     rows += _arrears(world, rng, firms, fate)
-    return [*rows, *_nonnormal(world, rng, fate)]
+    return [*rows, *_nonnormal(world, rng, fate), *_major(world, rng, firms, fate)]
 
 
 def _filings(
@@ -161,3 +161,17 @@ def _nonnormal(world: World, rng: np.random.Generator, fate: Fate) -> list[Rows]
     }
     rows = Rows("tax_nonnormal", firm, day, lagged(rng, day, 5, 15), columns)
     return closed(rng, rows, "lifted_on", ends(rng, day, 0.5, 120), lag_days=10)
+
+
+def _major(world: World, rng: np.random.Generator, firms: Firms, fate: Fate) -> list[Rows]:
+    """Serious violations, taken down when their time is over."""
+    e = world.parameters.events
+    firm, day = days_of(world, rng, adverse(world, fate, e.tax_major, before_default=4.0))
+    columns: dict[str, Column] = {
+        "record_id": serials(rng, "TV", len(firm)),
+        "kind": picked(rng, ["evasion", "false_invoice", "lost_contact"], len(firm)),
+        "amount": yuan(firms.revenue[firm] * 0.3 * np.exp(rng.normal(size=len(firm)))),
+        "published_on": day,
+    }
+    rows = Rows("tax_major_violation", firm, day, lagged(rng, day, 5, 30), columns)
+    return closed(rng, rows, "removed_on", day + 365 * e.tax_major_public_years, lag_days=20)

@@ -68,7 +68,7 @@ def without_trapped(
         lost = np.zeros(len(part), np.bool_)
         if part.dataset == "tax_filing_month":
             lost = silent[part.firm] & (part.event < starts[part.firm])
-        if part.dataset == "pension_month":
+        if part.dataset in {"pension_month", "pension_filing"}:
             lost = (firms.region[part.firm] == _GAP_REGION) & (part.event >= gap[0])
             lost &= part.event < gap[1]
         if lost.any():

@@ -10,6 +10,7 @@ from simulator.arrays import Codes, Column, Text, Whole, arrow
 from simulator.firms import NEVER, Firms
 from simulator.latent import Fate
 from simulator.lending import Loans
+from simulator.ties import Ties
 from simulator.traps import Trap
 from simulator.world import World
 
@@ -19,8 +20,10 @@ def write_truth(
     world: World,
     block: int,
     firms: Firms,
+    ties: Ties,
     fate: Fate,
     loans: Loans,
+    *,
     loan_ids: Codes,
     traps: list[Trap],
 ) -> dict[str, int]:
@@ -31,13 +34,14 @@ def write_truth(
         "industry": Text(firms.industry, firms.industry_keys), "born": firms.born,
         "dies": _maybe(firms.dies), "default_month": _maybe(fate.defaults),
         "debt": fate.debt, "stress_last": fate.stress[:, -1],
+        "sister": np.where(ties.sister >= 0, firms.uscc[ties.sister], b""),
     })  # fmt: skip
     bad = np.flatnonzero(loans.defaults < months)
     firm, month = loans.firm[bad], loans.defaults[bad]
     _part(folder / "defaults", block, {
         "uscc": firms.uscc[firm], "loan_id": loan_ids[bad], "month": world.calendar.code(month),
         "stress": fate.stress[firm, month], "quality": firms.quality[firm],
-        "is_cured": loans.is_cured[bad],
+        "is_cured": loans.cures[bad] < NEVER, "relapse_month": _maybe(loans.relapses[bad]),
     })  # fmt: skip
     owner = np.concatenate([trap.firm for trap in traps])
     kind = np.repeat(np.arange(len(traps)), [len(trap.firm) for trap in traps])

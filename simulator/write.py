@@ -21,8 +21,8 @@ from simulator.streams import Streams
 PARQUET = frozenset(
     {
         "annual_figures", "consent_event", "electricity_month", "financing_need", "gas_month",
-        "housing_fund_month", "invoice_line", "invoice_month", "loan_account", "loan_outcome",
-        "medical_month", "pension_month", "reg_annual_report", "repayment_snapshot",
+        "housing_fund_filing", "housing_fund_month", "invoice_line", "invoice_month", "loan_account", "loan_outcome",
+        "medical_filing", "medical_month", "pension_filing", "pension_month", "reg_annual_report", "repayment_snapshot",
         "tax_credit_rating", "tax_filing_month", "trade_month", "water_month",
     }
 )  # fmt: skip

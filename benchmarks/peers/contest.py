@@ -1,4 +1,4 @@
-"""The contest's invoice files as a pandas user reads them."""
+"""Invoice files, the contest's or a lake's, as a pandas user reads them."""
 
 from pathlib import Path
 
@@ -37,6 +37,28 @@ def read_invoices(
     frame = frame.astype({"enterprise_id": "category", "counterparty_id": "category"})
     frame["is_valid"] = frame["status"].str.strip() == VALID
     return frame.drop(columns="status")
+
+
+def read_landed(data: Path, direction: str, known_by: pd.Timestamp) -> pd.DataFrame:
+    """Landed invoices of one direction that were known in time: keys are numbers, money whole fen."""
+    columns = ["enterprise_key", "issued_on", "counterparty_key", "amount_fen", "tax_fen", "status"]
+    frame = pd.read_parquet(
+        data,
+        columns=columns,
+        filters=[("direction", "==", direction), ("available_at", "<=", known_by)],
+    )
+    frame = frame.rename(
+        columns={
+            "enterprise_key": "enterprise_id",
+            "issued_on": "invoice_date",
+            "counterparty_key": "counterparty_id",
+        }
+    )
+    frame["invoice_date"] = pd.to_datetime(frame["invoice_date"])
+    frame["amount"], frame["tax"] = frame.pop("amount_fen") / 100, frame.pop("tax_fen") / 100
+    frame["total"] = frame["amount"] + frame["tax"]
+    frame["is_valid"] = frame.pop("status") == "valid"
+    return frame.astype({"enterprise_id": "category", "counterparty_id": "category"})
 
 
 def read_labels(data: Path) -> pd.Series:

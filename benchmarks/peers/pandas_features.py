@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from contest import read_invoices
+from contest import read_invoices, read_landed
 from meter import Meter
 
 KEY = "enterprise_id"
@@ -200,9 +200,8 @@ def tax_rates(valid: pd.DataFrame, as_of: pd.Timestamp, side: str) -> pd.DataFra
     return pd.DataFrame(out)
 
 
-def features(data: Path, as_of: pd.Timestamp, *, is_once: bool = False) -> pd.DataFrame:
-    """Build the whole table, one row a firm."""
-    raw = {side: read_invoices(data, side, is_once=is_once) for side in ("sales", "purchase")}
+def features(raw: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame:
+    """Build the whole table, one row a firm, from the invoices of each direction."""
     firms = raw["sales"][KEY].cat.categories.union(raw["purchase"][KEY].cat.categories)
     families, tax = [], {}
     for (side, frame), party in zip(raw.items(), ("buyer", "supplier"), strict=True):
@@ -232,15 +231,24 @@ def features(data: Path, as_of: pd.Timestamp, *, is_once: bool = False) -> pd.Da
 def main() -> None:
     """Read, compute, write, report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder of the contest's Parquet files")
+    parser.add_argument(
+        "data", type=Path, help="folder of the contest's Parquet files, or of a lake's"
+    )
     parser.add_argument("--as-of", type=pd.Timestamp, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
         "--once", action="store_true", help="drop repeated invoices first, to compare values"
     )
+    parser.add_argument("--lake", action="store_true", help="the data are a lake's invoices")
     arguments = parser.parse_args()
     meter = Meter()
-    table = features(arguments.data, arguments.as_of, is_once=arguments.once)
+    sides = ("sales", "purchase")
+    if arguments.lake:
+        end = arguments.as_of + pd.Timedelta(days=1)
+        raw = {side: read_landed(arguments.data, side, end) for side in sides}
+    else:
+        raw = {side: read_invoices(arguments.data, side, is_once=arguments.once) for side in sides}
+    table = features(raw, arguments.as_of)
     table.reset_index().to_parquet(arguments.out, index=False)
     meter.report(enterprises=len(table), features=table.shape[1])
 

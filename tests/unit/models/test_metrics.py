@@ -52,6 +52,80 @@ def test_ranking_by_hand() -> None:
     assert metrics.ks([0, 1], [3.0, 3.0]) == 0.0
 
 
+@given(ranked)
+def test_average_precision_takes_tied_rows_together(rows: list[tuple[bool, int]]) -> None:
+    y, x = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    # of each default: the share of defaults among the firms that rank at least as high
+    shares = [y[x >= own].mean() for own in x[y]]
+    assert metrics.pr_auc(y, x) == pytest.approx(np.mean(shares), abs=1e-12)
+    assert metrics.pr_auc(y, x) == pytest.approx(peer.average_precision_score(y, x), abs=1e-12)
+
+
+def test_average_precision_by_hand() -> None:
+    # 0.8: 1 of 1; the tie at 0.4: 2 of 3 -> (1 + 2/3) / 2
+    assert metrics.pr_auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8]) == pytest.approx(5 / 6)
+    # all tied: the default rate
+    assert metrics.pr_auc([0, 0, 0, 1], [2.0] * 4) == 0.25
+
+
+weighted_rows = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 5), st.integers(0, 3)), min_size=2, max_size=25
+).filter(lambda rows: len({is_default for is_default, _, weight in rows if weight}) == 2)
+
+
+@given(weighted_rows)
+def test_a_whole_weight_is_so_many_equal_rows(rows: list[tuple[bool, int, int]]) -> None:
+    y, x, w = (np.array(column) for column in zip(*rows, strict=True))
+    p = x / 6
+    for measure in (
+        metrics.auc,
+        metrics.gini,
+        metrics.ks,
+        metrics.pr_auc,
+        metrics.brier,
+        metrics.log_loss,
+        metrics.observed_expected,
+    ):
+        repeated = measure(y.repeat(w), p.repeat(w))
+        assert measure(y, p, w) == pytest.approx(repeated, abs=1e-12), measure.__name__
+
+
+def test_weighted_measures_agree_with_a_second_implementation() -> None:
+    y, p = sample(6)
+    w = np.random.default_rng(6).exponential(1, y.size)
+    for ours, theirs in (
+        (metrics.auc, peer.roc_auc_score),
+        (metrics.pr_auc, peer.average_precision_score),
+        (metrics.brier, peer.brier_score_loss),
+        (metrics.log_loss, peer.log_loss),
+    ):
+        assert ours(y, p, w) == pytest.approx(theirs(y, p, sample_weight=w), abs=1e-12)
+
+
+def test_a_row_without_weight_is_no_certainty() -> None:
+    assert metrics.log_loss([1, 1], [0.0, 0.5], [0, 1]) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("weight", [[1.0, -1.0], [1.0, np.nan], [0.0, 0.0], [1.0]])
+def test_unusable_weights_are_refused(weight: list[float]) -> None:
+    with pytest.raises(ModelInputError, match=r"finite numbers >= 0, one a row and not all 0"):
+        metrics.brier([0, 1], [0.2, 0.6], weight)
+    with pytest.raises(ModelInputError, match=r"Row weights|Both outcomes"):
+        metrics.auc([0, 1], [0.2, 0.6], weight)
+
+
+def test_an_outcome_without_weight_does_not_count() -> None:
+    with pytest.raises(ModelInputError, match="got 0 defaults and 2 others"):
+        metrics.auc([0, 0, 1], [0.1, 0.2, 0.6], [1, 1, 0])
+
+
+def test_observed_to_expected_by_hand() -> None:
+    # 2 came, 0.2 + 0.6 + 0.2 + 0.6 = 1.6 were expected
+    assert metrics.observed_expected([0, 1, 0, 1], [0.2, 0.6, 0.2, 0.6]) == pytest.approx(1.25)
+    with pytest.raises(ModelInputError, match="needs expected defaults"):
+        metrics.observed_expected([0, 1], [0.0, 0.0])
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_probability_losses_agree_with_a_second_implementation(seed: int) -> None:
     y, p = sample(seed)
@@ -200,10 +274,25 @@ def test_one_outcome_has_no_ranking(measure: object) -> None:
 def test_unusable_samples_are_refused() -> None:
     with pytest.raises(ModelInputError, match="without missing values"):
         metrics.auc([0, 1], [0.1, np.nan])
-    with pytest.raises(ModelInputError, match="of one length are needed"):
+    with pytest.raises(
+        ModelInputError, match=r"of one length, got shapes .*; 1.2 is no probability"
+    ):
         metrics.brier([0, 1], [0.1, 1.2])
     with pytest.raises(ModelInputError, match="strictly between 0 and 1"):
         metrics.calibration_line([0, 1], [0.0, 0.5])
+    with pytest.raises(ModelInputError, match=r"nan is no probability"):
+        metrics.brier([0, 1], [0.1, np.nan])
+    with pytest.raises(ModelInputError, match=r"At least one row is needed"):
+        metrics.log_loss([], [])
+    with pytest.raises(ModelInputError, match=r"got shapes \(3,\) and \(2,\)"):
+        metrics.pr_auc([0, 1, 1], [0.1, 0.2])
+
+
+@pytest.mark.parametrize("outcome", [[0, np.nan], [0, None], [0, 2]])
+def test_an_unknown_outcome_is_no_default(outcome: list[object]) -> None:
+    for measure in (metrics.auc, metrics.brier, metrics.observed_expected):
+        with pytest.raises(ModelInputError, match=r"must be 0 or 1, got (nan|2.0) in row 1"):
+            measure(np.array(outcome), [0.1, 0.2])
 
 
 def test_every_grade_has_its_rate() -> None:

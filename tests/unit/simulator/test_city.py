@@ -85,7 +85,18 @@ def test_every_mapping_fits_the_catalogue_and_every_code_is_listed(town: Town) -
                 assert {str(row[0]) for row in found} <= set(values), f"{dataset.name}.{name}"
 
 
-@pytest.mark.parametrize("dataset", ["reg_basic", "admin_penalty", "consent_event", "loan_account"])
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        "reg_basic",
+        "admin_penalty",
+        "consent_event",
+        "loan_account",
+        "reg_shareholder",
+        "pension_filing",
+        "tax_major_violation",
+    ],
+)
 def test_what_ingest_rejects_is_what_was_made_wrong(
     dataset: str, town: Town, tmp_path: Path
 ) -> None:

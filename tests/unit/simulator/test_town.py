@@ -99,6 +99,78 @@ def test_a_first_default_is_reported_ten_to_forty_days_late(town: Town) -> None:
     assert (low, high) == (10, 40)
 
 
+def test_a_cured_loan_goes_on_and_its_class_comes_back_in_two_steps(town: Town) -> None:
+    """Six months substandard (3) after the payment, six of special mention (2), then by days late."""
+    rows = town.rows(
+        """WITH snap AS (SELECT DISTINCT loan_id, month // 100 * 12 + month % 100 AS m, dpd, balance,
+            CAST(five_class AS VARCHAR) AS class FROM repayment_snapshot SEMI JOIN
+            (SELECT loan_id FROM truth_defaults WHERE is_cured AND relapse_month IS NULL) USING (loan_id)),
+        cure AS (SELECT loan_id, max(m) + 1 AS m FROM snap WHERE dpd > 90 GROUP BY loan_id)
+        SELECT snap.m - cure.m AS since, list_sort(list_distinct(list(class))), count(*)
+        FROM snap JOIN cure USING (loan_id) WHERE snap.m - cure.m BETWEEN 0 AND 11 AND dpd = 0 AND balance > 0
+        GROUP BY since ORDER BY since"""
+    )
+    assert [(since, classes) for since, classes, _ in rows] == [
+        (since, ["3"] if since < 6 else ["2"]) for since in range(12)
+    ]
+
+
+def test_a_cured_firm_may_default_again(town: Town) -> None:
+    """Otherwise a past default would be a sign of safety."""
+    cured, again = town.rows(
+        "SELECT count(*), count(relapse_month) FROM truth_defaults WHERE is_cured"
+    )[0]
+    assert 0 < float(str(again)) < float(str(cured))
+
+
+def test_some_firms_leave_the_register_with_a_sound_loan_on_the_books(town: Town) -> None:
+    found = town.number(
+        """SELECT count(DISTINCT s.uscc) FROM repayment_snapshot s JOIN reg_status_event e ON e.uscc = s.uscc
+        AND s.month > year(e.decided_on) * 100 + month(e.decided_on) AND s.balance > 0
+        WHERE s.uscc NOT IN (SELECT uscc FROM truth_defaults)"""
+    )
+    assert found > 0
+
+
+def test_tied_firms_share_a_representative_or_a_large_holder_and_no_others_do(town: Town) -> None:
+    """Chance alone meets on about 3000^2 / 2 / 16 million = 0.3 numbers."""
+    ties = """WITH person AS (SELECT uscc, CAST(legal_rep_id_no AS VARCHAR) AS id_no FROM reg_basic
+        UNION SELECT uscc, CAST(holder_id_no AS VARCHAR) FROM reg_shareholder
+        WHERE holder_id_no <> '' AND share_ratio >= 0.25)
+        SELECT DISTINCT a.uscc, b.uscc AS other FROM person a JOIN person b ON a.id_no = b.id_no AND a.uscc <> b.uscc"""
+    told = "SELECT uscc, sister FROM truth_firms WHERE sister IS NOT NULL"
+    assert town.number(f"SELECT count(*) FROM ({told})") == pytest.approx(300, rel=0.05)
+    assert town.number(f"SELECT count(*) FROM ({told} EXCEPT ({ties}))") == 0
+    converted = "SELECT before, after FROM reg_change WHERE change_item = 'type'"
+    others = f"SELECT uscc, other FROM ({ties}) WHERE uscc NOT IN (SELECT unnest([before, after]) FROM ({converted}))"
+    assert town.number(f"SELECT count(*) FROM ({others} EXCEPT ({told}))") <= 8
+
+
+def test_a_shared_person_says_nothing_of_quality(town: Town) -> None:
+    """300 firms in 150 pairs: standard errors 1 / sqrt(300) = 0.06 and 1 / sqrt(150) = 0.08."""
+    mean, together = town.rows(
+        "SELECT avg(a.quality), corr(a.quality, b.quality) FROM truth_firms a "
+        "JOIN truth_firms b ON a.sister = b.uscc"
+    )[0]
+    assert abs(float(str(mean))) < 0.2
+    assert abs(float(str(together))) < 0.3
+
+
+def test_a_fund_states_arrears_for_every_month_that_was_not_paid(town: Town) -> None:
+    """Up to a firm's last paid month; months that come a month late may not have come by the last day."""
+    wrong = town.number(
+        f"""WITH paid AS (SELECT DISTINCT uscc, month FROM medical_month),
+        last AS (SELECT uscc, max(month) AS last_month FROM paid GROUP BY uscc),
+        filed AS (SELECT DISTINCT uscc, year(stat_date) * 100 + month(stat_date) AS month, in_arrears FROM medical_filing
+            WHERE delivered_at < DATE '{town.city.last_day}' - 31)
+        SELECT count(*) FROM filed JOIN last USING (uscc) ANTI JOIN paid USING (uscc, month)
+        WHERE month < last_month AND NOT in_arrears"""
+    )
+    share = town.number("SELECT avg(in_arrears::INT) FROM medical_filing")
+    assert wrong == 0
+    assert 0.005 < share < 0.05
+
+
 def test_a_tax_grade_is_known_in_the_april_after_its_year(town: Town) -> None:
     wrong = town.number(
         "SELECT count(*) FROM tax_credit_rating WHERE year(published_on) <> rating_year + 1 "
