@@ -134,12 +134,17 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
     told = json.loads(printed)
     assert named_bundle(home.path / "bundles", ALERT_6M).name == told["bundle_id"]
     assert named_bundle(home.path / "bundles") == champion
-    assert {"events", "events_3m", "precision", "base_rating_precision"} <= told.keys()
+    assert {"events", "events_3m", "alerted_share", "base_rating_alerted_share"} <= told.keys()
     assert 0 < told["cut_off"] < 1
     assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
     assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
     manifest = (named_bundle(home.path / "bundles", ALERT_6M) / "manifest.json").read_text("utf-8")
     assert Manifest.model_validate_json(manifest).probability_kind == "event_6m"
+    code, printed = run(
+        monkeypatch, "rate", "--all", "--model", ALERT_6M, "--out", "ratings.parquet"
+    )
+    assert code == 2
+    assert "用于在贷企业的贷后预警，不给出评级" in printed
 
 
 def test_every_rating_adds_up_and_single_equals_batch(
