@@ -123,7 +123,7 @@ def train_alert(
         model_text=fitted.booster.model_to_string(),
         line=fitted.line,
         scale_id=scale.id,
-        metrics=alert_metrics(borrowers, validation, reports),
+        metrics=alert_metrics(borrowers, validation, reports, seed=seed),
         grades=validation.grades(scale, INTERVAL_LEVEL),
         interval_level=INTERVAL_LEVEL,
     )
@@ -199,12 +199,19 @@ def _validate(borrowers: Borrowers, fitted: FittedRating, seed: int) -> OutOfTim
 
 
 def alert_metrics(
-    borrowers: Borrowers, validation: OutOfTime, reports: Mapping[str, AlertReport]
+    borrowers: Borrowers,
+    validation: OutOfTime,
+    reports: Mapping[str, AlertReport],
+    *,
+    seed: int,
 ) -> dict[str, float]:
     """Figures and counts as flat numbers for the manifest and the run; `cut_off` raises the alert."""
     early, report = borrowers.is_development, reports[MODEL]
+    later = borrowers.outcomes.take(~early)
     soon = load_warning_rules().report_months.value
-    within = borrowers.outcomes.months_to_event[~early] <= soon
+    within = later.months_to_event <= soon
+    nobody = np.zeros_like(within)
+    judged = judge_out_of_time(within, validation.probability, later.firm, nobody, seed=seed)
     return {
         "n": float(len(validation.is_default)),
         "events": float(validation.is_default.sum()),
@@ -220,6 +227,7 @@ def alert_metrics(
         **{f"excluded_{reason}": float(count) for reason, count in borrowers.excluded.items()},
         **flat(validation.figures),
         **flat(report.figures),
+        **flat({f"auc_{soon:.0f}m": judged.figures["auc"]}),
         **{
             f"{way}_{name}": value
             for way, other in reports.items()

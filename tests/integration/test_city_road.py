@@ -134,7 +134,13 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
     told = json.loads(printed)
     assert named_bundle(home.path / "bundles", ALERT_6M).name == told["bundle_id"]
     assert named_bundle(home.path / "bundles") == champion
-    assert {"events", "events_3m", "alerted_share", "base_rating_alerted_share"} <= told.keys()
+    assert {
+        "events",
+        "events_3m",
+        "auc_3m",
+        "alerted_share",
+        "base_rating_alerted_share",
+    } <= told.keys()
     assert 0 < told["cut_off"] < 1
     assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
     assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
