@@ -32,6 +32,7 @@ _WORDS: dict[str, Words] = {
     "use": Words(zh="适用", en="Use"),
     "default_probability": Words(zh="违约概率", en="Default probability"),
     "pd_12m": Words(zh="12个月违约概率", en="12-month PD"),
+    "event_6m": Words(zh="6个月内风险事件概率", en="Event within 6 months"),
     "interval": Words(
         zh="本等级在验证样本中违约率的 {level} 区间：{low}–{high}（n={n}, d={d}）",
         en="{level} interval of this grade's default rate in validation: {low}–{high} "

@@ -49,7 +49,7 @@ class RatingSpec:
         Name of the model; a version is given when it is registered.
     datasets : frozenset of str
         The model uses every feature that reads these datasets only.
-    probability_kind : {"default_probability", "pd_12m"}
+    probability_kind : {"default_probability", "pd_12m", "event_6m"}
         What the calibrated number may be called.
     label : Words
         What counts as a default, printed under the probability.

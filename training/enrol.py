@@ -1,4 +1,4 @@
-"""A fitted model becomes a bundle, a run and the champion; one way in for every rating."""
+"""A fitted model becomes a bundle, a run and a name; one way in for every model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +27,8 @@ class Enrolment:
         Firms that ratings are compared with.
     parameters : mapping of str to str
         For the run.
+    rates : bool
+        Whether the model becomes the champion of ratings; a model that does not rate never does.
     """
 
     bundles: Path
@@ -37,16 +39,17 @@ class Enrolment:
     parameters: Mapping[str, str]
     now: datetime
     seed: int
+    rates: bool = True
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
-    """Write the bundle, hold it against LightGBM, log the run, and make it the champion.
+    """Write the bundle, hold it against LightGBM, log the run, and name it.
 
     Returns
     -------
     tuple of Bundle and str
-        The bundle in its home and the id of the run. The bundle answers to `champion` and to the
-        name of its model.
+        The bundle in its home and the id of the run. The bundle answers to the
+        name of its model, and to `champion` if it rates.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
         bundle.path,
         entry.mlruns,
     )
-    for name in (recipe.spec.name, CHAMPION):
+    for name in (recipe.spec.name, *([CHAMPION] if entry.rates else [])):
         reason = f"trained in run {run_id}"
         set_alias(entry.bundles, alias_now(bundle.id, name=name, now=entry.now, reason=reason))
     return bundle, run_id

@@ -54,11 +54,14 @@ class FittedRating:
     line : LogitLine
         From inner held-out margins.
     trees : int
+    held_out : ndarray of float64, shape (n,)
+        Margin of every row from trees that had not seen its firm.
     """
 
     booster: lgb.Booster
     line: LogitLine
     trees: int
+    held_out: FloatArray
 
     def probability(self, matrix: FloatArray) -> FloatArray:
         """Calibrated probability of default of rows of shape (n, k), shape (n,)."""
@@ -92,9 +95,8 @@ def fit_rating(
     line = fit_logit_line(held_out[best, plan.calibrates], is_default[plan.calibrates])
     trees = counts[best]
     rows = plan.learns
-    return FittedRating(
-        _grow(matrix[rows], is_default[rows], names, parameters, trees), line, trees
-    )
+    booster = _grow(matrix[rows], is_default[rows], names, parameters, trees)
+    return FittedRating(booster, line, trees, held_out[best])
 
 
 def _every_row(is_default: BoolArray, seed: int) -> FitPlan:

@@ -16,6 +16,7 @@ from xinqiao import (
     rate,
     simulate,
     train,
+    train_alert,
 )
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
@@ -31,6 +32,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
+train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(declare.app, name="declare")

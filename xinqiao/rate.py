@@ -173,6 +173,12 @@ def _open_desk(settings: Settings, look: Look) -> _Desk:
     catalogue = load_catalogue()
     withheld = frozenset(catalogue[name].name for name in look.withheld)
     bundle = load_bundle(named_bundle(settings.bundles, look.model), REGISTRY, settings.tables)
+    if bundle.manifest.probability_kind == "event_6m":
+        raise RequestError(
+            en=f"Model '{look.model}' foresees trouble of live borrowers; it gives no rating. Rate with another "
+            "model, or leave --model out.",
+            zh=f"模型“{look.model}”用于在贷企业的贷后预警，不给出评级；请改用其他模型或省略 --model。",
+        )
     today = now_in_shanghai().date()
     # A model of an undated label speaks for the date it was trained at, any other for today.
     is_undated = bundle.manifest.probability_kind == "default_probability"

@@ -29,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="建模 · training")
 
 _STEPS = {
     "validate": ("交叉验证", "cross-validation"),
+    "borrowers": ("各月特征与标签", "features and labels by month"),
     "quarters": ("各季度特征与标签", "features and labels by quarter"),
     "recency": ("近期性检验", "recency check"),
     "fit": ("拟合与登记", "fit and register"),
@@ -97,7 +98,7 @@ def base(
 
 
 @contextmanager
-def _bars() -> Generator[Callable[[str, int, int], None]]:
+def bars() -> Generator[Callable[[str, int, int], None]]:
     """A progress bar a step."""
     with ExitStack() as bars:
         step_now, advance_now = "", None
@@ -117,7 +118,7 @@ def train_base(settings: Settings, data_until: date) -> "TrainedBase":
     from training.base_rating import train_base_rating  # noqa: PLC0415 - see above
 
     catalogue = load_catalogue()
-    with _bars() as advance:
+    with bars() as advance:
         return train_base_rating(
             Lake(settings.lake).view(),
             catalogue,
@@ -136,7 +137,7 @@ def train(settings: Settings, as_of_date: date) -> "TrainedRating":
     """Train the invoice rating."""
     from training.rating import train_rating  # noqa: PLC0415 - see above
 
-    with _bars() as advance:
+    with bars() as advance:
         return train_rating(
             Lake(settings.lake).view(),
             load_catalogue(),
@@ -155,7 +156,7 @@ def print_validation(trained: "TrainedRating") -> None:
     cohort, validation = trained.cohort, trained.validation
     defaults, firms = int(cohort.is_default.sum()), len(cohort.usccs)
     folds = validation.folds.fold_of
-    _print_figures(
+    print_figures(
         say(
             f"验证：{firms} 家企业，{defaults} 家违约；{len(folds)} 次重复 {folds.max() + 1} 折，"
             "所有选择均在折内完成",
@@ -181,7 +182,7 @@ def print_base(trained: "TrainedBase") -> None:
     cohort, validation = trained.cohort, trained.validation
     first, last = cohort.timeline.out_of_time[0], cohort.timeline.out_of_time[-1]
     rows, defaults = len(validation.is_default), int(validation.is_default.sum())
-    _print_figures(
+    print_figures(
         say(
             f"时间外验证：{first} 至 {last} 的 {len(cohort.timeline.out_of_time)} 个季度，"
             f"{validation.firms} 家企业 {rows} 行，其中 {validation.defaulted_firms} 家违约（{defaults} 行）",
@@ -212,7 +213,8 @@ def _print_names(bundle: Bundle, run_id: str) -> None:
     )
 
 
-def _print_figures(title: str, figures: "Mapping[str, Estimate]") -> None:
+def print_figures(title: str, figures: "Mapping[str, Estimate]") -> None:
+    """Print figures with their intervals."""
     table = Table(title=title, title_justify="left")
     table.add_column(say("指标", "figure"))
     table.add_column(say("值", "value"), justify="right")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from features.contracts import Catalogue
+from models.alert import ALERT_6M, alert_6m
 from models.manifest import Manifest
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
@@ -27,6 +28,7 @@ LANDED = READ | {
     "repayment_snapshot",
     "bankruptcy_case",
     "reg_status_event",
+    "dishonest_debtor",
 }
 
 
@@ -46,6 +48,10 @@ class Home:
 
 def small_spec(catalogue: Catalogue) -> RatingSpec:
     return replace(base_12m(catalogue), datasets=READ, rounds=60)
+
+
+def small_warning(catalogue: Catalogue) -> RatingSpec:
+    return replace(alert_6m(catalogue), datasets=READ, rounds=60)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +121,36 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
     assert parts() == before
     assert home.manifest.files["model.txt"] == model
     assert json.loads(printed)["auc"] == home.manifest.metrics["auc"]
+
+
+def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinqiao.train_alert.alert_6m", small_warning)
+    monkeypatch.setattr("training.alert_evaluation.DRAWS", 50)
+    champion = named_bundle(home.path / "bundles")
+    code, printed = run(monkeypatch, "train", "alert", "--as-of", LAST_DAY, "--json")
+    assert code == 0, printed
+    told = json.loads(printed)
+    assert named_bundle(home.path / "bundles", ALERT_6M).name == told["bundle_id"]
+    assert named_bundle(home.path / "bundles") == champion
+    assert {
+        "events",
+        "events_3m",
+        "auc_3m",
+        "alerted_share",
+        "base_rating_alerted_share",
+    } <= told.keys()
+    assert 0 < told["cut_off"] < 1
+    assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
+    assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
+    manifest = (named_bundle(home.path / "bundles", ALERT_6M) / "manifest.json").read_text("utf-8")
+    assert Manifest.model_validate_json(manifest).probability_kind == "event_6m"
+    code, printed = run(
+        monkeypatch, "rate", "--all", "--model", ALERT_6M, "--out", "ratings.parquet"
+    )
+    assert code == 2
+    assert "用于在贷企业的贷后预警，不给出评级" in printed
 
 
 def test_every_rating_adds_up_and_single_equals_batch(
