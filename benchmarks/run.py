@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     area_beijing,
+    area_city,
     area_features,
     area_ingest,
     area_rating,
@@ -29,6 +30,7 @@ AREAS: Mapping[str, Area] = {
     area_beijing.AREA: area_beijing.compare,
     area_features.AREA: area_features.compare,
     area_rating.AREA: area_rating.compare,
+    area_city.AREA: area_city.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
 }

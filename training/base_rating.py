@@ -1,9 +1,10 @@
 """Train the 12-month rating: quarters, fit, out-of-time validation, scenarios of consent, study."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from training.enrol import Enrolment, enrol
 from training.fit import FittedRating
 from training.fitting import load_fitting_rules
 from training.out_of_time import OutOfTime, judge_out_of_time
+from training.plots import draw_plots
 from training.quarters import QuarterCohort, build_quarters
 from training.rating import INTERVAL_LEVEL, flat
 from training.scenarios import LaterRows, play_scenarios
+from training.slices import slice_metrics
 from training.study import Sample, Scenario, Study, write_study
 from training.tune import Tuned
 
@@ -132,6 +135,7 @@ def train_base_rating(
     scenarios = play_scenarios(
         later, fitted.probability, scopes, scale, rules, seed=seed, on_progress=told("scenarios")
     )
+    out_of_time = sample_of(cohort, ~cohort.is_development, validation.probability)
     recipe = BundleRecipe(
         spec=spec,
         version=f"{now:%Y%m%d.%H%M%S}",
@@ -157,8 +161,13 @@ def train_base_rating(
         parameters=parameters,
         now=now,
         seed=seed,
+        slices=slice_metrics(out_of_time, scale) | _scenario_metrics(scenarios),
     )
-    bundle, run_id = enrol(recipe, fitted, entry)
+    with TemporaryDirectory(prefix="xinqiao-plots-") as pictures:
+        plots = draw_plots(
+            validation.is_default, validation.probability, recipe.grades, scale, Path(pictures)
+        )
+        bundle, run_id = enrol(recipe, fitted, replace(entry, plots=plots))
     study = Study(
         bundle_id=bundle.id,
         model=spec.name,
@@ -171,7 +180,7 @@ def train_base_rating(
         development=sample_of(
             cohort, cohort.is_development, fitted.line.probability(fitted.held_out)
         ),
-        out_of_time=sample_of(cohort, ~cohort.is_development, validation.probability),
+        out_of_time=out_of_time,
     )
     write_study(study, folders.studies)
     return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
@@ -228,6 +237,15 @@ def base_metrics(cohort: QuarterCohort, validation: OutOfTime) -> dict[str, floa
         "without_consent": float(cohort.without_consent),
         **{f"excluded_{reason}": float(count) for reason, count in cohort.excluded.items()},
         **flat(validation.figures),
+    }
+
+
+def _scenario_metrics(scenarios: tuple[Scenario, ...]) -> dict[str, float]:
+    return {
+        f"scenario/{scenario.name}/{name}": figure.value
+        for scenario in scenarios
+        for name, figure in scenario.figures.items()
+        if np.isfinite(figure.value)
     }
 
 

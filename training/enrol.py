@@ -1,7 +1,7 @@
 """A fitted model becomes a bundle, a run and the champion; one way in for every rating."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,10 @@ class Enrolment:
         Firms that ratings are compared with.
     parameters : mapping of str to str
         For the run.
+    slices : mapping of str to float, optional
+        Figures of parts of the validation sample, for the run beside those of the bundle.
+    plots : Path, optional
+        Folder of pictures for the run.
     """
 
     bundles: Path
@@ -37,6 +41,8 @@ class Enrolment:
     parameters: Mapping[str, str]
     now: datetime
     seed: int
+    slices: Mapping[str, float] = field(default_factory=dict[str, float])
+    plots: Path | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
@@ -60,8 +66,9 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
             experiment=recipe.spec.name,
             name=f"{recipe.spec.name}@{recipe.version}",
             parameters=entry.parameters,
-            metrics=recipe.metrics,
+            metrics={**recipe.metrics, **entry.slices},
             data=_data(entry.lake, bundle),
+            plots=entry.plots,
         ),
         bundle.path,
         entry.mlruns,
