@@ -1,5 +1,7 @@
 """The 12-month rating of a city: what its shape costs, and how it stands when firms close scopes.
 
+The peer of a scenario is the same specification fitted to rows as they are, without closed scopes.
+
 `XINQIAO_BENCH_CITY` names the home of a city that has landed; without it a small one is made, on
 which every interval is wide. Everything is judged on later month ends.
 """
@@ -24,13 +26,14 @@ from models.arrays import FloatArray
 from models.metrics import auc
 from models.rating import RatingSpec, base_12m
 from models.scale import load_scale
-from training.base_rating import SEED, later_rows
+from training.base_rating import SEED
 from training.consent import ConsentScopes
 from training.development import Development, prepare_development
 from training.drawn import gini_lost
 from training.evaluate import Estimate
 from training.fit import FittedRating
 from training.fitting import load_fitting_rules
+from training.later import later_rows
 from training.quarters import QuarterCohort, build_quarters
 from training.scenarios import play_scenarios
 from training.shape import shape_cost
@@ -40,6 +43,11 @@ from xinqiao.settings import Settings, load_settings
 
 AREA = "city"
 TRIALS, FIRMS = 8, 3_000
+_RANDOM = "random_"
+_FIGURES = {
+    "calibration_slope": "Calibration slope (best at 1)",
+    "observed_expected": "Defaults observed / expected (best at 1)",
+}
 DATA_UNTIL = date(2026, 6, 30)
 
 
@@ -174,27 +182,46 @@ def _against(
 
 
 def _closed(bench: _Bench) -> Iterator[Entry]:
-    """Our scenarios; the peer is the same specification fitted to rows as they are."""
+    """Every scenario, for our fit and for one without consent dropout."""
     rules, scale, later = load_fitting_rules(), load_scale(), later_rows(bench.cohort)
     plain = prepare_development(bench.cohort, None, rules, seed=SEED).fit(bench.spec)
     with_dropout, without = (
         play_scenarios(later, fitted.probability, bench.scopes, scale, rules, seed=SEED)
         for fitted in (bench.fitted, plain)
     )
-    for ours, peer in zip(with_dropout, without, strict=True):
-        yield from _scenario(bench, ours, peer)
+    pairs = list(zip(with_dropout, without, strict=True))
+    for ours, peer in pairs:
+        if not ours.name.startswith(_RANDOM):
+            yield from _scenario(bench, ours, peer)
+    yield from _at_random(bench, [pair for pair in pairs if pair[0].name.startswith(_RANDOM)])
 
 
 def _scenario(bench: _Bench, ours: Scenario, peer: Scenario) -> Iterator[Entry]:
-    """Three figures; the note holds the interval, and grades in which too many defaulted."""
-    red = ours.figures["grades_red"].value
-    closed = ", ".join(ours.withheld) or "as the name says"
-    for figure in ("auc", "calibration_slope", "observed_expected"):
+    """Two figures that are best at 1; the note holds the intervals and the rest."""
+    ranks = [scenario.figures["auc"].value for scenario in (ours, peer)]
+    red = [scenario.figures["grades_red"].value for scenario in (ours, peer)]
+    for figure, title in _FIGURES.items():
         mine, other = ours.figures[figure], peer.figures[figure]
         yield bench.entry(
-            f"{ours.name}: {figure}, against no closed scopes in training",
+            f"{title}, {ours.name}",
             max(mine.value, 0.0),
             max(other.value, 0.0),
             f"95 % [{mine.low:.3f}, {mine.high:.3f}], peer [{other.low:.3f}, {other.high:.3f}]; "
-            f"{red:.0f} red grades; closed: {closed}",
+            f"AUC {ranks[0]:.3f} and {ranks[1]:.3f}; red grades {red[0]:.0f} and {red[1]:.0f}",
+        )
+
+
+def _at_random(bench: _Bench, pairs: list[tuple[Scenario, Scenario]]) -> Iterator[Entry]:
+    """How far the worst of the random closings lies from 1."""
+    for figure, title in _FIGURES.items():
+        ours, peer = (
+            sorted((pair[side].figures[figure].value for pair in pairs), key=lambda v: abs(v - 1))
+            for side in (0, 1)
+        )
+        yield bench.entry(
+            f"{title}, worst of {len(pairs)} random scopes",
+            max(ours[-1], 0.0),
+            max(peer[-1], 0.0),
+            f"range {min(ours):.3f} to {max(ours):.3f}, peer {min(peer):.3f} to {max(peer):.3f}; at or below 0 "
+            "is written 0",
         )

@@ -12,7 +12,6 @@ from features.clock import SHANGHAI
 from features.contracts import Catalogue
 from features.lake import LakeView
 from features.registry import Registry
-from models.arrays import BoolArray, FloatArray
 from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
@@ -21,13 +20,14 @@ from training.development import data_hash, prepare_development
 from training.enrol import Enrolment, enrol
 from training.fit import FittedRating
 from training.fitting import load_fitting_rules
-from training.out_of_time import OutOfTime, judge_out_of_time
+from training.later import base_metrics, later_rows, sample_of, validate_later
+from training.out_of_time import OutOfTime
 from training.plots import draw_plots
 from training.quarters import QuarterCohort, build_quarters
-from training.rating import INTERVAL_LEVEL, flat
-from training.scenarios import LaterRows, play_scenarios
+from training.rating import INTERVAL_LEVEL
+from training.scenarios import play_scenarios
 from training.slices import slice_metrics
-from training.study import Sample, Scenario, Study, write_study
+from training.study import Scenario, Study, write_study
 from training.tune import Tuned
 
 #: Fixed before any outcome was looked at.
@@ -184,60 +184,6 @@ def train_base_rating(
     )
     write_study(study, folders.studies)
     return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
-
-
-def later_rows(cohort: QuarterCohort) -> LaterRows:
-    """Rows out of time."""
-    later = ~cohort.is_development
-    return LaterRows(
-        matrix=cohort.matrix[later],
-        is_default=cohort.is_default[later],
-        firm=cohort.firm[later],
-        as_of_date=dates_of(cohort)[later],
-    )
-
-
-def dates_of(cohort: QuarterCohort) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]":
-    """Month end of every row."""
-    return np.array(cohort.timeline.dates, dtype="datetime64[D]")[cohort.place]
-
-
-def sample_of(cohort: QuarterCohort, rows: BoolArray, probability: FloatArray) -> Sample:
-    """Some rows of the cohort as a study keeps them."""
-    return Sample(
-        firm=cohort.firm[rows],
-        as_of_date=dates_of(cohort)[rows],
-        is_default=cohort.is_default[rows],
-        is_indeterminate=cohort.is_indeterminate[rows],
-        probability=probability,
-        matrix=cohort.matrix[rows],
-        segments={name: values[rows] for name, values in cohort.segments.items()},
-    )
-
-
-def validate_later(cohort: QuarterCohort, fitted: FittedRating, *, seed: int) -> OutOfTime:
-    """Judge the model on the dates it has not seen."""
-    early = cohort.is_development
-    later, firm = ~early, cohort.firm
-    is_new = ~np.isin(firm[later], firm[early])
-    probability = fitted.probability(cohort.matrix[later])
-    return judge_out_of_time(cohort.is_default[later], probability, firm[later], is_new, seed=seed)
-
-
-def base_metrics(cohort: QuarterCohort, validation: OutOfTime) -> dict[str, float]:
-    """Validation figures and counts as flat numbers for the manifest and the run."""
-    early = cohort.is_development
-    return {
-        "n": float(len(validation.is_default)),
-        "defaults": float(validation.is_default.sum()),
-        "firms": float(validation.firms),
-        "defaulted_firms": float(validation.defaulted_firms),
-        "development_n": float(early.sum()),
-        "development_defaults": float(cohort.is_default[early].sum()),
-        "without_consent": float(cohort.without_consent),
-        **{f"excluded_{reason}": float(count) for reason, count in cohort.excluded.items()},
-        **flat(validation.figures),
-    }
 
 
 def _scenario_metrics(scenarios: tuple[Scenario, ...]) -> dict[str, float]:
