@@ -89,8 +89,7 @@ class Development:
                 on_fold=on_fold,
             )
 
-        asked = f"{spec}{rules}{sorted(space)}{self.seed}{data_hash(self.cohort)}"
-        key = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        key = search_key(spec, rules, data=data_hash(self.cohort), seed=self.seed)
         return tune(
             spec,
             judge,
@@ -153,6 +152,25 @@ def later_slice(place: IntArray, is_default: BoolArray) -> BoolArray:
     while first > 0 and is_default[place >= first].sum() < _CALIBRATION_DEFAULTS:
         first -= 1
     return np.asarray(place >= first)
+
+
+def search_key(spec: RatingSpec, rules: FittingRules, *, data: str, seed: int) -> str:
+    """What decides the result of a trial; the same in every process, whatever the order of sets.
+
+    Parameters
+    ----------
+    data : str
+        Hash of rows, outcomes and definitions.
+    """
+    parts = (
+        spec.name,
+        str(sorted((name, str(value)) for name, value in spec.parameters.items())),
+        str(spec.is_shaped),
+        rules.model_dump_json(),
+        data,
+        str(seed),
+    )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 def data_hash(cohort: QuarterCohort) -> str:

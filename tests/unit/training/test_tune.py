@@ -1,11 +1,13 @@
 """A search goes on where it stopped, and never ends with worse folds than no search."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from features.contracts import load_catalogue
 from models.rating import RatingSpec, base_12m
+from training.development import search_key
 from training.fit import FoldDone
 from training.fitting import load_fitting_rules
 from training.tune import Judge, Tuned, tune
@@ -68,3 +70,18 @@ def test_a_search_that_was_interrupted_ends_as_one_in_a_single_run(tmp_path: Pat
     # What is done is done: the same search asked again tries nothing.
     assert search(tmp_path / "whole.log", 12, fails_once) == whole
     assert search(tmp_path / "other.log", 12, seed=9).spec != whole.spec
+
+
+def test_the_name_of_a_search_says_what_decides_it() -> None:
+    def key(spec: RatingSpec = SPEC, data: str = "d", seed: int = 1) -> str:
+        return search_key(spec, RULES, data=data, seed=seed)
+
+    turned = dict(reversed(SPEC.parameters.items()))
+    assert key() == key(replace(SPEC, parameters=turned))
+    others = {
+        key(replace(SPEC, is_shaped=False)),
+        key(replace(SPEC, parameters={**turned, "max_bin": 31})),
+        key(data="e"),
+        key(seed=2),
+    }
+    assert len(others - {key()}) == 4
