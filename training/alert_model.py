@@ -21,8 +21,8 @@ from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.alert_evaluation import AlertReport, choose_cut_off, judge_alerts
-from training.base_rating import later_slice
 from training.borrowers import Borrowers, build_borrowers
+from training.development import later_slice
 from training.enrol import Enrolment, enrol
 from training.fit import FitPlan, FittedRating, fit_rating
 from training.out_of_time import OutOfTime, judge_out_of_time

@@ -1,13 +1,10 @@
-"""Train the 12-month rating: quarters, fit, calibration on a later slice, out-of-time validation.
-
-Firms that were 31 to 90 days late are no lesson, so trees do not grow on them; the level of the
-probability is fitted and judged with them as the non-defaults they are.
-"""
+"""Train the 12-month rating: quarters, fit, out-of-time validation, scenarios of consent, study."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,30 +15,57 @@ from features.registry import Registry
 from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
+from training.consent import ConsentScopes
+from training.development import data_hash, prepare_development
 from training.enrol import Enrolment, enrol
-from training.fit import FitPlan, FittedRating, fit_rating
-from training.out_of_time import OutOfTime, judge_out_of_time
-from training.quarters import BoolArray, QuarterCohort, build_quarters
-from training.rating import INTERVAL_LEVEL, flat
-from training.splits import grouped_folds
+from training.fit import FittedRating
+from training.fitting import load_fitting_rules
+from training.later import base_metrics, later_rows, sample_of, validate_later
+from training.out_of_time import OutOfTime
+from training.plots import draw_plots
+from training.quarters import QuarterCohort, build_quarters
+from training.rating import INTERVAL_LEVEL
+from training.scenarios import play_scenarios
+from training.slices import slice_metrics
+from training.study import Scenario, Study, write_study
+from training.tune import Tuned
 
 #: Fixed before any outcome was looked at.
 SEED = 20260630
-#: Models of nine tenths of the firms rank nearly as the final one does; of fewer, the line gets too flat.
-_FOLDS = 10
-#: The line is fitted to the latest third of development, and to earlier dates until it holds so many.
-_LATER_SHARE, _CALIBRATION_DEFAULTS = 1 / 3, 30
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Folders:
+    """Where a training writes.
+
+    Attributes
+    ----------
+    parts : Path
+        Features of month ends, kept between trainings.
+    tuning : Path
+        Trials of searches, so that one can go on.
+    studies : Path
+        What each model is judged by.
+    """
+
+    bundles: Path
+    mlruns: Path
+    parts: Path
+    tuning: Path
+    studies: Path
+
+
+@dataclass(frozen=True)
 class TrainedBase:
-    """The outcome of one training of the 12-month rating."""
+    """The outcome of one training of the 12-month rating; `tuned` is None if nothing was searched."""
 
     bundle: Bundle
     cohort: QuarterCohort
     validation: OutOfTime
+    scenarios: tuple[Scenario, ...]
+    tuned: Tuned | None
     run_id: str
 
 
@@ -53,9 +77,8 @@ def train_base_rating(
     *,
     data_until: date,
     now: datetime,
-    bundles: Path,
-    mlruns: Path,
-    parts: Path,
+    folders: Folders,
+    trials: int = 0,
     seed: int = SEED,
     on_progress: Progress | None = None,
 ) -> TrainedBase:
@@ -65,10 +88,12 @@ def train_base_rating(
     ----------
     data_until : date
         Last day of the data; month ends are counted back from there.
-    parts : Path
-        Folder in which features of month ends are kept.
+    trials : int
+        Parameters to try inside development; 0 takes those of the specification.
+    seed : int
+        Decides every random choice.
     on_progress : callable, optional
-        Told `(step, done, total)`; steps are `quarters`, `fit`.
+        Told `(step, done, total)`; steps are `quarters`, `tune`, `fit`, `scenarios`.
 
     Raises
     ------
@@ -78,6 +103,7 @@ def train_base_rating(
     def told(step: str) -> Callable[[int, int], None]:
         return lambda done, total: on_progress(step, done, total) if on_progress else None
 
+    rules, scale = load_fitting_rules(), load_scale()
     features = spec.features(registry)
     cohort = build_quarters(
         lake,
@@ -85,17 +111,34 @@ def train_base_rating(
         features,
         data_until=data_until,
         now=now,
-        parts=parts,
+        parts=folders.parts,
         on_progress=told("quarters"),
     )
+    scopes = ConsentScopes.of(features, catalogue)
+    development = prepare_development(cohort, scopes, rules, seed=seed)
+    tuned = None
+    if trials:
+        tuned = development.search(
+            spec,
+            rules,
+            space=rules.search,
+            trials=trials,
+            tuning=folders.tuning,
+            on_progress=told("tune"),
+        )
+        spec = tuned.spec
     told("fit")(0, 1)
-    fitted = fit_development(cohort, spec, seed=seed)
+    fitted = development.fit(spec)
     validation = validate_later(cohort, fitted, seed=seed)
-    version = f"{now:%Y%m%d.%H%M%S}"
-    scale = load_scale()
+    told("fit")(1, 1)
+    later = later_rows(cohort)
+    scenarios = play_scenarios(
+        later, fitted.probability, scopes, scale, rules, seed=seed, on_progress=told("scenarios")
+    )
+    out_of_time = sample_of(cohort, ~cohort.is_development, validation.probability)
     recipe = BundleRecipe(
         spec=spec,
-        version=version,
+        version=f"{now:%Y%m%d.%H%M%S}",
         created_at=now.replace(tzinfo=SHANGHAI),
         as_of_date=cohort.timeline.development[-1],
         features=features,
@@ -106,72 +149,49 @@ def train_base_rating(
         grades=validation.grades(scale, INTERVAL_LEVEL),
         interval_level=INTERVAL_LEVEL,
     )
+    parameters = _parameters(spec, cohort, fitted, data_until, seed)
+    if tuned is not None:
+        parameters |= {"trials": str(tuned.trials), "trials_cut_short": str(tuned.pruned)}
     entry = Enrolment(
-        bundles=bundles,
-        mlruns=mlruns,
+        bundles=folders.bundles,
+        mlruns=folders.mlruns,
         lake=lake,
         matrix=cohort.matrix,
         reference=cohort.reference,
-        parameters=_parameters(spec, cohort, fitted, data_until, seed),
+        parameters=parameters,
         now=now,
         seed=seed,
+        slices=slice_metrics(out_of_time, scale) | _scenario_metrics(scenarios),
     )
-    bundle, run_id = enrol(recipe, fitted, entry)
-    told("fit")(1, 1)
-    return TrainedBase(bundle, cohort, validation, run_id)
-
-
-def fit_development(cohort: QuarterCohort, spec: RatingSpec, *, seed: int) -> FittedRating:
-    """Trees from all of development, their number from held-out firms, the line from later dates."""
-    rows = cohort.is_development
-    is_default, place = cohort.is_default[rows], cohort.place[rows]
-    plan = FitPlan(
-        folds=grouped_folds(is_default, cohort.firm[rows], folds=_FOLDS, seed=seed),
-        learns=~cohort.is_indeterminate[rows],
-        calibrates=later_slice(place, is_default),
+    with TemporaryDirectory(prefix="xinqiao-plots-") as pictures:
+        plots = draw_plots(
+            validation.is_default, validation.probability, recipe.grades, scale, Path(pictures)
+        )
+        bundle, run_id = enrol(recipe, fitted, replace(entry, plots=plots))
+    study = Study(
+        bundle_id=bundle.id,
+        model=spec.name,
+        version=recipe.version,
+        features=tuple(features.names),
+        data_until=data_until,
+        figures=validation.figures,
+        scenarios=scenarios,
+        parameters=parameters,
+        development=sample_of(
+            cohort, cohort.is_development, fitted.line.probability(fitted.held_out)
+        ),
+        out_of_time=out_of_time,
     )
-    return fit_rating(cohort.matrix[rows], is_default, spec, cohort.features, seed=seed, plan=plan)
+    write_study(study, folders.studies)
+    return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
 
 
-def later_slice(
-    place: np.ndarray[tuple[int], np.dtype[np.int64]], is_default: BoolArray
-) -> BoolArray:
-    """The latest dates: a third of them, and more while they hold too few defaults; shape (n,).
-
-    Examples
-    --------
-    >>> later_slice(np.arange(6), np.ones(6, dtype=bool)).tolist()
-    [True, True, True, True, True, True]
-    """
-    dates = int(place.max()) + 1
-    first = dates - max(1, round(dates * _LATER_SHARE))
-    while first > 0 and is_default[place >= first].sum() < _CALIBRATION_DEFAULTS:
-        first -= 1
-    return np.asarray(place >= first)
-
-
-def validate_later(cohort: QuarterCohort, fitted: FittedRating, *, seed: int) -> OutOfTime:
-    """Judge the model on the dates it has not seen."""
-    early = cohort.is_development
-    later, firm = ~early, cohort.firm
-    is_new = ~np.isin(firm[later], firm[early])
-    probability = fitted.probability(cohort.matrix[later])
-    return judge_out_of_time(cohort.is_default[later], probability, firm[later], is_new, seed=seed)
-
-
-def base_metrics(cohort: QuarterCohort, validation: OutOfTime) -> dict[str, float]:
-    """Validation figures and counts as flat numbers for the manifest and the run."""
-    early = cohort.is_development
+def _scenario_metrics(scenarios: tuple[Scenario, ...]) -> dict[str, float]:
     return {
-        "n": float(len(validation.is_default)),
-        "defaults": float(validation.is_default.sum()),
-        "firms": float(validation.firms),
-        "defaulted_firms": float(validation.defaulted_firms),
-        "development_n": float(early.sum()),
-        "development_defaults": float(cohort.is_default[early].sum()),
-        "without_consent": float(cohort.without_consent),
-        **{f"excluded_{reason}": float(count) for reason, count in cohort.excluded.items()},
-        **flat(validation.figures),
+        f"scenario/{scenario.name}/{name}": figure.value
+        for scenario in scenarios
+        for name, figure in scenario.figures.items()
+        if np.isfinite(figure.value)
     }
 
 
@@ -184,6 +204,7 @@ def _parameters(
         "seed": str(seed),
         "features": str(len(cohort.features)),
         "data_until": data_until.isoformat(),
+        "data_hash": data_hash(cohort),
         "development": " ".join(day.isoformat() for day in cohort.timeline.development),
         "out_of_time": " ".join(day.isoformat() for day in cohort.timeline.out_of_time),
         "probability_kind": spec.probability_kind,

@@ -23,6 +23,7 @@ from models.arrays import BoolArray, FloatArray
 from training.cohort import MAX_REFERENCE, MIN_DEFAULTS, MIN_REFERENCE
 from training.looks import Looks, Opened, Rows, first_month, stack
 from training.performance import load_performance_rules, whole_months
+from training.segments import SEGMENT_DATASETS
 from training.timeline import Timeline, last_day_of
 from training.warning import (
     EVENT,
@@ -107,7 +108,8 @@ def build_borrowers(
     """
     rules = load_warning_rules()
     read = frozenset(name for feature in features for name in feature.datasets)
-    scope = DataScope(read | WARNING_DATASETS, Purpose.MODELLING, now.date(), grantee=PLATFORM)
+    looked_at = read | WARNING_DATASETS | SEGMENT_DATASETS
+    scope = DataScope(looked_at, Purpose.MODELLING, now.date(), grantee=PLATFORM)
     with open_snapshot(lake, catalogue, now.date(), scope, now=now) as snapshot:
         timeline = plan_months(data_until, first_month(snapshot), rules)
         labels = outcomes(snapshot, timeline.dates, rules, load_performance_rules())

@@ -1,7 +1,7 @@
 """A fitted model becomes a bundle, a run and a name; one way in for every model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +29,10 @@ class Enrolment:
         For the run.
     rates : bool
         Whether the model becomes the champion of ratings; a model that does not rate never does.
+    slices : mapping of str to float, optional
+        Figures of parts of the validation sample, for the run beside those of the bundle.
+    plots : Path, optional
+        Folder of pictures for the run.
     """
 
     bundles: Path
@@ -40,6 +44,8 @@ class Enrolment:
     now: datetime
     seed: int
     rates: bool = True
+    slices: Mapping[str, float] = field(default_factory=dict[str, float])
+    plots: Path | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
@@ -63,8 +69,9 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
             experiment=recipe.spec.name,
             name=f"{recipe.spec.name}@{recipe.version}",
             parameters=entry.parameters,
-            metrics=recipe.metrics,
+            metrics={**recipe.metrics, **entry.slices},
             data=_data(entry.lake, bundle),
+            plots=entry.plots,
         ),
         bundle.path,
         entry.mlruns,

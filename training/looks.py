@@ -27,6 +27,8 @@ from features.scope import DataScope
 from features.snapshot import Snapshot, open_snapshot
 from models.arrays import BoolArray, FloatArray
 from training.performance import LABEL_DATASETS
+from training.segments import add_segments
+from training.study import SEGMENTS
 
 IntArray = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -39,7 +41,7 @@ class Looks:
     Attributes
     ----------
     scope : DataScope
-        For modelling; opens what the features and the label read.
+        For modelling; opens what the features, the label and the segments read.
     now : datetime
         The moment of training, Asia/Shanghai wall time.
     parts : Path
@@ -71,7 +73,7 @@ class Looks:
     def _folder(self) -> Path:
         """Named by what decides a kept value; the day, because consents and repairs go by it."""
         hashes = (feature.definition_hash for feature in self.features)
-        key = _digest([str(self.lake.version), self.now.date().isoformat(), *hashes])
+        key = _digest([str(self.lake.version), self.now.date().isoformat(), *SEGMENTS, *hashes])
         return self.parts / key[:16]
 
     def _kept(self, day: date, firms: Sequence[int]) -> FeatureTable | None:
@@ -93,7 +95,8 @@ class Looks:
                 "DELETE FROM enterprise WHERE enterprise_key NOT IN "
                 f"(SELECT enterprise_key FROM visibility WHERE {opened})"
             )
-            table = build_features(snapshot, self.features)
+            built = build_features(snapshot, self.features)
+            table = FeatureTable(add_segments(built.table, snapshot), day, self.features)
         asked = {"asked": _digest(map(str, firms))}
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{day}.tmp"

@@ -105,4 +105,5 @@ METRICS: Mapping[str, Metric] = {
     "log_loss": log_loss,
     "calibration_slope": lambda y, p: calibration_line(y, p)[1],
     "calibration_intercept": lambda y, p: calibration_line(y, p)[0],
+    "observed_expected": lambda y, p: float(y.sum() / p.sum()),
 }

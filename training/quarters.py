@@ -1,6 +1,6 @@
 """Firms at quarterly month ends: features of then, outcomes known on the day of training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +26,13 @@ from training.performance import (
     load_performance_rules,
     performance,
 )
+from training.segments import (
+    HIDDEN_FIGURES,
+    PUBLIC_SIZE,
+    SEGMENT_DATASETS,
+    segment_of,
+)
+from training.study import SEGMENTS, TextArray
 from training.timeline import Timeline, plan_timeline
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,6 +60,8 @@ class QuarterCohort:
         Rows left out, by reason.
     without_consent : int
         Registered firms not looked at on the day of training.
+    segments : mapping of str to ndarray of str, shape (n,)
+        What kind of firm a row is about, for each of `SEGMENTS`; empty where unknown.
     """
 
     firm: IntArray
@@ -64,6 +73,7 @@ class QuarterCohort:
     features: Registry
     excluded: dict[str, int]
     without_consent: int
+    segments: Mapping[str, TextArray]
 
     @property
     def is_development(self) -> BoolArray:
@@ -105,13 +115,12 @@ def build_quarters(
     """
     rules, today = load_performance_rules(), now.date()
     read = frozenset(name for feature in features for name in feature.datasets)
-    scope = DataScope(
-        read | LABEL_DATASETS | PUBLIC_DATASETS, Purpose.MODELLING, today, grantee=PLATFORM
-    )
+    looked_at = read | LABEL_DATASETS | PUBLIC_DATASETS | SEGMENT_DATASETS
+    scope = DataScope(looked_at, Purpose.MODELLING, today, grantee=PLATFORM)
     with open_snapshot(lake, catalogue, today, scope, now=now) as snapshot:
         timeline = plan_timeline(data_until, first_month(snapshot), rules)
         labels = performance(snapshot, timeline.dates, rules)
-        opened = Opened.at(snapshot, sorted(read | LABEL_DATASETS))
+        opened = Opened.at(snapshot, sorted(read | LABEL_DATASETS | SEGMENT_DATASETS))
     looks = Looks(lake, catalogue, features, scope, now, parts)
     tables = looks.take({day: sorted(labels.outcomes(day)) for day in timeline.dates}, on_progress)
     cohort = _cohort(tables, labels, timeline, features, opened)
@@ -143,7 +152,25 @@ def _cohort(
         features=features,
         excluded=labels.excluded | {"no_record": int((~has_record).sum())},
         without_consent=opened.without_label,
+        segments={
+            name: values[has_record]
+            for name, values in _segments(tables, rows.firm, opened).items()
+        },
     )
+
+
+def _segments(
+    tables: Sequence[FeatureTable], firm: IntArray, opened: Opened
+) -> dict[str, TextArray]:
+    """Every segment of every row; sizes that rest on figures closed since go back to public ones."""
+
+    def column(name: str) -> TextArray:
+        return np.array([v for each in tables for v in segment_of(each.table, name)], dtype=np.str_)
+
+    found = {name: column(name) for name in SEGMENTS}
+    is_open = opened.opens(firm, frozenset({HIDDEN_FIGURES}))
+    found["size_class"] = np.where(is_open, found["size_class"], column(PUBLIC_SIZE))
+    return found
 
 
 def _require_enough(cohort: QuarterCohort) -> None:

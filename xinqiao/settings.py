@@ -64,6 +64,11 @@ class Settings:
         return self.home / "tables"
 
     @property
+    def tuning(self) -> Path:
+        """Trials of parameter searches."""
+        return self.home / "tuning"
+
+    @property
     def studies(self) -> Path:
         """What each model is judged by: rows of firms, so never inside a bundle."""
         return self.home / "studies"

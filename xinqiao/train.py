@@ -11,10 +11,12 @@ from rich.table import Table
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.errors import RequestError
 from features.lake import Lake
 from models.bundle import Bundle
-from models.rating import INVOICE_RATING, base_12m
+from models.rating import BASE_12M, INVOICE_RATING, base_12m
 from xinqiao.console import LANGUAGE, Json, out, progress, say, show, show_json
+from xinqiao.scenarios import print_scenarios
 from xinqiao.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ _STEPS = {
     "validate": ("交叉验证", "cross-validation"),
     "borrowers": ("各月特征与标签", "features and labels by month"),
     "quarters": ("各季度特征与标签", "features and labels by quarter"),
+    "tune": ("参数搜索", "parameter search"),
+    "scenarios": ("授权情景", "consent scenarios"),
     "recency": ("近期性检验", "recency check"),
     "fit": ("拟合与登记", "fit and register"),
 }
@@ -42,6 +46,7 @@ _FIGURES = {
     "log_loss": ("对数损失", "log loss"),
     "calibration_slope": ("校准斜率", "calibration slope"),
     "calibration_intercept": ("校准截距", "calibration intercept"),
+    "observed_expected": ("实际/预期违约", "defaults observed / expected"),
     "without_recency": ("AUC，不含近期性特征", "AUC without recency features"),
     "recency_only": ("AUC，仅近期性特征", "AUC of recency features alone"),
     "carried_by_recency": ("近期性特征贡献的 AUC（配对差）", "AUC carried by recency (paired)"),
@@ -52,49 +57,61 @@ _FIGURES = {
 def rating(
     as_of: Annotated[
         datetime,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="特征截止日 · as-of date of features"),
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="数据截止日 · last day of the data"),
     ],
     *,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="base_12m 或 invoice-rating；默认湖中有履约记录时为前者 · default: the first if the lake has repayments"
+        ),
+    ] = "",
+    trials: Annotated[
+        int,
+        typer.Option(min=0, help="搜索的参数组数，0 为固定参数 · parameter sets to try, 0: fixed"),
+    ] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="随机种子 · random seed")] = None,
     as_json: Json = False,
 ) -> None:
-    """训练、验证并登记评级模型。 Train, validate and register the rating model.
+    """训练、验证并登记评级模型。 Train, validate and register a rating model.
 
-    例 Example: xinqiao train rating --as-of 2020-02-29
+    例 Example: xinqiao train rating --as-of 2026-06-30 --trials 40
     """
+    settings = load_settings()
+    if _model_to_train(settings, model, trials) == BASE_12M:
+        base = train_base(settings, as_of.date(), trials=trials, seed=seed)
+        if as_json:
+            told = {"bundle_id": base.bundle.id, "run_id": base.run_id}
+            show_json({**told, **base.bundle.manifest.metrics})
+        else:
+            print_base(base)
+        return
     from training.rating import metrics_of  # noqa: PLC0415 - see above
 
-    trained = train(load_settings(), as_of.date())
+    trained = train(settings, as_of.date(), seed=seed)
     if as_json:
-        show_json(
-            {
-                "bundle_id": trained.bundle.id,
-                "run_id": trained.run_id,
-                **metrics_of(trained.cohort, trained.validation, trained.figures),
-            }
-        )
+        metrics = metrics_of(trained.cohort, trained.validation, trained.figures)
+        show_json({"bundle_id": trained.bundle.id, "run_id": trained.run_id, **metrics})
     else:
         print_validation(trained)
 
 
-@app.command(name="base-12m")
-def base(
-    as_of: Annotated[
-        datetime,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="数据截止日 · last day of the data"),
-    ],
-    *,
-    as_json: Json = False,
-) -> None:
-    """训练、验证并登记十二个月违约概率的基础评级。 Train, validate and register the 12-month base rating.
-
-    例 Example: xinqiao train base-12m --as-of 2026-06-30
-    """
-    trained = train_base(load_settings(), as_of.date())
-    if as_json:
-        manifest = trained.bundle.manifest
-        show_json({"bundle_id": trained.bundle.id, "run_id": trained.run_id, **manifest.metrics})
-    else:
-        print_base(trained)
+def _model_to_train(settings: Settings, asked: str, trials: int) -> str:
+    """The model asked for, or the one the lake has labels for."""
+    has_repayments = bool(Lake(settings.lake).view().files("repayment_snapshot"))
+    model = asked or (BASE_12M if has_repayments else INVOICE_RATING.name)
+    if model not in {BASE_12M, INVOICE_RATING.name}:
+        raise RequestError(
+            en=f"There is no rating model '{model}' to train; there are {BASE_12M} and {INVOICE_RATING.name}.",
+            zh=f"没有可训练的评级模型“{model}”；现有 {BASE_12M} 与 {INVOICE_RATING.name}。",
+        )
+    if trials and model != BASE_12M:
+        raise RequestError(
+            en=f"{model} is trained on too few firms to search: {trials} trials would find their noise. "
+            "Leave --trials out.",
+            zh=f"{model} 的样本过少，搜索 {trials} 组参数只会拟合噪声；请去掉 --trials。",
+        )
+    return model
 
 
 @contextmanager
@@ -113,9 +130,11 @@ def bars() -> Generator[Callable[[str, int, int], None]]:
         yield advance
 
 
-def train_base(settings: Settings, data_until: date) -> "TrainedBase":
+def train_base(
+    settings: Settings, data_until: date, *, trials: int = 0, seed: int | None = None
+) -> "TrainedBase":
     """Train the 12-month rating from the data until a day."""
-    from training.base_rating import train_base_rating  # noqa: PLC0415 - see above
+    from training.base_rating import SEED, Folders, train_base_rating  # noqa: PLC0415 - see above
 
     catalogue = load_catalogue()
     with bars() as advance:
@@ -126,16 +145,22 @@ def train_base(settings: Settings, data_until: date) -> "TrainedBase":
             base_12m(catalogue),
             data_until=data_until,
             now=now_in_shanghai(),
-            bundles=settings.bundles,
-            mlruns=settings.mlruns,
-            parts=settings.quarters,
+            folders=Folders(
+                bundles=settings.bundles,
+                mlruns=settings.mlruns,
+                parts=settings.quarters,
+                tuning=settings.tuning,
+                studies=settings.studies,
+            ),
+            trials=trials,
+            seed=SEED if seed is None else seed,
             on_progress=advance,
         )
 
 
-def train(settings: Settings, as_of_date: date) -> "TrainedRating":
+def train(settings: Settings, as_of_date: date, *, seed: int | None = None) -> "TrainedRating":
     """Train the invoice rating."""
-    from training.rating import train_rating  # noqa: PLC0415 - see above
+    from training.rating import SEED, train_rating  # noqa: PLC0415 - see above
 
     with bars() as advance:
         return train_rating(
@@ -147,6 +172,7 @@ def train(settings: Settings, as_of_date: date) -> "TrainedRating":
             now=now_in_shanghai(),
             bundles=settings.bundles,
             mlruns=settings.mlruns,
+            seed=SEED if seed is None else seed,
             on_progress=advance,
         )
 
@@ -192,6 +218,7 @@ def print_base(trained: "TrainedBase") -> None:
         validation.figures,
     )
     _print_grades(trained.bundle)
+    print_scenarios(trained.scenarios)
     early = cohort.is_development
     left_out = ", ".join(f"{reason} {count}" for reason, count in cohort.excluded.items())
     show(

@@ -12,10 +12,12 @@ import yaml
 from features.contracts import Catalogue
 from models.alert import ALERT_6M, alert_6m
 from models.manifest import Manifest
+from models.metrics import auc
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
 from training.registry import named_bundle
+from training.study import read_study
 
 FIRMS, SEED = 1_000, 11
 LAST_DAY = "2026-06-30"
@@ -116,7 +118,7 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
         return {path.name: path.stat().st_mtime_ns for path in found}
 
     before, model = parts(), home.manifest.files["model.txt"]
-    code, printed = run(monkeypatch, "train", "base-12m", "--as-of", LAST_DAY, "--json")
+    code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
     assert home.manifest.files["model.txt"] == model
@@ -151,6 +153,54 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
     )
     assert code == 2
     assert "用于在贷企业的贷后预警，不给出评级" in printed
+
+
+def test_every_training_leaves_the_rows_it_is_judged_by(home: Home) -> None:
+    manifest = home.manifest
+    [folder] = (home.path / "studies").iterdir()
+    study = read_study(home.path / "studies", folder.name)
+    assert study.model == BASE_12M
+    assert study.bundle_id == named_bundle(home.path / "bundles", BASE_12M).name
+    later, early = study.out_of_time, study.development
+    assert auc(later.is_default, later.probability) == manifest.metrics["auc"]
+    # Held out by firm and told apart by segment; a rating of nine tenths is not the rating itself.
+    assert len(early.firm) == manifest.metrics["development_n"]
+    assert 0.5 < early.probability.sum() / early.is_default.sum() < 2
+    assert set(early.segments["entity_type"]) >= {"company", "individual"}
+    assert set(early.segments["first_loan"]) == {"yes", "no"}
+    assert set(early.segments["size_class"]) >= {"micro", "small"}
+    names = [scenario.name for scenario in study.scenarios]
+    scopes = {"registration_detail", "tax", "utilities"}
+    assert names[0] == "full"
+    assert names[-1] == "strategic"
+    assert {name for name in names if name.startswith("without_")} == {
+        f"without_{s}" for s in scopes
+    }
+    assert study.scenarios[0].figures["auc"].value == manifest.metrics["auc"]
+    assert "企业关闭部分授权时" in home.printed
+
+
+def test_a_search_is_told_and_kept(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, printed = run(
+        monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--trials", "2", "--json"
+    )
+    assert code == 0
+    study = read_study(home.path / "studies", json.loads(printed)["bundle_id"])
+    assert study.parameters["trials"] == "2"
+    assert len(list((home.path / "tuning").glob("base_12m-*.log"))) == 1
+    code, printed = run(
+        monkeypatch,
+        "train",
+        "rating",
+        "--as-of",
+        LAST_DAY,
+        "--model",
+        "invoice-rating",
+        "--trials",
+        "2",
+    )
+    assert code == 2
+    assert "请去掉 --trials" in printed
 
 
 def test_every_rating_adds_up_and_single_equals_batch(

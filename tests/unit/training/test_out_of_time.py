@@ -7,7 +7,7 @@ from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import CohortError
 from models.rating import base_12m
-from training.base_rating import later_slice
+from training.development import later_slice
 from training.out_of_time import drawn_rows, judge_out_of_time
 from training.performance import load_performance_rules
 from training.splits import grouped_folds
