@@ -201,3 +201,10 @@ class PanelError(XinqiaoError):
 
     code = "panel"
     status = 503
+
+
+class TableError(XinqiaoError):
+    """A table cannot be read, labelled, split or learned from as asked."""
+
+    code = "table"
+    status = 422
