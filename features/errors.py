@@ -124,6 +124,13 @@ class CohortError(XinqiaoError):
     status = 422
 
 
+class TableError(XinqiaoError):
+    """A table of one's own cannot be learned from or scored as asked."""
+
+    code = "table"
+    status = 422
+
+
 class StudyError(XinqiaoError):
     """What a model is judged by is missing, damaged, or does not fit the model."""
 
@@ -201,10 +208,3 @@ class PanelError(XinqiaoError):
 
     code = "panel"
     status = 503
-
-
-class TableError(XinqiaoError):
-    """A table cannot be read, labelled, split or learned from as asked."""
-
-    code = "table"
-    status = 422

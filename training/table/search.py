@@ -47,14 +47,6 @@ class Rows:
     weight: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class InnerFold:
-    """Rows that trees grow on and rows that judge them."""
-
-    train: Rows
-    held_out: Rows
-
-
 @dataclass(frozen=True)
 class Columns:
     """What LightGBM is told about the columns.
@@ -80,6 +72,15 @@ class Columns:
             "monotone_constraints": list(self.directions),
             "monotone_constraints_method": "intermediate",
         }
+
+
+@dataclass(frozen=True, eq=False)
+class InnerFold:
+    """Rows that trees grow on and rows that judge them, encoded from the first alone."""
+
+    train: Rows
+    held_out: Rows
+    columns: Columns
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,6 @@ class SearchTask:
     Attributes
     ----------
     folds : sequence of InnerFold
-    columns : Columns
     shapes : tuple of str
         Shapes that compete.
     trials : int
@@ -125,7 +125,6 @@ class SearchTask:
     """
 
     folds: Sequence[InnerFold]
-    columns: Columns
     shapes: tuple[str, ...]
     trials: int
     seed: int
@@ -134,8 +133,9 @@ class SearchTask:
     def key(self, rules: SearchRules) -> str:
         """Hash of everything a trial depends on but their number [hex]."""
         digest = hashlib.sha256(rules.model_dump_json().encode())
-        digest.update(repr((self.columns, self.shapes, self.seed, lgb.__version__)).encode())
+        digest.update(repr((self.shapes, self.seed, lgb.__version__)).encode())
         for fold in self.folds:
+            digest.update(repr(fold.columns).encode())
             for rows in (fold.train, fold.held_out):
                 for array in (rows.matrix, rows.is_positive, rows.weight):
                     digest.update(np.ascontiguousarray(array).tobytes())
@@ -171,7 +171,7 @@ def search(
     distributions = _distributions(task, rules)
     study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=len(starts)))
     kept = _kept(task.diary, key)
-    data = [_FoldData(fold, task.columns, rules) for fold in task.folds]
+    data = [_FoldData(fold, rules) for fold in task.folds]
     found: list[Trial] = []
     for number in range(max(1, task.trials)):
         if number < len(kept):
@@ -199,8 +199,9 @@ def best_of(trials: Sequence[Trial]) -> Trial:
 class _FoldData:
     """A fold as LightGBM reads it, binned once for all trials."""
 
-    def __init__(self, fold: InnerFold, columns: Columns, rules: SearchRules) -> None:
-        parameters = rules.dataset_parameters()
+    def __init__(self, fold: InnerFold, rules: SearchRules) -> None:
+        parameters, columns = rules.dataset_parameters(), fold.columns
+        self.shape = columns.parameters()
         self.train = _dataset(fold.train, columns, parameters)
         self.held_out = _dataset(fold.held_out, columns, parameters, self.train)
 
@@ -208,7 +209,7 @@ class _FoldData:
         """Held-out loss after each tree, until it stopped falling."""
         record: dict[str, dict[str, list[float]]] = {}
         lgb.train(
-            dict(parameters),
+            {**parameters, **self.shape},
             self.train,
             rules.rounds.value,
             valid_sets=[self.held_out],
@@ -229,7 +230,7 @@ def _tried(
     rules: SearchRules,
 ) -> Trial:
     candidate = Candidate.model_validate(asked.params)
-    parameters = {**rules.parameters(candidate, seed=task.seed), **task.columns.parameters()}
+    parameters = rules.parameters(candidate, seed=task.seed)
     curves: list[FloatArray] = []
     losses: list[float] = []
     trees = 0
