@@ -245,7 +245,11 @@ def _placed(files: Mapping[str, bytes], destination: Path) -> TableBundle:
         workshop.chmod(0o755)
         if destination.exists():
             if not (destination / MANIFEST).exists():
-                _refuse(destination, "is in the way and is no bundle; choose another folder", "已存在且不是模型包，请另选目录")
+                _refuse(
+                    destination,
+                    "is in the way and is no bundle; choose another folder",
+                    "已存在且不是模型包，请另选目录",
+                )
             shutil.rmtree(destination)
         workshop.rename(destination)
     except OSError as failed:

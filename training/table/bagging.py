@@ -69,7 +69,7 @@ def booster_of(text: str) -> lgb.Booster:
 
 
 def _trees(text: str) -> list[str]:
-    head, _, rest = text.partition("\ntree_sizes=")
+    rest = text.partition("\ntree_sizes=")[2]
     line, _, rest = rest.partition("\n\n")
     found: list[str] = []
     for size in map(int, line.split()):

@@ -115,6 +115,7 @@ def _slopes(log_odds: FloatArray, y: BoolArray, weight: FloatArray) -> FloatArra
     x = (log_odds - centre) / spread
     # Starts at the probabilities themselves, which a calibrated model leaves little to mend in.
     level, slope = np.full(len(weight), centre), np.full(len(weight), spread)
+    moved = np.full(len(weight), np.inf)
     for _ in range(_STEPS):
         fitted = sigmoid(level[:, None] + slope[:, None] * x)
         rest, curve = weight * (y - fitted), weight * fitted * (1 - fitted)
@@ -125,7 +126,8 @@ def _slopes(log_odds: FloatArray, y: BoolArray, weight: FloatArray) -> FloatArra
         step1 = (h0 * g1 - h1 * g0) / determinant
         # A step is bounded, so that a draw far from its optimum walks there and does not leap past it.
         level, slope = level + np.clip(step0, -2, 2), slope + np.clip(step1, -2, 2)
-        if float(np.nanmax(np.abs([step0, step1]), initial=0.0)) < 1e-10:  # noqa: PLR2004 - converged
+        moved = np.abs(step0) + np.abs(step1)
+        if float(np.nanmax(moved, initial=0.0)) < 1e-10:  # noqa: PLR2004 - converged
             break
-    is_settled = np.abs(step0) + np.abs(step1) < 1e-6  # noqa: PLR2004 - of separated rows steps never end
-    return np.where(is_settled, slope / spread, np.nan)
+    # Of separated rows steps never end.
+    return np.where(moved < 1e-6, slope / spread, np.nan)  # noqa: PLR2004

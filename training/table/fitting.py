@@ -206,9 +206,7 @@ def _fit(
 def _columns(encoder: FittedEncoder, directions: Mapping[str, int]) -> Columns:
     """Columns by place, since a text of trees takes no spaces or foreign letters in names."""
     names = tuple(f"c{place}" for place in range(len(encoder.names)))
-    constrained = {
-        coding.outputs[0]: directions.get(coding.name, 0) for coding in encoder.codings
-    }
+    constrained = {coding.outputs[0]: directions.get(coding.name, 0) for coding in encoder.codings}
     return Columns(
         names, tuple(encoder.categorical), tuple(constrained.get(n, 0) for n in encoder.names)
     )

@@ -25,7 +25,7 @@ class _Directions(Document):
     """A mapping of columns to -1, 0 or 1."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Literal[-1, 0, 1]]
+    __pydantic_extra__: dict[str, Literal[-1, 0, 1]]  # pyright: ignore[reportIncompatibleVariableOverride] - pydantic's own way to type them
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,9 @@ class Report:
                     "drawn": f"{self.drawn}, with replacement within fold and outcome",
                 },
                 "figures": {name: asdict(found) for name, found in self.pooled.items()},
-                "mean_of_folds": {name: asdict(found) for name, found in self.mean_of_folds.items()},
+                "mean_of_folds": {
+                    name: asdict(found) for name, found in self.mean_of_folds.items()
+                },
                 "folds": [asdict(fold) for fold in self.folds],
             }
         )
@@ -107,7 +109,9 @@ def judge(labelled: LabelledTable, fitted: FittedTable, plan: FitPlan) -> Report
     drawn = np.vstack([np.ones(len(rows)), _draws(fold, unit, is_positive, plan.seed)]) * weight
     pooled = Judged.of(is_positive, probability).figures(drawn)
     of_fold = [
-        Judged.of(is_positive[fold == place], probability[fold == place]).figures(drawn[:, fold == place])
+        Judged.of(is_positive[fold == place], probability[fold == place]).figures(
+            drawn[:, fold == place]
+        )
         for place in range(len(fitted.splits))
     ]
     with np.errstate(invalid="ignore"):

@@ -142,9 +142,7 @@ class SearchTask:
         return digest.hexdigest()[:32]
 
 
-def grow(
-    rows: Rows, columns: Columns, parameters: Mapping[str, object], trees: int
-) -> lgb.Booster:
+def grow(rows: Rows, columns: Columns, parameters: Mapping[str, object], trees: int) -> lgb.Booster:
     """Fit so many trees."""
     return lgb.train(
         {**parameters, **columns.parameters()}, _dataset(rows, columns, parameters), trees
@@ -250,7 +248,9 @@ def _tried(
 def _mean_curve(curves: Sequence[FloatArray]) -> FloatArray:
     """Mean loss after each tree; a fold that stopped early stays where it stopped."""
     longest = max(len(curve) for curve in curves)
-    return np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0)
+    return np.mean(
+        [np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0
+    )
 
 
 def _dataset(
@@ -329,7 +329,9 @@ def _kept(diary: Path | None, key: str) -> list[Trial]:
             continue  # the line a kill cut short
         if entry["search"] == key:
             candidate = Candidate.model_validate(entry["candidate"])
-            found.append(Trial(candidate, tuple(entry["losses"]), entry["trees"], entry["is_pruned"]))
+            found.append(
+                Trial(candidate, tuple(entry["losses"]), entry["trees"], entry["is_pruned"])
+            )
     return found
 
 
