@@ -150,8 +150,9 @@ def run_fit(request: Request, *, is_quiet: bool) -> Fit:
     from training.table.bundling import bundle_table  # noqa: PLC0415 - see above
     from training.table.fitting import FitPlan, fit_table  # noqa: PLC0415 - see above
     from training.table.monotone import read_directions  # noqa: PLC0415 - see above
-    from training.table.report import judge  # noqa: PLC0415 - see above
+    from training.table.report import held_out_table, judge  # noqa: PLC0415 - see above
     from training.table.settings import load_rules, shapes_within  # noqa: PLC0415 - see above
+    from training.table.writing import write_table  # noqa: PLC0415 - see above
 
     _require_folder(request.out)
     shapes = shapes_within(request.max_depth)
@@ -181,6 +182,7 @@ def run_fit(request: Request, *, is_quiet: bool) -> Fit:
         now=now_in_shanghai(),
         seed=request.seed,
     )
+    write_table(held_out_table(labelled, fitted), request.out / "held_out.parquet")
     content["monotone"] = [asdict(sweep) for sweep in sweeps]
     content["bundle"] = {"id": bundle.id, "path": str(bundle.path)}
     return Fit(labelled, report, suspects, sweeps, bundle, content)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from training.evaluate import Estimate
@@ -18,6 +19,7 @@ from training.table.columns import LabelledTable
 from training.table.figures import FIGURES, Judged
 from training.table.fitting import FitPlan, FittedTable
 from training.table.protocol import group_codes
+from training.table.scoring import arrow_array
 
 LEVEL = 0.95
 DRAWS = 400
@@ -142,6 +144,27 @@ def judge(labelled: LabelledTable, fitted: FittedTable, plan: FitPlan) -> Report
             )
             for model, split, found in zip(fitted.models, fitted.splits, of_fold, strict=True)
         ),
+    )
+
+
+def held_out_table(labelled: LabelledTable, fitted: FittedTable) -> pa.Table:
+    """Every held-out row with its probability.
+
+    Returns
+    -------
+    pyarrow.Table
+        `row` (from 1, in the table as it was read; rows of a test table count on), `fold`, `is_positive`,
+        `probability`.
+    """
+    rows = np.concatenate([split.test for split in fitted.splits])
+    names = [split.name for split in fitted.splits for _ in split.test]
+    return pa.table(
+        {
+            "row": arrow_array(labelled.row[rows] + 1),
+            "fold": pa.array(names, pa.string()),
+            "is_positive": arrow_array(labelled.is_positive[rows].astype(np.int64)),
+            "probability": arrow_array(np.concatenate(fitted.probability)),
+        }
     )
 
 
