@@ -42,7 +42,6 @@ def write_table(table: pa.Table, path: Path) -> None:
         else:
             pq.write_table(table, beside, compression="zstd")
         beside.replace(path)
-        return
     except OSError as failed:
         beside.unlink(missing_ok=True)
         raise RequestError(

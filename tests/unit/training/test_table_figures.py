@@ -22,7 +22,7 @@ def test_figures_of_four_rows_by_hand() -> None:
     assert found["ks"][0] == pytest.approx(0.5)
     # Half the positives at precision 1 / 1, the other half at 2 / 3.
     assert found["pr_auc"][0] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-    # (0.04 + 0.16 + 0.36 + 0.01) / 4
+    # Squares 0.04, 0.16, 0.36 and 0.01, a quarter of their sum.
     assert found["brier"][0] == pytest.approx(0.1425)
     # Bins of width 0.1: |0.1| + |1 - 0.8| + |1 - 0.8| over 4 rows.
     assert found["ece"][0] == pytest.approx((0.1 + 0.2 + 0.2) / 4)
