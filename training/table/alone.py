@@ -63,21 +63,35 @@ def by_level(place: IntArray, outcome: BoolArray, splits: Sequence[Split]) -> Al
         if judged.all() or not judged.any():
             continue
         learned = outcome[split.train]
-        rates, _ = level_rates(place[split.train], levels, learned, np.ones(len(learned)))
+        every = np.ones(len(learned))
+        rates = level_rates(place[split.train], levels, learned, every, float(learned.mean()))
         areas.append(auc(judged, rates[place[split.test]]))
         sizes.append(len(judged))
         bad, good = bad + int(judged.sum()), good + int((~judged).sum())
     return _weighed(float(np.average(areas, weights=sizes)), bad, good) if areas else NOTHING
 
 
-def by_bin(values: FloatArray, outcome: BoolArray, splits: Sequence[Split], bins: int) -> Alone:
-    """As `by_level`, of bins of equal count with one for missing: finds what no direction shows."""
-    seen = values[~np.isnan(values)]
-    if len(seen) == 0:
+def by_value(
+    values: FloatArray, outcome: BoolArray, splits: Sequence[Split], *, bins: int, rows: float
+) -> Alone:
+    """As `by_level`, of single values or else bins, and missing: finds what no direction shows.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        NaN where missing.
+    bins : int
+        Of equal count, where values repeat too little to stand alone.
+    rows : float
+        Mean rows a value needs to stand alone.
+    """
+    levels = np.unique(values[~np.isnan(values)])
+    if len(levels) == 0:
         return NOTHING
-    edges = np.unique(np.quantile(seen, np.arange(1, bins) / bins))
-    place = np.searchsorted(edges, values, side="right")
-    place[np.isnan(values)] = len(edges) + 1
+    if len(levels) * rows > len(values):
+        levels = np.unique(np.nanquantile(values, np.arange(1, bins) / bins))
+    # NaN sorts behind every number, so missing is the last level.
+    place = np.searchsorted(np.append(levels, np.inf), values, side="right")
     return by_level(place.astype(np.int64), outcome, splits)
 
 
@@ -88,11 +102,6 @@ def by_filling(is_filled: BoolArray, outcome: BoolArray) -> Alone:
     gap = abs(float(is_filled[outcome].mean()) - float(is_filled[~outcome].mean()))
     spread = float(np.sqrt(overall * (1 - overall) * (1 / bad + 1 / good)))
     return Alone(0.5 + gap / 2, gap / spread if spread > 0 else 0.0)
-
-
-def better(first: Alone, second: Alone) -> Alone:
-    """The one that ranks better."""
-    return max(first, second)
 
 
 def _weighed(area: float, bad: int, good: int) -> Alone:

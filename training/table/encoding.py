@@ -192,7 +192,7 @@ def fit_encoder(
     weight = np.ones(len(rows)) if labelled.weight is None else labelled.weight[rows]
     used = [column for column in labelled.columns if column.kind not in UNUSED]
     taken = set(labelled.frame.column_names)
-    learn = _Learner(outcome, weight)
+    learn = _Learner(outcome, weight / weight.mean())
     codings = [_fit(column, frame[column.name], learn, limit, taken) for column in used]
     parts = [coding.encode(frame[coding.name]) for coding in codings]
     crossed = [place for place, coding in enumerate(codings) if coding.how == "rates"]
@@ -215,35 +215,39 @@ def places(values: pa.ChunkedArray | pa.Array, levels: Sequence[str]) -> tuple[I
 
 
 def level_rates(
-    place: IntArray, levels: int, outcome: BoolArray, weight: FloatArray
-) -> tuple[FloatArray, float]:
-    """Rate of every level drawn towards the overall rate, and the overall rate.
+    place: IntArray, levels: int, outcome: BoolArray, weight: FloatArray, prior: float
+) -> FloatArray:
+    """Rate of every level drawn towards the overall rate, shape (levels,).
 
     Parameters
     ----------
     place : ndarray of int64, shape (n,)
         -1 where the cell is missing.
+    weight : ndarray of float64, shape (n,)
+        A row of mean weight counts 1.
 
     Notes
     -----
-    (sum of w*y + m*prior) / (sum of w + m) with weights of mean 1, m from `columns.yaml`.
+    (sum of w*y + m*prior) / (sum of w + m), m from `columns.yaml`.
     Source: Micci-Barreca 2001, A preprocessing scheme for high-cardinality categorical attributes.
     """
     strength = load_column_rules().level_prior_rows.value
-    weight = weight / weight.mean()
-    prior = float(np.average(outcome, weights=weight))
     seen = place >= 0
     count = np.bincount(place[seen], weights=weight[seen], minlength=levels)
     hits = np.bincount(place[seen], weights=(weight * outcome)[seen], minlength=levels)
-    return (hits + strength * prior) / (count + strength), prior
+    return (hits + strength * prior) / (count + strength)
 
 
 @dataclass(frozen=True)
 class _Learner:
-    """Outcome and weight of the training rows."""
+    """Outcome and weight (of mean 1) of the training rows."""
 
     outcome: BoolArray
     weight: FloatArray
+
+    @property
+    def prior(self) -> float:
+        return float(np.average(self.outcome, weights=self.weight))
 
 
 def _fit(
@@ -258,7 +262,7 @@ def _fit(
     if len(levels) <= limit:
         return Coding(name, column.kind, "levels", (name,), levels)
     place, is_missing = places(values, levels)
-    rates, prior = level_rates(place, len(levels), learn.outcome, learn.weight)
+    rates = level_rates(place, len(levels), learn.outcome, learn.weight, learn.prior)
     rows = np.bincount(place[~is_missing], minlength=len(levels))
     outputs = _outputs(name, ("rate", "rows"), taken)
     return Coding(
@@ -269,22 +273,26 @@ def _fit(
         levels,
         tuple(rates.tolist()),
         tuple(rows.astype(np.float64).tolist()),
-        prior,
+        learn.prior,
     )
 
 
 def _crossed(
     values: pa.ChunkedArray, coding: Coding, learn: _Learner, folds: Sequence[Split]
 ) -> FloatArray:
-    """Rate of each row's level among rows of other folds."""
+    """Rate of each row's level among rows of other folds.
+
+    All are drawn towards one prior: a prior of the other folds would tell how bad its own fold is.
+    """
     place, is_missing = places(values, coding.levels)
     found = np.full(len(place), coding.prior)
     for fold in folds:
-        rates, _ = level_rates(
+        rates = level_rates(
             place[fold.train],
             len(coding.levels),
             learn.outcome[fold.train],
             learn.weight[fold.train],
+            coding.prior,
         )
         found[fold.test] = rates[place[fold.test]]
     found[is_missing] = np.nan

@@ -6,6 +6,7 @@ depends on which rows happen to be in the file.
 
 import codecs
 import csv as python_csv
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def read_table(path: Path) -> pa.Table:
             magic = start.read(4)
         table = pq.read_table(path) if magic == _PARQUET_MAGIC else _read_csv(path)
     except (OSError, pa.ArrowException) as broken:
-        where = " ".join(str(broken).split())[:200]
+        # What follows the count is the row itself.
+        where = re.sub(r"(got \d+):.*", r"\1", " ".join(str(broken).split()))[:200]
         raise TableError(
             en=f"{path} cannot be read as Parquet or CSV: {where}",
             zh=f"无法将 {path} 读作 Parquet 或 CSV：{where}",
@@ -82,6 +84,7 @@ def _read_csv(path: Path) -> pa.Table:
             encoding="utf-8" if encoding == "utf-8-sig" else encoding,
             column_names=names,
             skip_rows=1,
+            use_threads=False,  # so that an error can say which row
         ),
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(

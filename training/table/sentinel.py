@@ -17,7 +17,7 @@ from features.datasets import Words
 from features.documents import Document, load_document
 from features.errors import TableError
 from models.arrays import BoolArray, FloatArray, IntArray
-from training.table.alone import Alone, better, by_bin, by_filling, by_level, by_rank
+from training.table.alone import Alone, by_filling, by_level, by_rank, by_value
 from training.table.columns import LabelledTable, require_column
 from training.table.kinds import (
     UNUSED,
@@ -81,7 +81,7 @@ class Limits(Document):
     order_values_from: Limit
     prefix_auc_over: Limit
     prefix_characters_to: Limit
-    prefix_rows_from: Limit
+    level_rows_from: Limit
     twin_times_chance: Limit
     rows_to: Limit
     kinds: dict[str, SuspectKind]
@@ -183,7 +183,7 @@ def _of_column(column: Column, looked: _Looked, limits: Limits) -> Iterator[Susp
             ):
                 yield limits.suspect("filled_for_one_outcome", column.name, shares[1])
                 return
-    alone = _alone(column, looked, int(limits.bins.value))
+    alone = _alone(column, looked, limits)
     if alone.evidence > limits.evidence_from.value and alone.auc > limits.auc_over.value:
         is_copy = alone.auc >= limits.copy_auc_from.value
         yield limits.suspect("copies_target" if is_copy else "ranks_alone", column.name, alone.auc)
@@ -197,14 +197,17 @@ def _filling(column: Column, looked: _Looked) -> BoolArray | None:
     return np.asarray(values.is_valid().cast(pa.int8()), dtype=np.bool_)
 
 
-def _alone(column: Column, looked: _Looked, bins: int) -> Alone:
+def _alone(column: Column, looked: _Looked, limits: Limits) -> Alone:
     values = looked.frame[column.name]
     if column.kind is Kind.CATEGORY:
         return by_level(value_codes(values, column.kind), looked.outcome, looked.splits)
     numbers = as_days(values) if column.kind is Kind.DATE else as_numbers(values)
-    return better(
-        by_rank(numbers, looked.outcome), by_bin(numbers, looked.outcome, looked.splits, bins)
-    )
+    return max(by_rank(numbers, looked.outcome), _by_value(numbers, looked, limits))
+
+
+def _by_value(numbers: FloatArray, looked: _Looked, limits: Limits) -> Alone:
+    bins, rows = int(limits.bins.value), limits.level_rows_from.value
+    return by_value(numbers, looked.outcome, looked.splits, bins=bins, rows=rows)
 
 
 def _of_prefix(column: Column, looked: _Looked, limits: Limits) -> Iterator[Suspect]:
@@ -212,12 +215,12 @@ def _of_prefix(column: Column, looked: _Looked, limits: Limits) -> Iterator[Susp
     text = looked.frame[column.name]
     number = pc.extract_regex(text, r"(?P<n>\d{1,15})$")
     counted = as_numbers(pc.struct_field(number, "n"))
-    by_number = by_bin(counted, looked.outcome, looked.splits, int(limits.bins.value))
+    by_number = _by_value(counted, looked, limits)
     best, length = Alone(0.5, 0.0), 0
     if column.why != "counted":
         for taken in range(1, int(limits.prefix_characters_to.value) + 1):
             begins = pc.utf8_slice_codeunits(text, 0, taken)
-            if len(begins.unique()) * limits.prefix_rows_from.value > len(begins):
+            if len(begins.unique()) * limits.level_rows_from.value > len(begins):
                 break
             found = by_level(value_codes(begins, Kind.CATEGORY), looked.outcome, looked.splits)
             best, length = (found, taken) if found > best else (best, length)
