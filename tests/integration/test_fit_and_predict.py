@@ -239,8 +239,8 @@ def test_wrong_directions_are_refused_by_a_sentence(tmp_path: Path) -> None:
         "sector: -1": "gives 'sector' a direction, but it is a category",
         "- income": "dictionary",
     }
+    path = tmp_path / "shape.yaml"
     for content, sentence in cases.items():
-        path = tmp_path / "shape.yaml"
         path.write_text(content, encoding="utf-8")
         with pytest.raises((TableError, RequestError), match=sentence):
             read_directions(path, columns)

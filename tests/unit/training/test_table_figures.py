@@ -39,12 +39,17 @@ def test_unweighted_figures_are_those_of_the_metrics() -> None:
 def test_weighted_figures_agree_with_a_second_implementation() -> None:
     weight = RNG.gamma(1.0, 1.0, N)
     found = Judged.of(IS_POSITIVE, PROBABILITY).figures(weight[None])
-    told = {"sample_weight": weight}
-    assert found["auc"][0] == pytest.approx(roc_auc_score(IS_POSITIVE, PROBABILITY, **told))
-    precision = average_precision_score(IS_POSITIVE, PROBABILITY, **told)
+    assert found["auc"][0] == pytest.approx(
+        roc_auc_score(IS_POSITIVE, PROBABILITY, sample_weight=weight)
+    )
+    precision = average_precision_score(IS_POSITIVE, PROBABILITY, sample_weight=weight)
     assert found["pr_auc"][0] == pytest.approx(precision)
-    assert found["brier"][0] == pytest.approx(brier_score_loss(IS_POSITIVE, PROBABILITY, **told))
-    assert found["logloss"][0] == pytest.approx(log_loss(IS_POSITIVE, PROBABILITY, **told))
+    assert found["brier"][0] == pytest.approx(
+        brier_score_loss(IS_POSITIVE, PROBABILITY, sample_weight=weight)
+    )
+    assert found["logloss"][0] == pytest.approx(
+        log_loss(IS_POSITIVE, PROBABILITY, sample_weight=weight)
+    )
 
 
 def test_a_weight_is_a_row_as_often() -> None:
