@@ -9,8 +9,10 @@ from xinqiao import (
     demo,
     docs,
     features,
+    fit,
     ingest,
     lake,
+    predict,
     pull,
     quality,
     rate,
@@ -40,6 +42,8 @@ app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)
 app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
 app.command("rate", help=rate.HELP)(rate.rate)
+app.command("fit", help=fit.HELP)(fit.fit)
+app.command("predict", help=predict.HELP)(predict.predict)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("docs", help=docs.HELP)(docs.docs)
 
