@@ -1,8 +1,9 @@
 """A model as a folder of data: written whole or not at all, refused when anything differs.
 
 `model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves (counts,
-never rows), `manifest.json` everything around them, `scale.yaml` and `reasons.yaml` what turned
-probabilities and points into words that day, `proof.json` rows with their answers.
+never rows), `manifest.json` everything around them, `scale.yaml`, `reasons.yaml` and `knockouts.yaml`
+what turned probabilities and points into words and capped grades that day, `proof.json` rows with their
+answers.
 There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
 holds the SHA-256 of every other file.
 """
@@ -27,6 +28,7 @@ from features.errors import BundleError, XinqiaoError
 from features.registry import Registry
 from models.arrays import BoolArray, FloatArray
 from models.calibration import LogitLine
+from models.knockouts import KNOCKOUTS_PATH, KnockoutBook, load_knockouts
 from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
 from models.points import Points, PointsLayout, points_of
 from models.proof import make_proof, proof_values
@@ -45,7 +47,14 @@ from models.tree_shap import (
 
 MANIFEST = "manifest.json"
 #: Every other file of a bundle.
-FILES = ("model.txt", "patterns.npz", "proof.json", "reasons.yaml", "scale.yaml")
+FILES = (
+    "knockouts.yaml",
+    "model.txt",
+    "patterns.npz",
+    "proof.json",
+    "reasons.yaml",
+    "scale.yaml",
+)
 
 #: A margin may differ by rounding only; points and scores may not differ at all.
 _MARGIN_TOLERANCE = 1e-9
@@ -68,6 +77,8 @@ class Bundle:
         Of the reference firms every rating is compared with.
     scale : Scale
     reasons : Reasons
+    knockouts : KnockoutBook
+        As they stood when the bundle was written, so that a capped grade replays.
     tables_folder : Path or None
         Where contribution tables are kept as memory maps, shared by processes; in memory if None.
     """
@@ -79,6 +90,7 @@ class Bundle:
     patterns: LeafPatterns
     scale: Scale
     reasons: Reasons
+    knockouts: KnockoutBook
     tables_folder: Path | None = None
     _tables: dict[bytes, ShapTables] = field(default_factory=dict[bytes, ShapTables], repr=False)
 
@@ -162,6 +174,7 @@ class BundleRecipe:
     interval_level: float = 0.90
     scale_path: Path = field(default=SCALE_PATH)
     reasons_path: Path = field(default=REASONS_PATH)
+    knockouts_path: Path = field(default=KNOCKOUTS_PATH)
 
 
 def write_bundle(
@@ -203,6 +216,7 @@ def write_bundle(
     points = points_of(answers, tables.base, recipe.line, scale, layout)
     proof = make_proof(values, layout, points)
     files = {
+        "knockouts.yaml": recipe.knockouts_path.read_bytes(),
         "model.txt": recipe.model_text.encode(),
         "patterns.npz": patterns.to_bytes(),
         "proof.json": proof.model_dump_json(indent=1).encode(),
@@ -262,6 +276,7 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             patterns=LeafPatterns.from_bytes(content["patterns.npz"], model),
             scale=load_scale(path / "scale.yaml", scale_id=manifest.scale_id),
             reasons=load_reasons(path / "reasons.yaml"),
+            knockouts=load_knockouts(path / "knockouts.yaml"),
             tables_folder=tables_folder,
         )
         _require_fitting_parts(bundle)

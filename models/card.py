@@ -11,6 +11,7 @@ from features.errors import Language
 from models.arrays import FloatArray
 from models.bundle import Bundle
 from models.explain import Explanation, ReasonRow, explain
+from models.knockouts import KnockoutAnswers
 from models.manifest import GradeRate, ProbabilityKind
 from models.scorer import Confidence, Ratings
 from models.text import bar, mask_code, mask_name, padded, width_of, wrapped
@@ -27,6 +28,14 @@ _WORDS: dict[str, Words] = {
     "received": Words(zh="最近入库", en="last received"),
     "none": Words(zh="无", en="none"),
     "grade": Words(zh="等级", en="Grade"),
+    "capped": Words(
+        zh="否决项：{what}，等级不高于 {cap}（模型等级 {model}，评分与概率不变）",
+        en="Knock-out: {what}; grade at most {cap} (the model's is {model}; score and probability stay)",
+    ),
+    "unknown": Words(
+        zh="未能核查的否决项（未授权或无记录）",
+        en="Knock-outs not known (not authorised or no record)",
+    ),
     "range": Words(zh="可信度低，等级范围", en="low confidence, grade range"),
     "score": Words(zh="评分", en="Score"),
     "use": Words(zh="适用", en="Use"),
@@ -92,16 +101,26 @@ class CardFacts:
 
     Parameters
     ----------
+    grade, model_grade : str
+        After and before the knock-outs; the label and the use are those of `grade`.
+    capped_by : tuple of (Words, str)
+        Knock-outs that hold, with the best grade each leaves.
+    unknown_knockouts : tuple of Words
+        Knock-outs that could not be known.
     rate : GradeRate or None
         Defaults of the grade in validation; None where validation had no such firm.
     grade_range : tuple of str
-        Next better and next worse grade, printed where confidence is low.
+        Next better and next worse grade of the model's, printed where confidence is low and no
+        knock-out decides.
     withheld_scopes : tuple of str
         Consent scopes that would complete the picture.
     """
 
     subject: Subject
     grade: str
+    model_grade: str
+    capped_by: tuple[tuple[Words, str], ...]
+    unknown_knockouts: tuple[Words, ...]
     grade_label: Words
     suggested_use: Words
     grade_range: tuple[str, str]
@@ -130,6 +149,7 @@ def card_facts(
     *,
     row: int = 0,
     withheld: Collection[str] = (),
+    knockouts: KnockoutAnswers | None = None,
 ) -> CardFacts:
     """Gather a card from one row of ratings.
 
@@ -145,6 +165,8 @@ def card_facts(
         Its row in the ratings.
     withheld : collection of str
         Datasets the scope does not open.
+    knockouts : KnockoutAnswers, optional
+        Of the same rows; none is asked when left out.
 
     Returns
     -------
@@ -152,16 +174,21 @@ def card_facts(
     """
     manifest, layout = bundle.manifest, bundle.layout
     visible = {f.group for f in manifest.features if set(withheld).isdisjoint(f.datasets)}
-    grade = str(ratings.grade[row])
+    asked = knockouts or KnockoutAnswers.none(len(ratings))
+    model_grade = str(ratings.grade[row])
+    grade = str(asked.cap(ratings.grade, bundle.scale)[row])
     letter = bundle.scale.grade(grade)
-    rate = manifest.grades.get(grade)
+    rate = manifest.grades.get(model_grade)
     scopes = {manifest.consent_scopes.get(name) for name in withheld}
     return CardFacts(
         subject=subject,
         grade=grade,
+        model_grade=model_grade,
+        capped_by=tuple((one.words, one.grade_at_most) for one in asked.holding_at(row)),
+        unknown_knockouts=tuple(one.words for one in asked.unknown_at(row)),
         grade_label=letter.label,
         suggested_use=letter.suggested_use,
-        grade_range=bundle.scale.grade_range(grade),
+        grade_range=bundle.scale.grade_range(model_grade),
         score=int(ratings.score[row]),
         probability=float(ratings.probability[row]),
         probability_kind=manifest.probability_kind,
@@ -235,7 +262,12 @@ class _Card:
         middle = f"{self._say('score')} {facts.score}"
         yield _apart(f"{left}    {middle}", f"{kind} {_percent(facts.probability)}")
         yield from self._lines(f"{self._say('use')} {self._in(facts.suggested_use)}")
-        if facts.confidence == "L":
+        for what, cap in facts.capped_by:
+            capped = self._say("capped").format(
+                what=self._in(what), cap=cap, model=facts.model_grade
+            )
+            yield from self._lines(capped)
+        if facts.confidence == "L" and not facts.capped_by:
             yield from self._lines(f"{self._say('range')} {'–'.join(facts.grade_range)}")
         yield from self._lines(self._interval())
         yield from self._lines(self._in(facts.label))
@@ -273,6 +305,10 @@ class _Card:
             scopes = ", ".join(facts.withheld_scopes)
             tail = f" ({self._say('authorise')}{scopes})" if scopes else ""
             yield from self._lines(f"{self._say('withheld')} {names}{tail}")
+        if facts.unknown_knockouts:
+            between = "、" if self.language == "zh" else "; "
+            names = between.join(map(self._in, facts.unknown_knockouts))
+            yield from self._lines(f"{self._say('unknown')} {names}")
         if found.advice:
             yield f" {self._say('advice')}"
             for code, advice in found.advice:

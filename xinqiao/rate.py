@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pyarrow as pa
 import typer
 
@@ -16,10 +17,12 @@ from features.lake import Enterprise, Lake, LakeView
 from features.online import OnlineVectors, open_online
 from features.pipeline import build_features
 from features.registry import Registry
+from features.rules.vocabulary import Vocabulary
 from features.snapshot import Snapshot, open_snapshot
 from models.arrays import FloatArray
 from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
+from models.knockouts import KnockoutAnswers, Knockouts
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
 from training.registry import CHAMPION, named_bundle
@@ -64,12 +67,7 @@ def rate(
     look = Look(as_of.date() if as_of is not None else None, frozenset(withhold or ()), model)
     if rate_everyone and out_file is not None and enterprise is None:
         table = rate_all(settings, look, out_file)
-        unrated = table["score"].null_count
-        rated = table.num_rows - unrated
-        show(
-            f"{table.num_rows} 家企业，{rated} 家已评级，{unrated} 家无记录未评级 → {out_file}",
-            f"{table.num_rows} firms, {rated} rated, {unrated} without a record → {out_file}",
-        )
+        _show_counts(table, out_file)
     elif enterprise is None or rate_everyone or out_file is not None:
         raise RequestError(
             en="Say either one enterprise (`rate E1`) or `rate --all --out FILE`.",
@@ -79,6 +77,21 @@ def rate(
         show_json(rate_one(settings, enterprise, look))
     else:
         print_card(settings, enterprise, look)
+
+
+def _show_counts(table: pa.Table, out_file: Path) -> None:
+    """How many are rated, and how often a knock-out overrides the model."""
+    unrated = table["score"].null_count
+    rated = table.num_rows - unrated
+    pairs = zip(table["grade"].to_pylist(), table["model_grade"].to_pylist(), strict=True)
+    overridden = sum(grade != model_grade for grade, model_grade in pairs)
+    share = f"{100 * overridden / max(rated, 1):.2f} %"
+    show(
+        f"{table.num_rows} 家企业，{rated} 家已评级，{unrated} 家无记录未评级；"
+        f"{overridden} 家因否决项下调等级（{share}） → {out_file}",
+        f"{table.num_rows} firms, {rated} rated, {unrated} without a record; "
+        f"knock-outs lowered the grade of {overridden} ({share}) → {out_file}",
+    )
 
 
 @dataclass(frozen=True)
@@ -92,14 +105,29 @@ class Look:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What every rating needs: the lake, a model, its features, a date and a scope."""
+    """What every rating needs: the lake, a model, its features, knock-outs, a date and a scope."""
 
     settings: Settings
     lake: LakeView
     bundle: Bundle
+    knockouts: Knockouts
     registry: Registry
     as_of_date: date
     withheld: frozenset[str]
+
+    @property
+    def width(self) -> int:
+        """Features of the model; `registry` holds them first, then what knock-outs ask for."""
+        return len(self.bundle.manifest.features)
+
+    def model_matrix(self, matrix: FloatArray) -> FloatArray:
+        """The model's columns of a matrix."""
+        return np.ascontiguousarray(matrix[:, : self.width])
+
+    def answers(self, matrix: FloatArray) -> KnockoutAnswers:
+        """What the knock-outs say of the firms of a matrix."""
+        columns = dict(zip(self.registry.names, matrix.T, strict=True))
+        return self.knockouts.check(columns, len(matrix), self.withheld)
 
     def snapshot(self, enterprises: list[int] | None = None) -> Snapshot:
         """The lake under scope kind `self`, less what is withheld."""
@@ -151,7 +179,8 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
     """Rate one firm and print its card."""
     desk = _open_desk(settings, look)
     firm = desk.lake.find_enterprise(name)
-    matrix = _vector(desk, firm, name)
+    found = _vector(desk, firm, name)
+    matrix = desk.model_matrix(found)
     scorer = Scorer(desk.bundle)
     if (
         not scorer.hidden_columns(desk.withheld).all()
@@ -165,7 +194,14 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
     ratings = scorer.rate(matrix, desk.withheld)
     with desk.snapshot([firm.key]) as snapshot:
         subject = _subject(snapshot, firm, desk.registry)
-    facts = card_facts(subject, desk.bundle, ratings, matrix[0], withheld=desk.withheld)
+    facts = card_facts(
+        subject,
+        desk.bundle,
+        ratings,
+        matrix[0],
+        withheld=desk.withheld,
+        knockouts=desk.answers(found),
+    )
     out.print(render_card(facts, LANGUAGE.get()), markup=False, end="")
 
 
@@ -182,9 +218,11 @@ def _open_desk(settings: Settings, look: Look) -> _Desk:
             en=f"The as-of date {as_of_date} lies in the future; today is {today}.",
             zh=f"截止日 {as_of_date} 在今天（{today}）之后。",
         )
-    registry = REGISTRY.select(feature.name for feature in bundle.manifest.features)
+    knockouts = bundle.knockouts.at(as_of_date, Vocabulary.of(REGISTRY))
+    names = (feature.name for feature in bundle.manifest.features)
+    registry = REGISTRY.select(dict.fromkeys((*names, *knockouts.names)))
     lake = Lake(settings.lake).view()
-    return _Desk(settings, lake, bundle, registry, as_of_date, withheld)
+    return _Desk(settings, lake, bundle, knockouts, registry, as_of_date, withheld)
 
 
 def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
@@ -208,12 +246,13 @@ def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> Columns:
     origins = desk.lake.origins()
     return rating_columns(
         desk.bundle,
-        matrix,
+        desk.model_matrix(matrix),
         usccs=usccs,
         source_ids=[origins.get(uscc, uscc) for uscc in usccs],
         as_of_date=desk.as_of_date,
         scope="self",
         withheld=desk.withheld,
+        knockouts=desk.answers(matrix),
     )
 
 
@@ -225,7 +264,7 @@ def _typed(columns: Columns) -> dict[str, pa.Array]:
     def kind_of(name: str, values: list[object]) -> pa.DataType:
         if name in whole or name.startswith("points_"):
             return pa.int32()
-        if name == "withheld":
+        if name in {"withheld", "capped_by", "unknown_knockouts"}:
             return pa.list_(pa.string())
         known = next((value for value in values if value is not None), "")
         return kinds[type(known)]
