@@ -11,6 +11,7 @@ from features.errors import BundleError
 from features.lake import LakeView
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
+from models.portrait_tables import Peers
 from training.fit import FittedRating
 from training.registry import CHAMPION, RunRecord, alias_now, log_run, set_alias
 
@@ -27,6 +28,8 @@ class Enrolment:
         Firms that ratings are compared with.
     parameters : mapping of str to str
         For the run.
+    peers : Peers or None
+        Firms that portraits compare with; the reference firms when None.
     """
 
     bundles: Path
@@ -37,6 +40,7 @@ class Enrolment:
     parameters: Mapping[str, str]
     now: datetime
     seed: int
+    peers: Peers | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
@@ -77,7 +81,7 @@ def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
     entry.bundles.mkdir(parents=True, exist_ok=True)
     draft = entry.bundles / f".draft-{recipe.version}"
     rng = np.random.default_rng(entry.seed)
-    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng)
+    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng, peers=entry.peers)
     home = entry.bundles / written.id
     draft.rename(home)
     return replace(written, path=home)

@@ -1,5 +1,6 @@
 """`xinqiao rate`: a rating card for one firm, or every rating as a file."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -92,6 +93,10 @@ def _show_counts(table: pa.Table, out_file: Path) -> None:
         f"{table.num_rows} firms, {rated} rated, {unrated} without a record; "
         f"knock-outs lowered the grade of {overridden} ({share}) → {out_file}",
     )
+    held = Counter(code for codes in table["capped_by"].to_pylist() for code in codes)
+    if held:
+        listed = ", ".join(f"{code} {count}" for code, count in held.most_common())
+        show(f"成立的否决项：{listed}", f"Knock-outs that hold: {listed}")
 
 
 @dataclass(frozen=True)
@@ -262,9 +267,9 @@ def _typed(columns: Columns) -> dict[str, pa.Array]:
     kinds: dict[type, pa.DataType] = {float: pa.float64(), str: pa.string(), date: pa.date32()}
 
     def kind_of(name: str, values: list[object]) -> pa.DataType:
-        if name in whole or name.startswith("points_"):
+        if name in whole or name.startswith(("points_", "portrait_f")):
             return pa.int32()
-        if name in {"withheld", "capped_by", "unknown_knockouts"}:
+        if name in {"withheld", "capped_by", "unknown_knockouts", "portrait_absent"}:
             return pa.list_(pa.string())
         known = next((value for value in values if value is not None), "")
         return kinds[type(known)]
