@@ -38,6 +38,7 @@ from models.portrait_tables import (
     PeerTables,
     PortraitRules,
     count_peers,
+    dimension_points,
     load_portrait_rules,
 )
 from models.proof import make_proof, proof_values
@@ -124,7 +125,7 @@ class Bundle:
     def portraitist(self) -> Portraitist:
         """Places firms among the peers of this bundle."""
         features = self.manifest.features
-        return Portraitist(self.portrait_rules, self.peers, features, self.layout.groups)
+        return Portraitist(self.portrait_rules, self.peers, features, self.model)
 
     def points(self, matrix: FloatArray, hidden: BoolArray | None = None) -> Points:
         """Points of rows against the reference firms, both seen through one scope.
@@ -248,13 +249,13 @@ def write_bundle(
     proof = make_proof(values, layout, points)
     rules = load_portrait_rules(recipe.portrait_path)
     compared = Peers.of_any_kind(sample) if peers is None else peers
-    answers = contributions(tables, compared.matrix).values
-    standing = points_of(answers, tables.base, recipe.line, scale, layout).group_points
+    columns = rules.features_of(features)
     known = {
-        name: np.asarray(~np.isnan(compared.matrix[:, columns]).all(axis=1), dtype=np.bool_)
-        for name, columns in rules.features_of(features).items()
+        name: np.asarray(~np.isnan(compared.matrix[:, read]).all(axis=1), dtype=np.bool_)
+        for name, read in columns.items()
     }
-    counted = count_peers(compared, rules.points_of(standing, layout.groups), known, rules)
+    standing = dimension_points(model, compared.matrix, columns)
+    counted = count_peers(compared, standing, known, rules)
     files = {
         "knockouts.yaml": recipe.knockouts_path.read_bytes(),
         "model.txt": recipe.model_text.encode(),

@@ -9,7 +9,7 @@ import numpy as np
 from features.codes.industries import load_industries
 from features.contracts import Words
 from features.errors import Language
-from models.arrays import FloatArray, IntArray
+from models.arrays import FloatArray
 from models.bundle import Bundle
 from models.explain import Explanation, ReasonRow, explain
 from models.knockouts import KnockoutAnswers
@@ -242,7 +242,7 @@ def card_facts(
             dict(zip(layout.features, np.asarray(values, dtype=np.float64).tolist(), strict=True)),
             withheld=[code for code in layout.groups if code not in visible],
         ),
-        portrait=_portrait(bundle, ratings.group_points[[row]], values, withheld, kinds),
+        portrait=_portrait(bundle, values, withheld, kinds),
         withheld_scopes=tuple(sorted(scope for scope in scopes if scope is not None)),
         coverage=ratings.coverage,
         confidence=ratings.confidence,
@@ -254,14 +254,13 @@ def card_facts(
 
 def _portrait(
     bundle: Bundle,
-    group_points: IntArray,
     values: FloatArray,
     withheld: Collection[str],
     kinds: Kinds | None,
 ) -> PortraitFacts:
     hidden = Scorer(bundle).hidden_columns(withheld)
     row = np.asarray(values, dtype=np.float64)[None, :]
-    drawn = bundle.portraitist.draw(row, group_points, hidden, kinds or Kinds.unknown(1))
+    drawn = bundle.portraitist.draw(row, hidden, kinds or Kinds.unknown(1))
     rules = bundle.portrait_rules
     dimensions: list[tuple[str, Words, int | Absence]] = []
     for name, one in rules.dimensions.items():

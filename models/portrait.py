@@ -1,8 +1,8 @@
 """The portrait 画像 of firms: six dimensions, each a position among peers from 0 to 100.
 
-A dimension's points are those of its reason groups under the firm's own scope; its position is read from
-the peers' quantiles at full scope. So a dimension is compared only where all of its own data can be
-seen; see decision 0012.
+A dimension stands on its own data alone: it is what the model answers when nothing else is open, for the
+firm as for its peers. So it has a position only where all of its own data can be seen, and what else
+a scope closes changes nothing; see decision 0012.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,16 @@ from typing import Literal
 import numpy as np
 
 from features.contracts import Words
-from models.arrays import BoolArray, FloatArray, IntArray, TextArray
+from models.arrays import BoolArray, FloatArray, TextArray
 from models.manifest import ModelFeature
-from models.portrait_tables import PeerTable, PeerTables, PortraitRules, percentiles
+from models.portrait_tables import (
+    PeerTable,
+    PeerTables,
+    PortraitRules,
+    dimension_points,
+    percentiles,
+)
+from models.tree_model import TreeEnsemble
 
 #: Why a dimension has no position: closed by the scope, nothing on record, not read by the model, or
 #: too few peers.
@@ -79,45 +86,39 @@ class Portraitist:
     rules: PortraitRules
     tables: PeerTables
     features: list[ModelFeature]
-    groups: tuple[str, ...]
+    model: TreeEnsemble
 
     @cached_property
     def columns(self) -> dict[str, BoolArray]:
         """What the model reads for each dimension, shape (k,)."""
         return self.rules.features_of(self.features)
 
-    def draw(
-        self, matrix: FloatArray, group_points: IntArray, is_hidden: BoolArray, kinds: Kinds
-    ) -> Portraits:
+    def draw(self, matrix: FloatArray, is_hidden: BoolArray, kinds: Kinds) -> Portraits:
         """Place firms among their peers.
 
         Parameters
         ----------
         matrix : ndarray of shape (n, k)
             Features as rated.
-        group_points : ndarray of shape (n, g)
-            Points of reason groups under the scope.
         is_hidden : ndarray of shape (k,)
             Columns the scope withholds.
         kinds : Kinds
         """
         rows = len(matrix)
         peers = self._peers(kinds)
-        points = self.rules.points_of(group_points, self.groups)
+        why_not = {name: self._absence(name, c, is_hidden) for name, c in self.columns.items()}
+        compared = {name: self.columns[name] for name, why in why_not.items() if why is None}
+        points = dimension_points(self.model, matrix, compared)
         is_known = ~np.isnan(matrix) & ~is_hidden
         scores: dict[str, FloatArray] = {}
         absent: dict[str, list[Absence | None]] = {}
         for name, columns in self.columns.items():
-            why = self._absence(name, columns, is_hidden)
-            found = np.full(rows, np.nan)
-            if why is None:
-                found = _placed(name, points[name], peers)
-                silent = np.asarray(~is_known[:, columns].any(axis=1), dtype=np.bool_)
-                found[silent] = np.nan
-                absent[name] = ["no_record" if each else None for each in silent.tolist()]
-            else:
-                absent[name] = [why] * rows
-            scores[name] = found
+            if name not in compared:
+                scores[name], absent[name] = np.full(rows, np.nan), [why_not[name]] * rows
+                continue
+            silent = np.asarray(~is_known[:, columns].any(axis=1), dtype=np.bool_)
+            scores[name] = np.where(silent, np.nan, _placed(name, points[name], peers))
+            absent[name] = _reasons(silent)
         return Portraits(scores, absent, peers)
 
     def _absence(self, name: str, columns: BoolArray, is_hidden: BoolArray) -> Absence | None:
@@ -139,7 +140,11 @@ class Portraitist:
         ]
 
 
-def _placed(name: str, points: IntArray, peers: list[PeerTable | None]) -> FloatArray:
+def _reasons(silent: BoolArray) -> list[Absence | None]:
+    return ["no_record" if each else None for each in silent.tolist()]
+
+
+def _placed(name: str, points: FloatArray, peers: list[PeerTable | None]) -> FloatArray:
     """Positions in one dimension, worked out group by group."""
     found = np.full(len(points), np.nan)
     which = np.array([-1 if table is None else id(table) for table in peers])

@@ -16,9 +16,12 @@ from pydantic import Field, model_validator
 from features.contracts import Words
 from features.documents import Document, load_document
 from features.errors import ModelDocumentError, ModelInputError
-from models.arrays import BoolArray, FloatArray, IntArray, TextArray
+from models.arrays import BoolArray, FloatArray, TextArray
 from models.manifest import ModelFeature
+from models.tree_model import TreeEnsemble
 
+#: Rows answered at once, so that a copy of a large table is never whole in memory.
+_CHUNK = 20_000
 PORTRAIT_PATH = Path(__file__).parent / "portrait.yaml"
 
 
@@ -39,7 +42,7 @@ class Edges(Document):
 
 
 class Dimension(Document):
-    """One of the six, with the reason groups whose points it adds up."""
+    """One of the six, with the reason groups whose features speak for it."""
 
     words: Words
     groups: list[str] = Field(min_length=1)
@@ -71,13 +74,6 @@ class PortraitRules(Document):
         """Columns a model reads for each dimension, shape (k,); a column of no gain is not read."""
         return {
             name: np.array([f.group in one.groups and f.gain > 0 for f in features], dtype=np.bool_)
-            for name, one in self.dimensions.items()
-        }
-
-    def points_of(self, group_points: IntArray, groups: tuple[str, ...]) -> dict[str, IntArray]:
-        """Points of each dimension: those of its reason groups added up, shape (n,)."""
-        return {
-            name: group_points[:, [group in one.groups for group in groups]].sum(axis=1)
             for name, one in self.dimensions.items()
         }
 
@@ -162,7 +158,7 @@ class PeerTables(Document):
 
 def count_peers(
     peers: Peers,
-    points: Mapping[str, IntArray],
+    points: Mapping[str, FloatArray],
     known: Mapping[str, BoolArray],
     rules: PortraitRules,
 ) -> PeerTables:
@@ -171,7 +167,7 @@ def count_peers(
     Parameters
     ----------
     points : mapping of str to ndarray of shape (n,)
-        Points of each dimension at full scope.
+        From `dimension_points`.
     known : mapping of str to ndarray of shape (n,)
         Whether anything the dimension reads is on record; the others are no peers in it.
     """
@@ -199,12 +195,37 @@ def count_peers(
     return PeerTables(tables=tables)
 
 
-def percentiles(points: IntArray, grid: list[float]) -> FloatArray:
+def dimension_points(
+    model: TreeEnsemble, matrix: FloatArray, columns: Mapping[str, BoolArray]
+) -> dict[str, FloatArray]:
+    """What each dimension alone says of firms: the model's answer with only its columns open.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, k)
+    columns : mapping of str to ndarray of shape (k,)
+        What the model reads for each dimension.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n,)
+        Log-odds of staying good but for a constant, higher = safer. Up to it, they are the sum of the
+        dimension's contributions against reference firms of whom nothing else is seen either.
+    """
+    found = {name: np.empty(len(matrix)) for name in columns}
+    for start in range(0, len(matrix), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        for name, is_open in columns.items():
+            found[name][rows] = -model.margin(np.where(is_open, matrix[rows], np.nan))
+    return found
+
+
+def percentiles(points: FloatArray, grid: list[float]) -> FloatArray:
     """Share of peers below, ties counted half, from 0 to 100; never falls as points rise.
 
     Examples
     --------
-    >>> percentiles(np.array([-9, 0, 1, 2, 9]), [0.0, 1.0, 1.0, 2.0]).tolist()
+    >>> percentiles(np.array([-9.0, 0, 1, 2, 9]), [0.0, 1.0, 1.0, 2.0]).tolist()
     [0.0, 12.5, 50.0, 87.5, 100.0]
     """
     steps = np.asarray(grid)
@@ -224,7 +245,7 @@ def load_portrait_rules(path: Path = PORTRAIT_PATH) -> PortraitRules:
     return load_document(path, PortraitRules, ModelDocumentError)
 
 
-def _grid(points: IntArray, rules: PortraitRules) -> list[float]:
+def _grid(points: FloatArray, rules: PortraitRules) -> list[float]:
     """Quantiles in the middle of equal steps; the ends lie inside the extremes."""
     steps = rules.steps(len(points))
     levels = (np.arange(steps) + 0.5) / steps

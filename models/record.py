@@ -70,7 +70,6 @@ def rating_columns(
     of_kind = kinds or Kinds.unknown(rows)
     portraits = bundle.portraitist.draw(
         seen[has_record],
-        ratings.group_points,
         scorer.hidden_columns(withheld),
         Kinds(of_kind.size_class[has_record], of_kind.industry_section[has_record]),
     )

@@ -1,6 +1,7 @@
 """Positions among peers: worked numbers, who the peers are, and what a bundle must not tell."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -20,6 +21,7 @@ from models.portrait_tables import (
     PeerTables,
     PortraitRules,
     count_peers,
+    dimension_points,
     load_portrait_rules,
     percentiles,
 )
@@ -27,6 +29,7 @@ from models.reasons import load_reasons
 from models.record import rating_columns
 from models.scorer import Scorer
 from tests.unit.models.conftest import Workshop
+from tests.unit.models.small_registry import REGISTRY as REGISTRY_OF_MODEL
 
 RULES = load_portrait_rules()
 AS_OF = date(2026, 6, 30)
@@ -39,7 +42,7 @@ def standing(sizes: list[int], points: list[int]) -> PeerTables:
     rows = len(points)
     size = np.array(["small", "micro"])[np.array(sizes)]
     peers = Peers(np.zeros((rows, 1)), size, np.full(rows, "C"))
-    values, known = {"F1": np.array(points)}, {"F1": np.ones(rows, dtype=bool)}
+    values, known = {"F1": np.array(points, dtype=float)}, {"F1": np.ones(rows, dtype=bool)}
     return count_peers(peers, values, known, RULES)
 
 
@@ -47,9 +50,8 @@ def drawn(
     bundle: Bundle, matrix: np.ndarray, withheld: set[str], kinds: Kinds | None = None
 ) -> Portraits:
     scorer = Scorer(bundle)
-    points = bundle.points(matrix, scorer.hidden_columns(withheld)).group_points
     of_kind = kinds or Kinds.unknown(len(matrix))
-    return bundle.portraitist.draw(matrix, points, scorer.hidden_columns(withheld), of_kind)
+    return bundle.portraitist.draw(matrix, scorer.hidden_columns(withheld), of_kind)
 
 
 def test_every_reason_group_is_in_one_dimension() -> None:
@@ -65,7 +67,7 @@ def test_every_reason_group_is_in_one_dimension() -> None:
 
 @given(GRIDS, st.lists(st.integers(-40, 40), min_size=2, max_size=30))
 def test_more_points_are_never_a_lower_position(grid: list[float], points: list[int]) -> None:
-    found = percentiles(np.array(sorted(points)), grid)
+    found = percentiles(np.array(sorted(points), dtype=float), grid)
     assert (np.diff(found) >= 0).all()
     assert found.min() >= 0
     assert found.max() <= 100
@@ -76,7 +78,7 @@ def test_a_position_is_the_share_below_with_ties_counted_half(
     grid: list[float], points: int
 ) -> None:
     share = sum(step < points for step in grid) + 0.5 * sum(step == points for step in grid)
-    assert percentiles(np.array([points]), grid)[0] == pytest.approx(100 * share / len(grid))
+    assert percentiles(np.array([float(points)]), grid)[0] == pytest.approx(100 * share / len(grid))
 
 
 def test_quantiles_are_as_many_as_the_firms_bear() -> None:
@@ -135,6 +137,35 @@ def test_the_median_firm_stands_in_the_middle(bundle: Bundle, workshop: Workshop
     assert found.absent["F5"] == ["not_read"] * len(workshop.sample)
 
 
+def test_a_worse_value_is_never_a_better_position(bundle: Bundle) -> None:
+    for column, feature in enumerate(REGISTRY_OF_MODEL):
+        rows = np.tile(FIRM, (60, 1))
+        rows[:, column] = np.linspace(-1, 12, 60)
+        steps = np.diff(drawn(bundle, rows, set()).scores["F2"])
+        if feature.direction:
+            assert (steps * feature.direction <= 0).all(), feature.name
+
+
+def test_what_else_is_withheld_changes_no_position(bundle: Bundle, workshop: Workshop) -> None:
+    halves = RULES.model_dump()["dimensions"] | {
+        "F1": {"words": {"zh": "a", "en": "a"}, "groups": ["R27", "R08"]}
+    }
+    halves["F2"]["groups"] = ["R07", "R28", "R29"]
+    rules = PortraitRules.model_validate(RULES.model_dump() | {"dimensions": halves})
+    half = replace(bundle.portraitist, rules=rules)
+    points = dimension_points(bundle.model, workshop.sample, half.columns)
+    known = {name: np.ones(len(workshop.sample), dtype=bool) for name in points}
+    tables = count_peers(Peers.of_any_kind(workshop.sample), points, known, rules)
+    half = replace(half, tables=tables)
+    kinds = Kinds.unknown(len(workshop.sample))
+    is_first = half.columns["F1"]
+    whole = half.draw(workshop.sample, np.zeros(6, dtype=bool), kinds)
+    closed = half.draw(np.where(is_first, np.nan, workshop.sample), is_first, kinds)
+    assert closed.absent["F1"] == ["withheld"] * len(workshop.sample)
+    assert closed.positions("F2") == whole.positions("F2")
+    assert len(set(whole.positions("F2"))) > 10
+
+
 def test_what_cannot_be_compared_says_why(bundle: Bundle) -> None:
     silent = drawn(bundle, np.full((1, 6), np.nan), set())
     assert silent.positions("F2") == [None]
@@ -172,9 +203,7 @@ def test_the_record_and_the_card_tell_the_same(bundle: Bundle) -> None:
 def test_a_bundle_tells_no_extreme_and_no_row_of_its_peers(
     bundle: Bundle, workshop: Workshop
 ) -> None:
-    points = bundle.portrait_rules.points_of(
-        bundle.points(workshop.sample).group_points, bundle.layout.groups
-    )["F2"]
+    points = dimension_points(bundle.model, workshop.sample, {"F2": np.ones(6, dtype=bool)})["F2"]
     stored = json.loads((bundle.path / "portrait.json").read_text(encoding="utf-8"))
     grid = stored["tables"][0]["grids"]["F2"]
     assert points.min() < grid[0]
