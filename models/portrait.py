@@ -106,7 +106,9 @@ class Portraitist:
         """
         rows = len(matrix)
         peers = self._peers(kinds)
-        why_not = {name: self._absence(name, c, is_hidden) for name, c in self.columns.items()}
+        why_not: dict[str, Absence | None] = {
+            name: self._absence(name, read, is_hidden) for name, read in self.columns.items()
+        }
         compared = {name: self.columns[name] for name, why in why_not.items() if why is None}
         points = dimension_points(self.model, matrix, compared)
         is_known = ~np.isnan(matrix) & ~is_hidden
@@ -114,7 +116,8 @@ class Portraitist:
         absent: dict[str, list[Absence | None]] = {}
         for name, columns in self.columns.items():
             if name not in compared:
-                scores[name], absent[name] = np.full(rows, np.nan), [why_not[name]] * rows
+                same: list[Absence | None] = [why_not[name]] * rows
+                scores[name], absent[name] = np.full(rows, np.nan), same
                 continue
             silent = np.asarray(~is_known[:, columns].any(axis=1), dtype=np.bool_)
             scores[name] = np.where(silent, np.nan, _placed(name, points[name], peers))
