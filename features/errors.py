@@ -110,6 +110,13 @@ class FeatureDefinitionError(XinqiaoError):
     status = 500
 
 
+class RuleError(XinqiaoError):
+    """A rule is written wrongly, or asks what cannot be answered."""
+
+    code = "rule"
+    status = 422
+
+
 class BundleError(XinqiaoError):
     """A model bundle is missing, damaged or does not fit these features."""
 

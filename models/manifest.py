@@ -80,7 +80,7 @@ class Manifest(Document):
         SHA-256 of every other file of the bundle.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: str
     version: str
     created_at: datetime

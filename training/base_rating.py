@@ -13,6 +13,7 @@ from features.contracts import Catalogue
 from features.lake import LakeView
 from features.registry import Registry
 from models.bundle import Bundle, BundleRecipe
+from models.portrait_tables import Peers
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.consent import ConsentScopes
@@ -162,6 +163,7 @@ def train_base_rating(
         now=now,
         seed=seed,
         slices=slice_metrics(out_of_time, scale) | _scenario_metrics(scenarios),
+        peers=_peers(cohort),
     )
     with TemporaryDirectory(prefix="xinqiao-plots-") as pictures:
         plots = draw_plots(
@@ -184,6 +186,13 @@ def train_base_rating(
     )
     write_study(study, folders.studies)
     return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
+
+
+def _peers(cohort: QuarterCohort) -> Peers:
+    """Firms of the last development date, by size and industry."""
+    last = cohort.place == len(cohort.timeline.development) - 1
+    sizes, sections = cohort.segments["size_class"], cohort.segments["industry_section"]
+    return Peers(cohort.matrix[last], sizes[last], sections[last])
 
 
 def _scenario_metrics(scenarios: tuple[Scenario, ...]) -> dict[str, float]:

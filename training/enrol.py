@@ -11,6 +11,7 @@ from features.errors import BundleError
 from features.lake import LakeView
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
+from models.portrait_tables import Peers
 from training.fit import FittedRating
 from training.registry import CHAMPION, RunRecord, alias_now, log_run, set_alias
 
@@ -33,6 +34,8 @@ class Enrolment:
         Figures of parts of the validation sample, for the run beside those of the bundle.
     plots : Path, optional
         Folder of pictures for the run.
+    peers : Peers or None
+        Firms that portraits compare with; the reference firms when None.
     """
 
     bundles: Path
@@ -46,6 +49,7 @@ class Enrolment:
     rates: bool = True
     slices: Mapping[str, float] = field(default_factory=dict[str, float])
     plots: Path | None = None
+    peers: Peers | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
@@ -87,7 +91,7 @@ def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
     entry.bundles.mkdir(parents=True, exist_ok=True)
     draft = entry.bundles / f".draft-{recipe.version}"
     rng = np.random.default_rng(entry.seed)
-    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng)
+    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng, peers=entry.peers)
     home = entry.bundles / written.id
     draft.rename(home)
     return replace(written, path=home)
