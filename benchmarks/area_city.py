@@ -2,11 +2,10 @@
 
 The peer of a scenario is the same specification fitted to rows as they are, without closed scopes.
 
-`XINQIAO_BENCH_CITY` names the home of a city that has landed; without it a small one is made, on
+Runs on the largest bench city that is there, see `benchmarks.cities`; without one a small one is made, on
 which every interval is wide. Everything is judged on later month ends.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.cities import bench_cities, make_city
 from benchmarks.measure import of_command
 from benchmarks.results import Entry, compared
 from benchmarks.setting import Setting
@@ -38,7 +38,6 @@ from training.quarters import QuarterCohort, build_quarters
 from training.scenarios import play_scenarios
 from training.shape import shape_cost
 from training.study import Scenario
-from xinqiao.city import land_city, prepare_city
 from xinqiao.settings import Settings, load_settings
 
 AREA = "city"
@@ -116,12 +115,9 @@ def _prepare(setting: Setting) -> _Bench:
 
 
 def _home(setting: Setting) -> Settings:
-    given = os.environ.get("XINQIAO_BENCH_CITY")
-    if given:
-        return replace(load_settings(), home=Path(given).resolve())
-    settings = replace(load_settings(), home=setting.work / "home")
-    land_city(settings, prepare_city(settings, FIRMS))
-    return settings
+    cities = bench_cities(setting.cities)
+    city = cities[-1] if cities else make_city(setting.work / "cities", FIRMS)
+    return replace(load_settings(), home=Path(city.home))
 
 
 def _shape(bench: _Bench) -> Iterator[Entry]:
