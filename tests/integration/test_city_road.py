@@ -121,10 +121,8 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
 
 def test_every_training_leaves_the_rows_it_is_judged_by(home: Home) -> None:
     manifest = home.manifest
-    [folder] = (home.path / "studies").iterdir()
-    study = read_study(home.path / "studies", folder.name)
+    study = read_study(home.path / "studies", named_bundle(home.path / "bundles", BASE_12M).name)
     assert study.model == BASE_12M
-    assert study.bundle_id == named_bundle(home.path / "bundles", BASE_12M).name
     later, early = study.out_of_time, study.development
     assert auc(later.is_default, later.probability) == manifest.metrics["auc"]
     # Held out by firm and told apart by segment; a rating of nine tenths is not the rating itself.
@@ -146,12 +144,27 @@ def test_every_training_leaves_the_rows_it_is_judged_by(home: Home) -> None:
 
 def test_a_search_is_told_and_kept(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     code, printed = run(
-        monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--trials", "2", "--json"
+        monkeypatch,
+        "train",
+        "rating",
+        "--as-of",
+        LAST_DAY,
+        "--trials",
+        "2",
+        "--measure-shape",
+        "--json",
     )
     assert code == 0
+    lost = json.loads(printed)
+    assert (
+        lost["gini_lost_to_shape_low"]
+        < lost["gini_lost_to_shape"]
+        < lost["gini_lost_to_shape_high"]
+    )
     study = read_study(home.path / "studies", json.loads(printed)["bundle_id"])
     assert study.parameters["trials"] == "2"
-    assert len(list((home.path / "tuning").glob("base_12m-*.log"))) == 1
+    searches = sorted(path.name[:13] for path in (home.path / "tuning").glob("*.log"))
+    assert [name.startswith("base_12m-free") for name in searches] == [False, True]
     code, printed = run(
         monkeypatch,
         "train",

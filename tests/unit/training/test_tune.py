@@ -76,7 +76,7 @@ def test_the_name_of_a_search_says_what_decides_it() -> None:
     def key(spec: RatingSpec = SPEC, data: str = "d", seed: int = 1) -> str:
         return search_key(spec, RULES, data=data, seed=seed)
 
-    turned = dict(reversed(SPEC.parameters.items()))
+    turned = dict(reversed(list(SPEC.parameters.items())))
     assert key() == key(replace(SPEC, parameters=turned))
     others = {
         key(replace(SPEC, is_shaped=False)),
