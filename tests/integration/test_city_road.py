@@ -142,40 +142,11 @@ def test_every_training_leaves_the_rows_it_is_judged_by(home: Home) -> None:
     assert "企业关闭部分授权时" in home.printed
 
 
-def test_a_search_is_told_and_kept(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, printed = run(
-        monkeypatch,
-        "train",
-        "rating",
-        "--as-of",
-        LAST_DAY,
-        "--trials",
-        "2",
-        "--measure-shape",
-        "--json",
-    )
-    assert code == 0
-    lost = json.loads(printed)
-    assert (
-        lost["gini_lost_to_shape_low"]
-        < lost["gini_lost_to_shape"]
-        < lost["gini_lost_to_shape_high"]
-    )
-    study = read_study(home.path / "studies", json.loads(printed)["bundle_id"])
-    assert study.parameters["trials"] == "2"
-    searches = sorted(path.name[:13] for path in (home.path / "tuning").glob("*.log"))
-    assert [name.startswith("base_12m-free") for name in searches] == [False, True]
-    code, printed = run(
-        monkeypatch,
-        "train",
-        "rating",
-        "--as-of",
-        LAST_DAY,
-        "--model",
-        "invoice-rating",
-        "--trials",
-        "2",
-    )
+def test_a_search_is_refused_where_it_would_find_noise(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("--model", "invoice-rating", "--trials", "2")
+    code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, *asked)
     assert code == 2
     assert "请去掉 --trials" in printed
 
