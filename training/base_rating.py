@@ -27,6 +27,7 @@ from training.plots import draw_plots
 from training.quarters import QuarterCohort, build_quarters
 from training.rating import INTERVAL_LEVEL
 from training.scenarios import play_scenarios
+from training.shape import shape_cost
 from training.slices import slice_metrics
 from training.study import Scenario, Study, write_study
 from training.tune import Tuned
@@ -80,6 +81,7 @@ def train_base_rating(
     now: datetime,
     folders: Folders,
     trials: int = 0,
+    measures_shape: bool = False,
     seed: int = SEED,
     on_progress: Progress | None = None,
 ) -> TrainedBase:
@@ -91,10 +93,13 @@ def train_base_rating(
         Last day of the data; month ends are counted back from there.
     trials : int
         Parameters to try inside development; 0 takes those of the specification.
+    measures_shape : bool
+        Whether the same is fitted without the shape, and the figure `gini_lost_to_shape` told: the
+        share of that model's Gini out of time that ours gives up.
     seed : int
         Decides every random choice.
     on_progress : callable, optional
-        Told `(step, done, total)`; steps are `quarters`, `tune`, `fit`, `scenarios`.
+        Told `(step, done, total)`; steps are `quarters`, `tune`, `fit`, `shape`, `scenarios`.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def train_base_rating(
     )
     scopes = ConsentScopes.of(features, catalogue)
     development = prepare_development(cohort, scopes, rules, seed=seed)
-    tuned = None
+    tuned, asked = None, spec
     if trials:
         tuned = development.search(
             spec,
@@ -133,6 +138,14 @@ def train_base_rating(
     validation = validate_later(cohort, fitted, seed=seed)
     told("fit")(1, 1)
     later = later_rows(cohort)
+    if measures_shape:
+        told("shape")(0, 1)
+        cost = shape_cost(
+            development, asked, fitted, later, rules, trials=trials, tuning=folders.tuning
+        )
+        told("shape")(1, 1)
+        figures = validation.figures | {"gini_lost_to_shape": cost.gini_lost}
+        validation = replace(validation, figures=figures)
     scenarios = play_scenarios(
         later, fitted.probability, scopes, scale, rules, seed=seed, on_progress=told("scenarios")
     )

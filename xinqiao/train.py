@@ -34,6 +34,7 @@ _STEPS = {
     "borrowers": ("各月特征与标签", "features and labels by month"),
     "quarters": ("各季度特征与标签", "features and labels by quarter"),
     "tune": ("参数搜索", "parameter search"),
+    "shape": ("无形状约束的对照", "the same without the shape"),
     "scenarios": ("授权情景", "consent scenarios"),
     "recency": ("近期性检验", "recency check"),
     "fit": ("拟合与登记", "fit and register"),
@@ -47,6 +48,7 @@ _FIGURES = {
     "calibration_slope": ("校准斜率", "calibration slope"),
     "calibration_intercept": ("校准截距", "calibration intercept"),
     "observed_expected": ("实际/预期违约", "defaults observed / expected"),
+    "gini_lost_to_shape": ("形状约束损失的 Gini 占比", "share of Gini the shape gives up"),
     "without_recency": ("AUC，不含近期性特征", "AUC without recency features"),
     "recency_only": ("AUC，仅近期性特征", "AUC of recency features alone"),
     "carried_by_recency": ("近期性特征贡献的 AUC（配对差）", "AUC carried by recency (paired)"),
@@ -70,6 +72,13 @@ def rating(
         int,
         typer.Option(min=0, help="搜索的参数组数，0 为固定参数 · parameter sets to try, 0: fixed"),
     ] = 0,
+    measure_shape: Annotated[
+        bool,
+        typer.Option(
+            "--measure-shape",
+            help="同时拟合无形状约束的模型并比较 · also fit without the shape and compare",
+        ),
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="随机种子 · random seed")] = None,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +88,9 @@ def rating(
     """
     settings = load_settings()
     if _model_to_train(settings, model, trials) == BASE_12M:
-        base = train_base(settings, as_of.date(), trials=trials, seed=seed)
+        base = train_base(
+            settings, as_of.date(), trials=trials, measures_shape=measure_shape, seed=seed
+        )
         if as_json:
             told = {"bundle_id": base.bundle.id, "run_id": base.run_id}
             show_json({**told, **base.bundle.manifest.metrics})
@@ -131,7 +142,12 @@ def bars() -> Generator[Callable[[str, int, int], None]]:
 
 
 def train_base(
-    settings: Settings, data_until: date, *, trials: int = 0, seed: int | None = None
+    settings: Settings,
+    data_until: date,
+    *,
+    trials: int = 0,
+    measures_shape: bool = False,
+    seed: int | None = None,
 ) -> "TrainedBase":
     """Train the 12-month rating from the data until a day."""
     from training.base_rating import SEED, Folders, train_base_rating  # noqa: PLC0415 - see above
@@ -153,6 +169,7 @@ def train_base(
                 studies=settings.studies,
             ),
             trials=trials,
+            measures_shape=measures_shape,
             seed=SEED if seed is None else seed,
             on_progress=advance,
         )
