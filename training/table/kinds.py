@@ -120,6 +120,8 @@ def column_of(name: str, values: pa.ChunkedArray) -> Column:
     values : pyarrow.ChunkedArray of length n
         Of any type; text is read as flags, dates or numbers where nearly all of it can be.
     """
+    if _is_number(values.type):
+        return _of_numbers(name, as_numbers(values), is_text=False)
     text = as_text(values)
     filled = len(text) - text.null_count
     if filled == 0:
@@ -129,16 +131,13 @@ def column_of(name: str, values: pa.ChunkedArray) -> Column:
         return Column(name, Kind.CONSTANT, "one_value")
     if not np.isnan(as_flags(distinct)).any():
         return Column(name, Kind.FLAG, "yes_or_no")
-    if pa.types.is_temporal(values.type):
-        return Column(name, Kind.DATE, "dates")
-    is_text = not _is_number(values.type)
     need = load_column_rules().readable_share_from.value * filled
-    if is_text and np.isfinite(as_days(text)).sum() >= need:
+    if pa.types.is_temporal(values.type) or np.isfinite(as_days(text)).sum() >= need:
         return Column(name, Kind.DATE, "dates")
-    numbers = as_numbers(values)
-    has_codes = is_text and bool(pc.any(pc.match_substring_regex(distinct, r"^0\d")).as_py())
+    has_codes = bool(pc.any(pc.match_substring_regex(distinct, r"^0\d")).as_py())
+    numbers = as_numbers(text)
     if np.isfinite(numbers).sum() >= need and not has_codes:
-        return _of_numbers(name, numbers[np.isfinite(numbers)], is_text=is_text)
+        return _of_numbers(name, numbers, is_text=True)
     rules = load_column_rules()
     is_id = len(distinct) >= rules.id_unique_share_from.value * filled
     if is_id and filled >= rules.id_rows_from.value:
@@ -215,20 +214,35 @@ def as_days(values: pa.ChunkedArray | pa.Array) -> FloatArray:
     return np.where(is_day, days.astype(np.int64).astype(np.float64), np.nan)
 
 
-def _of_numbers(name: str, numbers: FloatArray, *, is_text: bool) -> Column:
-    rules = load_column_rules()
-    is_whole = bool((numbers == np.floor(numbers)).all())
-    if is_whole and len(numbers) >= rules.id_rows_from.value:
-        share = len(np.unique(numbers)) / len(numbers)
-        low, high = float(numbers.min()), float(numbers.max())
-        is_dense = high - low < rules.id_range_times.value * len(numbers)
-        if is_dense and share >= rules.id_unique_share_from.value:
-            return Column(name, Kind.TEXT_ID, "counted")
-        is_long = low >= 10 ** (rules.id_digits_from.value - 1)
-        one_length = is_long and len(str(int(low))) == len(str(int(high)))
-        if one_length and share >= rules.id_number_unique_share_from.value:
-            return Column(name, Kind.TEXT_ID, "long_number")
+def _of_numbers(name: str, cells: FloatArray, *, is_text: bool) -> Column:
+    numbers = cells[np.isfinite(cells)]
+    if len(numbers) == 0:
+        return Column(name, Kind.EMPTY, "empty")
+    distinct = np.unique(numbers)
+    if len(distinct) == 1 and len(numbers) == len(cells):
+        return Column(name, Kind.CONSTANT, "one_value")
+    if np.isin(distinct, [0.0, 1.0]).all():
+        return Column(name, Kind.FLAG, "yes_or_no")
+    why = _identifier(distinct, len(numbers))
+    if why:
+        return Column(name, Kind.TEXT_ID, why)
     return Column(name, Kind.NUMBER, "numbers_as_text" if is_text else "numbers")
+
+
+def _identifier(distinct: FloatArray, filled: int) -> str:
+    """Why whole numbers, ascending, look given out rather than measured; empty if they do not."""
+    rules = load_column_rules()
+    if filled < rules.id_rows_from.value or (distinct != np.floor(distinct)).any():
+        return ""
+    low, high, share = float(distinct[0]), float(distinct[-1]), len(distinct) / filled
+    is_dense = high - low < rules.id_range_times.value * filled
+    if is_dense and share >= rules.id_unique_share_from.value:
+        return "counted"
+    is_long = low >= 10 ** (rules.id_digits_from.value - 1)
+    one_length = is_long and len(str(int(low))) == len(str(int(high)))
+    if one_length and share >= rules.id_number_unique_share_from.value:
+        return "long_number"
+    return ""
 
 
 def _typed(values: pa.ChunkedArray, kind: Kind) -> pa.Array | pa.ChunkedArray:

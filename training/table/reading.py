@@ -58,6 +58,7 @@ def read_table(path: Path) -> pa.Table:
             zh=f"无法将 {path} 读作 Parquet 或 CSV：{where}",
         ) from broken
     _require_names(path, table.column_names)
+    _require_cells(path, table.schema)
     if table.num_rows == 0:
         raise TableError(
             en=f"{path} has a header and no row. A model needs rows.",
@@ -134,6 +135,18 @@ def _require_names(path: Path, names: list[str]) -> None:
             en=f"The first line of {path} is no header: {what}. The first line must name the columns.",
             zh=f"{path} 的首行不是表头：{what_zh}。首行须为列名。",
         )
+
+
+def _require_cells(path: Path, schema: pa.Schema) -> None:
+    """Columns that hold one number, word, flag or date a cell."""
+    refused = (pa.types.is_nested, pa.types.is_time, pa.types.is_duration, pa.types.is_large_binary)
+    for field in schema:
+        if pa.types.is_binary(field.type) or any(is_so(field.type) for is_so in refused):
+            raise TableError(
+                en=f"The column '{field.name}' of {path} is of type {field.type}. A cell must be a number, a "
+                "word, a flag or a date; take the column out.",
+                zh=f"{path} 的“{field.name}”列类型为 {field.type}。单元格须为数值、文本、是否或日期，请去掉该列。",
+            )
 
 
 def _reads_as_number(name: str) -> bool:

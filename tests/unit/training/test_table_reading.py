@@ -1,3 +1,4 @@
+from datetime import time, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,3 +62,10 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, content: bytes, sente
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"There is no file .*none\.csv"):
         read_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, b"bytes", timedelta(days=1), time(12)])
+def test_a_cell_holds_one_thing(tmp_path: Path, cell: object) -> None:
+    pq.write_table(pa.table({"a": [1], "odd": [cell]}), tmp_path / "table.parquet")
+    with pytest.raises(TableError, match=r"The column 'odd' of .* is of type "):
+        read_table(tmp_path / "table.parquet")
