@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import lightgbm as lgb
 
-from training.table.search import Columns, Rows, grow
+from training.table.trees import Columns, Rows, grow
 
 _SCALED = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
 _SHRINKAGE = re.compile(r"^shrinkage=(.*)$", re.MULTILINE)

@@ -16,16 +16,10 @@ from training.table.bagging import booster_of, grow_bag
 from training.table.columns import LabelledTable
 from training.table.encoding import FittedEncoder, fit_encoder
 from training.table.protocol import Protocol, Split, group_codes
-from training.table.search import (
-    Columns,
-    InnerFold,
-    Rows,
-    SearchTask,
-    Trial,
-    best_of,
-    search,
-)
+from training.table.search import SearchTask, search
 from training.table.settings import SearchRules
+from training.table.trees import Columns, InnerFold, Rows
+from training.table.trials import Trial, best_of
 
 Progress = Callable[[int, int], None]
 #: Name of the model in the bundle where no single split is the bundle.
@@ -197,7 +191,8 @@ def _fit(
     parameters = plan.rules.parameters(chosen.candidate, seed=plan.seed)
     most = max(1, plan.rules.most_trees.value // chosen.trees)
     seeds = [plan.seed + bag for bag in range(min(plan.rules.bags.value, most))]
-    line, is_flat = _line(folds, parameters, chosen.trees, seeds)
+    few = seeds[: plan.rules.calibration_seeds(len(rows))]
+    line, is_flat = _line(folds, parameters, chosen.trees, few)
     whole = Rows(encoder.fit_transform_rows(), labelled.is_positive[rows], weight)
     text = grow_bag(whole, _columns(encoder, plan.directions), parameters, chosen.trees, seeds)
     return TableModel(name, rows, encoder, text, line, is_flat, chosen, trials)

@@ -7,7 +7,6 @@ have given undisturbed, and a line cut short by the kill is only a trial to repe
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,89 +22,12 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from models.arrays import BoolArray, FloatArray
+from models.arrays import FloatArray
 from training.table.settings import Candidate, Range, SearchRules
+from training.table.trees import InnerFold, dataset_of
+from training.table.trials import Trial, keep_trial, kept_trials
 
 _LOSS = "binary_logloss"
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows to learn from or to be judged on.
-
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (n, k)
-        NaN where missing.
-    is_positive : ndarray of bool, shape (n,)
-    weight : ndarray of float64, shape (n,)
-        Positive; 1 where none were given.
-    """
-
-    matrix: FloatArray
-    is_positive: BoolArray
-    weight: FloatArray
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What LightGBM is told about the columns.
-
-    Attributes
-    ----------
-    names : tuple of str
-        As the trees call them: `c0`, `c1`, ….
-    categorical : tuple of int
-    directions : tuple of int
-        -1, 0 or 1 for each column.
-    """
-
-    names: tuple[str, ...]
-    categorical: tuple[int, ...]
-    directions: tuple[int, ...]
-
-    def parameters(self) -> dict[str, str | list[int]]:
-        """Shape constraints; `advanced` breaks its own on missing values, `intermediate` does not."""
-        if not any(self.directions):
-            return {}
-        return {
-            "monotone_constraints": list(self.directions),
-            "monotone_constraints_method": "intermediate",
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class InnerFold:
-    """Rows that trees grow on and rows that judge them, encoded from the first alone."""
-
-    train: Rows
-    held_out: Rows
-    columns: Columns
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One finished trial.
-
-    Attributes
-    ----------
-    candidate : Candidate
-    losses : tuple of float
-        Mean loss after each fold; as many as were fitted.
-    trees : int
-    is_pruned : bool
-        Ended before its last fold.
-    """
-
-    candidate: Candidate
-    losses: tuple[float, ...]
-    trees: int
-    is_pruned: bool
-
-    @property
-    def loss(self) -> float:
-        """Mean held-out log loss, over all folds unless it was pruned."""
-        return self.losses[-1]
 
 
 @dataclass(frozen=True)
@@ -142,13 +64,6 @@ class SearchTask:
         return digest.hexdigest()[:32]
 
 
-def grow(rows: Rows, columns: Columns, parameters: Mapping[str, object], trees: int) -> lgb.Booster:
-    """Fit so many trees."""
-    return lgb.train(
-        {**parameters, **columns.parameters()}, _dataset(rows, columns, parameters), trees
-    )
-
-
 def search(
     task: SearchTask, rules: SearchRules, *, on_trial: Callable[[], None] | None = None
 ) -> tuple[Trial, ...]:
@@ -168,7 +83,7 @@ def search(
     key, starts = task.key(rules), _starts(task, rules)
     distributions = _distributions(task, rules)
     study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=len(starts)))
-    kept = _kept(task.diary, key)
+    kept = kept_trials(task.diary, key)
     data = [_FoldData(fold, rules) for fold in task.folds]
     found: list[Trial] = []
     for number in range(max(1, task.trials)):
@@ -182,16 +97,11 @@ def search(
             if number < len(starts):
                 study.enqueue_trial(starts[number].model_dump())
             trial = _tried(study, study.ask(distributions), data, task, rules)
-            _keep(task.diary, key, trial)
+            keep_trial(task.diary, key, trial)
         found.append(trial)
         if on_trial is not None:
             on_trial()
     return tuple(found)
-
-
-def best_of(trials: Sequence[Trial]) -> Trial:
-    """The trial with the smallest loss over all folds; of equals the earlier."""
-    return min((trial for trial in trials if not trial.is_pruned), key=lambda trial: trial.loss)
 
 
 class _FoldData:
@@ -200,8 +110,8 @@ class _FoldData:
     def __init__(self, fold: InnerFold, rules: SearchRules) -> None:
         parameters, columns = rules.dataset_parameters(), fold.columns
         self.shape = columns.parameters()
-        self.train = _dataset(fold.train, columns, parameters)
-        self.held_out = _dataset(fold.held_out, columns, parameters, self.train)
+        self.train = dataset_of(fold.train, columns, parameters)
+        self.held_out = dataset_of(fold.held_out, columns, parameters, self.train)
 
     def losses(self, parameters: Mapping[str, object], rules: SearchRules) -> FloatArray:
         """Held-out loss after each tree, until it stopped falling."""
@@ -253,24 +163,6 @@ def _mean_curve(curves: Sequence[FloatArray]) -> FloatArray:
     )
 
 
-def _dataset(
-    rows: Rows,
-    columns: Columns,
-    parameters: Mapping[str, object],
-    reference: lgb.Dataset | None = None,
-) -> lgb.Dataset:
-    return lgb.Dataset(
-        rows.matrix,
-        label=rows.is_positive.astype(np.float64),
-        weight=rows.weight,
-        reference=reference,
-        feature_name=list(columns.names),
-        categorical_feature=list(columns.categorical),  # pyright: ignore[reportArgumentType] - a list of places
-        params=dict(parameters),
-        free_raw_data=False,
-    )
-
-
 def _starts(task: SearchTask, rules: SearchRules) -> list[Candidate]:
     """The candidates that compete, moved into the ranges of this task."""
     found: list[Candidate] = []
@@ -315,38 +207,3 @@ def _told(trial: Trial, distributions: dict[str, BaseDistribution]) -> optuna.tr
         distributions=distributions,
         intermediate_values=dict(enumerate(trial.losses)),
     )
-
-
-def _kept(diary: Path | None, key: str) -> list[Trial]:
-    """Trials of this search that were finished before."""
-    if diary is None or not diary.exists():
-        return []
-    found: list[Trial] = []
-    for line in diary.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # the line a kill cut short
-        if entry["search"] == key:
-            candidate = Candidate.model_validate(entry["candidate"])
-            found.append(
-                Trial(candidate, tuple(entry["losses"]), entry["trees"], entry["is_pruned"])
-            )
-    return found
-
-
-def _keep(diary: Path | None, key: str, trial: Trial) -> None:
-    if diary is None:
-        return
-    content = {
-        "search": key,
-        "candidate": trial.candidate.model_dump(),
-        "losses": list(trial.losses),
-        "trees": trial.trees,
-        "is_pruned": trial.is_pruned,
-    }
-    diary.parent.mkdir(parents=True, exist_ok=True)
-    # A line that was cut short is closed first, so that it spoils no line but its own.
-    is_open = diary.exists() and not diary.read_bytes().endswith(b"\n") and diary.stat().st_size > 0
-    with diary.open("a", encoding="utf-8") as file:
-        file.write(("\n" if is_open else "") + json.dumps(content) + "\n")

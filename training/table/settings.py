@@ -96,6 +96,7 @@ class SearchRules(Document):
     rounds: Limit
     patience: Limit
     bags: Limit
+    bags_large: Limit
     most_trees: Limit
     startup: Limit
     free_depth: Limit
@@ -107,6 +108,10 @@ class SearchRules(Document):
         """Inner folds and how often the rows are divided anew."""
         folds = self.inner_folds if rows < self.large_from.value else self.inner_folds_large
         return folds.value, self.small_repeats.value if rows < self.small_below.value else 1
+
+    def calibration_seeds(self, rows: int) -> int:
+        """Seeds whose mean margin the line is fitted to; with many rows fewer say the same."""
+        return (self.bags if rows < self.large_from.value else self.bags_large).value
 
     def starts(self, shapes: Sequence[str]) -> list[Candidate]:
         """Candidates of the shapes that compete; the first one reshaped where none is."""

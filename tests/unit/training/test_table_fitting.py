@@ -15,8 +15,8 @@ from training.table.bagging import booster_of, grow_bag, join_models
 from training.table.columns import label_table
 from training.table.fitting import FittedTable
 from training.table.report import DRAWS, held_out_table, judge
-from training.table.search import Columns, Rows, grow
 from training.table.settings import load_rules
+from training.table.trees import Columns, Rows, grow
 
 ROOT = Path(__file__).parents[3]
 

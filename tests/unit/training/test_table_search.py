@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from features.errors import RequestError
-from training.table.search import Columns, InnerFold, Rows, SearchTask, best_of, search
+from training.table.search import SearchTask, search
 from training.table.settings import SHAPES, Limit, SearchRules, load_rules, shapes_within
+from training.table.trees import Columns, InnerFold, Rows
+from training.table.trials import best_of
 
 ROWS = 240
 
