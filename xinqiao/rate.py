@@ -51,7 +51,8 @@ def rate(
         typer.Option("--withhold", help="不使用的数据集 · a dataset to leave closed (repeatable)"),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="模型或别名 · model or alias: champion, base_12m, invoice-rating")
+        str,
+        typer.Option(help="模型或别名 · model or alias: champion, base_12m, base_12m@candidate"),
     ] = CHAMPION,
     *,
     rate_everyone: Annotated[bool, typer.Option("--all", help="全部企业 · every firm")] = False,

@@ -40,7 +40,11 @@ class Home:
     @property
     def manifest(self) -> Manifest:
         """What the city's model says about itself."""
-        text = (named_bundle(self.path / "bundles", BASE_12M) / "manifest.json").read_text("utf-8")
+        return self.named(BASE_12M)
+
+    def named(self, name: str) -> Manifest:
+        """Manifest of the bundle a name stands for."""
+        text = (named_bundle(self.path / "bundles", name) / "manifest.json").read_text("utf-8")
         return Manifest.model_validate_json(text)
 
 
@@ -113,7 +117,10 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
     code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
-    assert home.manifest.files["model.txt"] == model
+    # It waits for two people; who serves is as before.
+    again = home.named(f"{BASE_12M}@candidate")
+    assert again.created_at > home.manifest.created_at
+    assert again.files["model.txt"] == model
     assert json.loads(printed)["auc"] == home.manifest.metrics["auc"]
 
 
