@@ -71,13 +71,15 @@ def test_the_life_of_two_models(
 
 
 @pytest.mark.parametrize(
-    ("shift", "firms", "code"), [(0.0, 1_500, 0), (0.35, 1_500, 3), (3.0, 1_500, 4), (0.0, 100, 1)]
+    ("shift", "firms", "act_above", "code"),
+    [(0.0, 1_500, 0.25, 0), (3.0, 1_500, 99.0, 3), (3.0, 1_500, 0.25, 4), (0.0, 100, 0.25, 1)],
 )
 def test_drift_tells_a_scheduler_by_its_exit_code(
     home: tuple[Path, Bundle, Bundle],
     monkeypatch: pytest.MonkeyPatch,
     shift: float,
     firms: int,
+    act_above: float,
     code: int,
 ) -> None:
     def month(_settings: object, _bundle: Bundle, as_of_date: date) -> Month:
@@ -89,7 +91,10 @@ def test_drift_tells_a_scheduler_by_its_exit_code(
 
     # The small model gives one grade to many, which is not what this test is about.
     calm = load_limits().model_copy(
-        update={"largest_grade_to": Limit(value=1.0, unit="share", source="test")}
+        update={
+            "largest_grade_to": Limit(value=1.0, unit="share", source="test"),
+            "act_above": Limit(value=act_above, unit="index", source="test"),
+        }
     )
     monkeypatch.setattr("models.drift.load_limits", lambda: calm)
     monkeypatch.setattr("xinqiao.drift._month", month)
