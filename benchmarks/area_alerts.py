@@ -21,8 +21,8 @@ from models.bundle import Bundle, load_bundle
 from models.rating import BASE_12M
 from training.alert_evaluation import AlertReport
 from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, TrainedAlert, train_alert
+from training.aliases import candidate_of, named_bundle
 from training.evaluate import Estimate
-from training.registry import named_bundle
 from training.warning import load_warning_rules
 
 AREA = "alerts"
@@ -123,6 +123,6 @@ def _train(setting: Setting) -> TrainedAlert:
 
 def _base_rating(bundles: Path) -> Bundle | None:
     try:
-        return load_bundle(named_bundle(bundles, BASE_12M), REGISTRY)
+        return load_bundle(named_bundle(bundles, candidate_of(BASE_12M)), REGISTRY)
     except BundleError:
         return None

@@ -145,6 +145,27 @@ class StudyError(XinqiaoError):
     status = 422
 
 
+class RegistryError(XinqiaoError):
+    """The record of who serves refuses a change, or was changed by another hand."""
+
+    code = "registry"
+    status = 409
+
+
+class GateError(XinqiaoError):
+    """A model failed a check that stands before serving."""
+
+    code = "gate"
+    status = 409
+
+
+class DriftError(XinqiaoError):
+    """A month cannot be held against a model's development sample."""
+
+    code = "drift"
+    status = 422
+
+
 class DataMissingError(XinqiaoError):
     """A data set that the job needs is not where it is expected."""
 

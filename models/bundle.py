@@ -1,9 +1,10 @@
 """A model as a folder of data: written whole or not at all, refused when anything differs.
 
-`model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves (counts,
-never rows), `manifest.json` everything around them, `scale.yaml`, `reasons.yaml` and `knockouts.yaml`
-what turned probabilities and points into words and capped grades that day, `portrait.json` quantiles of
-peers by the dimensions of `portrait.yaml`, `proof.json` rows with their answers.
+`model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves and
+`histograms.json` how the development sample was spread (counts, never rows), `manifest.json` everything
+around them, `scale.yaml`, `reasons.yaml` and `knockouts.yaml` what turned probabilities and points into
+words and capped grades that day, `portrait.json` quantiles of peers by the dimensions of
+`portrait.yaml`, `proof.json` rows with their answers.
 There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
 holds the SHA-256 of every other file.
 """
@@ -28,6 +29,7 @@ from features.errors import BundleError, XinqiaoError
 from features.registry import Registry
 from models.arrays import BoolArray, FloatArray
 from models.calibration import LogitLine
+from models.histograms import Histograms, make_histograms
 from models.knockouts import KNOCKOUTS_PATH, KnockoutBook, load_knockouts
 from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
 from models.points import Points, PointsLayout, points_of
@@ -58,6 +60,7 @@ from models.tree_shap import (
 MANIFEST = "manifest.json"
 #: Every other file of a bundle.
 FILES = (
+    "histograms.json",
     "knockouts.yaml",
     "model.txt",
     "patterns.npz",
@@ -94,6 +97,8 @@ class Bundle:
     portrait_rules : PortraitRules
     peers : PeerTables
         Quantiles of the firms that portraits compare with.
+    histograms : Histograms
+        Of the development sample, for drift.
     tables_folder : Path or None
         Where contribution tables are kept as memory maps, shared by processes; in memory if None.
     """
@@ -108,6 +113,7 @@ class Bundle:
     knockouts: KnockoutBook
     portrait_rules: PortraitRules
     peers: PeerTables
+    histograms: Histograms
     tables_folder: Path | None = None
     _tables: dict[bytes, ShapTables] = field(default_factory=dict[bytes, ShapTables], repr=False)
 
@@ -208,6 +214,7 @@ def write_bundle(
     sample: FloatArray,
     rng: np.random.Generator,
     peers: Peers | None = None,
+    development: FloatArray | None = None,
 ) -> Bundle:
     """Write a bundle beside its destination, load it from there, then move it into place.
 
@@ -224,6 +231,8 @@ def write_bundle(
     peers : Peers, optional
         Firms that portraits compare with; the reference firms, of any kind, when left out. Only
         quantiles of their points are kept.
+    development : ndarray of shape (m, k), optional
+        Rows the model learned from, kept as counts; the sample where left out.
 
     Returns
     -------
@@ -256,7 +265,11 @@ def write_bundle(
     }
     standing = dimension_points(model, compared.matrix, columns)
     counted = count_peers(compared, standing, known, rules)
+    histograms = _histograms(
+        model, recipe.line, scale, sample if development is None else development
+    )
     files = {
+        "histograms.json": histograms.model_dump_json().encode(),
         "knockouts.yaml": recipe.knockouts_path.read_bytes(),
         "model.txt": recipe.model_text.encode(),
         "patterns.npz": patterns.to_bytes(),
@@ -322,6 +335,7 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             knockouts=load_knockouts(path / "knockouts.yaml"),
             portrait_rules=load_portrait_rules(path / "portrait.yaml"),
             peers=_parsed(path, "portrait.json", content["portrait.json"], PeerTables),
+            histograms=_parsed(path, "histograms.json", content["histograms.json"], Histograms),
             tables_folder=tables_folder,
         )
         _require_fitting_parts(bundle)
@@ -334,6 +348,13 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             zh=f"模型包 {path} 不可用：{wrong.zh}",
         ) from wrong
     return bundle
+
+
+def _histograms(
+    model: TreeEnsemble, line: LogitLine, scale: Scale, development: FloatArray
+) -> Histograms:
+    probability = line.probability(model.margin(development))
+    return make_histograms(development, scale.score_of(probability), probability)
 
 
 def layout_of(features: list[ModelFeature]) -> PointsLayout:
@@ -409,6 +430,8 @@ def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -
 def _require_fitting_parts(bundle: Bundle) -> None:
     if bundle.model.feature_names != bundle.layout.features:
         _refuse(bundle.path, "holds trees on other features than it says", "的模型与清单特征不符")
+    if len(bundle.histograms.features) != len(bundle.layout.features):
+        _refuse(bundle.path, "has histograms of other features", "的直方图与清单特征不符")
     silent = [code for code in bundle.layout.groups if code not in bundle.reasons.groups]
     if silent:
         _refuse(

@@ -132,11 +132,11 @@ def train_alert(
         mlruns=mlruns,
         lake=lake,
         matrix=borrowers.matrix[:: max(1, -(-len(borrowers.matrix) // _CHECKED_ROWS))],
+        development=borrowers.matrix[borrowers.is_development],
         reference=borrowers.reference,
         parameters=_parameters(spec, borrowers, fitted, data_until, seed),
         now=now,
         seed=seed,
-        rates=False,
     )
     bundle, run_id = enrol(recipe, fitted, entry)
     told("fit")(1, 1)

@@ -171,6 +171,7 @@ def train_base_rating(
         mlruns=folders.mlruns,
         lake=lake,
         matrix=cohort.matrix,
+        development=cohort.matrix[cohort.is_development],
         reference=cohort.reference,
         parameters=parameters,
         now=now,

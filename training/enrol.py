@@ -1,4 +1,4 @@
-"""A fitted model becomes a bundle, a run and a name; one way in for every model."""
+"""A fitted model becomes a bundle, a run and a candidate; one way in for every model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,9 @@ from features.lake import LakeView
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
 from models.portrait_tables import Peers
+from training.aliases import Entry, add_entry
 from training.fit import FittedRating
-from training.registry import CHAMPION, RunRecord, alias_now, log_run, set_alias
+from training.registry import RunRecord, log_run, user_name
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Enrolment:
     ----------
     matrix : ndarray of shape (n, k)
         Rows on which the bundle must answer as the library that grew its trees.
+    development : ndarray of shape (d, k)
+        Rows the model learned from, kept as counts.
     reference : ndarray of shape (m, k)
         Firms that ratings are compared with.
     parameters : mapping of str to str
         For the run.
-    rates : bool
-        Whether the model becomes the champion of ratings; a model that does not rate never does.
     slices : mapping of str to float, optional
         Figures of parts of the validation sample, for the run beside those of the bundle.
     plots : Path, optional
@@ -42,24 +43,24 @@ class Enrolment:
     mlruns: Path
     lake: LakeView
     matrix: FloatArray
+    development: FloatArray
     reference: FloatArray
     parameters: Mapping[str, str]
     now: datetime
     seed: int
-    rates: bool = True
     slices: Mapping[str, float] = field(default_factory=dict[str, float])
     plots: Path | None = None
     peers: Peers | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
-    """Write the bundle, hold it against LightGBM, log the run, and name it.
+    """Write the bundle, hold it against LightGBM, log the run, and make it the candidate.
 
     Returns
     -------
     tuple of Bundle and str
-        The bundle in its home and the id of the run. The bundle answers to the
-        name of its model, and to `champion` if it rates.
+        The bundle in its home and the id of the run. The bundle answers to its model's
+        name with `@candidate`; serving is decided by `training.promotion`.
 
     Raises
     ------
@@ -80,9 +81,16 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
         bundle.path,
         entry.mlruns,
     )
-    for name in (recipe.spec.name, *([CHAMPION] if entry.rates else [])):
-        reason = f"trained in run {run_id}"
-        set_alias(entry.bundles, alias_now(bundle.id, name=name, now=entry.now, reason=reason))
+    candidate = Entry(
+        model=recipe.spec.name,
+        kind=recipe.spec.probability_kind,
+        bundle_id=bundle.id,
+        action="trained",
+        since=entry.now.isoformat(timespec="seconds"),
+        by=user_name(),
+        reason=f"trained in run {run_id}",
+    )
+    add_entry(entry.bundles, candidate)
     return bundle, run_id
 
 
@@ -91,7 +99,14 @@ def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
     entry.bundles.mkdir(parents=True, exist_ok=True)
     draft = entry.bundles / f".draft-{recipe.version}"
     rng = np.random.default_rng(entry.seed)
-    written = write_bundle(recipe, draft, sample=entry.reference, rng=rng, peers=entry.peers)
+    written = write_bundle(
+        recipe,
+        draft,
+        sample=entry.reference,
+        rng=rng,
+        development=entry.development,
+        peers=entry.peers,
+    )
     home = entry.bundles / written.id
     draft.rename(home)
     return replace(written, path=home)

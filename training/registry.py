@@ -1,41 +1,24 @@
-"""Runs and versions: what was trained on what, and which bundle serves.
+"""Runs: what was trained on what.
 
-Every training is a run in MLflow with its data, code, parameters, figures and the bundle itself. A
-bundle lives under `var/bundles/<id>`; `aliases.json` beside it records which one an alias names, and
-since when. MLflow's telemetry is switched off before it is imported, here and nowhere else.
+Every training is a run in MLflow with its data, code, parameters, figures and the bundle itself.
+Which bundle serves is recorded in `training.aliases`. MLflow's telemetry is switched off before it is
+imported, here and nowhere else.
 """
 
-import json
 import logging
 import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from features.errors import BundleError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import ModuleType
 
-CHAMPION = "champion"
-_ALIASES = "aliases.json"
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-
-
-@dataclass(frozen=True)
-class Alias:
-    """Which bundle a name stands for, since when, and why."""
-
-    name: str
-    bundle_id: str
-    since: str
-    by: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -113,48 +96,6 @@ def code_version() -> str:
     return described.stdout.strip()
 
 
-def set_alias(bundles: Path, alias: Alias) -> None:
-    """Point an alias at a bundle; the earlier ones stay in the history."""
-    history = [asdict(known) for known in alias_history(bundles)]
-    temporary = bundles / f".{_ALIASES}"
-    temporary.write_text(
-        json.dumps([*history, asdict(alias)], ensure_ascii=False, indent=1), encoding="utf-8"
-    )
-    temporary.replace(bundles / _ALIASES)
-
-
-def alias_history(bundles: Path) -> list[Alias]:
-    """Every assignment of every alias, oldest first."""
-    path = bundles / _ALIASES
-    if not path.exists():
-        return []
-    try:
-        return [Alias(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError) as damaged:
-        raise BundleError(
-            en=f"{path} cannot be read, so no model is known to serve. Restore it from a backup.",
-            zh=f"{path} 无法读取，不能确定当前使用的模型，请从备份恢复。",
-        ) from damaged
-
-
-def named_bundle(bundles: Path, name: str = CHAMPION) -> Path:
-    """Folder of the bundle an alias names now.
-
-    Raises
-    ------
-    BundleError
-        If nothing has been trained yet.
-    """
-    found = [alias for alias in alias_history(bundles) if alias.name == name]
-    if not found:
-        raise BundleError(
-            en=f"No model is called '{name}' yet. Train one with `xinqiao train`.",
-            zh=f"还没有名为“{name}”的模型，请先运行 `xinqiao train`。",
-        )
-    return bundles / found[-1].bundle_id
-
-
-def alias_now(bundle_id: str, *, now: datetime, reason: str, name: str = CHAMPION) -> Alias:
-    """What a name stands for from now on, by the user who runs the command."""
-    user = os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"
-    return Alias(name, bundle_id, now.isoformat(timespec="seconds"), user, reason)
+def user_name() -> str:
+    """Who runs the command, as the system calls them."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"

@@ -8,6 +8,7 @@ from xinqiao import (
     declare,
     demo,
     docs,
+    drift,
     features,
     fit,
     ingest,
@@ -16,6 +17,7 @@ from xinqiao import (
     pull,
     quality,
     rate,
+    registry,
     simulate,
     train,
     train_alert,
@@ -44,6 +46,10 @@ app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
 app.command("rate", help=rate.HELP)(rate.rate)
 app.command("fit", help=fit.HELP)(fit.fit)
 app.command("predict", help=predict.HELP)(predict.predict)
+app.command("promote", help=registry.PROMOTE_HELP)(registry.promote)
+app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
+app.command("history", help=registry.HISTORY_HELP)(registry.history)
+app.command("drift", help=drift.HELP)(drift.drift)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("docs", help=docs.HELP)(docs.docs)
 

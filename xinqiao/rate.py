@@ -27,7 +27,7 @@ from models.knockouts import KnockoutAnswers, Knockouts
 from models.portrait import Kinds
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
-from training.registry import CHAMPION, named_bundle
+from training.aliases import CHAMPION, named_bundle
 from training.segments import SEGMENT_DATASETS, add_segments, segment_of
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
@@ -57,7 +57,8 @@ def rate(
         typer.Option("--withhold", help="不使用的数据集 · a dataset to leave closed (repeatable)"),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="模型或别名 · model or alias: champion, base_12m, invoice-rating")
+        str,
+        typer.Option(help="模型或别名 · model or alias: champion, base_12m, base_12m@candidate"),
     ] = CHAMPION,
     *,
     rate_everyone: Annotated[bool, typer.Option("--all", help="全部企业 · every firm")] = False,

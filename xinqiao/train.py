@@ -189,6 +189,7 @@ def train(settings: Settings, as_of_date: date, *, seed: int | None = None) -> "
             now=now_in_shanghai(),
             bundles=settings.bundles,
             mlruns=settings.mlruns,
+            studies=settings.studies,
             seed=SEED if seed is None else seed,
             on_progress=advance,
         )

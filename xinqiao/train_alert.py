@@ -83,11 +83,11 @@ def train(settings: Settings, data_until: date) -> "TrainedAlert":
 
 
 def _base_rating(settings: Settings) -> Bundle | None:
-    """The 12-month rating; None if none was trained, or it no longer fits the features."""
-    from training.registry import named_bundle  # noqa: PLC0415 - the training room
+    """The 12-month rating trained last; None if none was trained, or it no longer fits the features."""
+    from training.aliases import candidate_of, named_bundle  # noqa: PLC0415 - the training room
 
     try:
-        return load_bundle(named_bundle(settings.bundles, BASE_12M), REGISTRY)
+        return load_bundle(named_bundle(settings.bundles, candidate_of(BASE_12M)), REGISTRY)
     except BundleError:
         return None
 

@@ -16,7 +16,7 @@ from models.metrics import auc
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
-from training.registry import named_bundle
+from training.aliases import candidate_of, named_bundle
 from training.study import read_study
 
 FIRMS, SEED = 1_000, 11
@@ -44,7 +44,11 @@ class Home:
     @property
     def manifest(self) -> Manifest:
         """What the city's model says about itself."""
-        text = (named_bundle(self.path / "bundles", BASE_12M) / "manifest.json").read_text("utf-8")
+        return self.named(BASE_12M)
+
+    def named(self, name: str) -> Manifest:
+        """Manifest of the bundle a name stands for."""
+        text = (named_bundle(self.path / "bundles", name) / "manifest.json").read_text("utf-8")
         return Manifest.model_validate_json(text)
 
 
@@ -121,7 +125,10 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
     code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
-    assert home.manifest.files["model.txt"] == model
+    # It waits for two people; who serves is as before.
+    again = home.named(f"{BASE_12M}@candidate")
+    assert again.created_at > home.manifest.created_at
+    assert again.files["model.txt"] == model
     assert json.loads(printed)["auc"] == home.manifest.metrics["auc"]
 
 
@@ -134,7 +141,7 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
     code, printed = run(monkeypatch, "train", "alert", "--as-of", LAST_DAY, "--json")
     assert code == 0, printed
     told = json.loads(printed)
-    assert named_bundle(home.path / "bundles", ALERT_6M).name == told["bundle_id"]
+    assert named_bundle(home.path / "bundles", candidate_of(ALERT_6M)).name == told["bundle_id"]
     assert named_bundle(home.path / "bundles") == champion
     assert {
         "events",
@@ -146,10 +153,12 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
     assert 0 < told["cut_off"] < 1
     assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
     assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
-    manifest = (named_bundle(home.path / "bundles", ALERT_6M) / "manifest.json").read_text("utf-8")
+    manifest = (
+        named_bundle(home.path / "bundles", candidate_of(ALERT_6M)) / "manifest.json"
+    ).read_text("utf-8")
     assert Manifest.model_validate_json(manifest).probability_kind == "event_6m"
     code, printed = run(
-        monkeypatch, "rate", "--all", "--model", ALERT_6M, "--out", "ratings.parquet"
+        monkeypatch, "rate", "--all", "--model", candidate_of(ALERT_6M), "--out", "ratings.parquet"
     )
     assert code == 2
     assert "用于在贷企业的贷后预警，不给出评级" in printed
