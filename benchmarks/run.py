@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from benchmarks import (
+    area_alerts,
     area_beijing,
+    area_city,
     area_features,
     area_ingest,
     area_rating,
@@ -31,6 +33,8 @@ AREAS: Mapping[str, Area] = {
     area_features.AREA: area_features.compare,
     area_registry.AREA: area_registry.compare,
     area_rating.AREA: area_rating.compare,
+    area_city.AREA: area_city.compare,
+    area_alerts.AREA: area_alerts.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
 }

@@ -110,6 +110,13 @@ class FeatureDefinitionError(XinqiaoError):
     status = 500
 
 
+class RuleError(XinqiaoError):
+    """A rule is written wrongly, or asks what cannot be answered."""
+
+    code = "rule"
+    status = 422
+
+
 class BundleError(XinqiaoError):
     """A model bundle is missing, damaged or does not fit these features."""
 
@@ -121,6 +128,13 @@ class CohortError(XinqiaoError):
     """There are not enough labelled, consented rows to train on."""
 
     code = "cohort"
+    status = 422
+
+
+class TableError(XinqiaoError):
+    """A table of one's own cannot be learned from or scored as asked."""
+
+    code = "table"
     status = 422
 
 

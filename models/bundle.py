@@ -1,8 +1,10 @@
 """A model as a folder of data: written whole or not at all, refused when anything differs.
 
 `model.txt` holds the trees, `patterns.npz` what the reference firms answer at their leaves and
-`histograms.json` how the development sample was spread (counts, never rows), `manifest.json` everything around them, `scale.yaml` and `reasons.yaml` what turned
-probabilities and points into words that day, `proof.json` rows with their answers.
+`histograms.json` how the development sample was spread (counts, never rows), `manifest.json` everything
+around them, `scale.yaml`, `reasons.yaml` and `knockouts.yaml` what turned probabilities and points into
+words and capped grades that day, `portrait.json` quantiles of peers by the dimensions of
+`portrait.yaml`, `proof.json` rows with their answers.
 There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of the manifest, which
 holds the SHA-256 of every other file.
 """
@@ -28,8 +30,19 @@ from features.registry import Registry
 from models.arrays import BoolArray, FloatArray
 from models.calibration import LogitLine
 from models.histograms import Histograms, make_histograms
+from models.knockouts import KNOCKOUTS_PATH, KnockoutBook, load_knockouts
 from models.manifest import GradeRate, Line, Manifest, ModelFeature, Proof
 from models.points import Points, PointsLayout, points_of
+from models.portrait import Portraitist
+from models.portrait_tables import (
+    PORTRAIT_PATH,
+    Peers,
+    PeerTables,
+    PortraitRules,
+    count_peers,
+    dimension_points,
+    load_portrait_rules,
+)
 from models.proof import make_proof, proof_values
 from models.rating import RatingSpec
 from models.reasons import REASONS_PATH, Reasons, load_reasons
@@ -48,8 +61,11 @@ MANIFEST = "manifest.json"
 #: Every other file of a bundle.
 FILES = (
     "histograms.json",
+    "knockouts.yaml",
     "model.txt",
     "patterns.npz",
+    "portrait.json",
+    "portrait.yaml",
     "proof.json",
     "reasons.yaml",
     "scale.yaml",
@@ -76,6 +92,11 @@ class Bundle:
         Of the reference firms every rating is compared with.
     scale : Scale
     reasons : Reasons
+    knockouts : KnockoutBook
+        As they stood when the bundle was written, so that a capped grade replays.
+    portrait_rules : PortraitRules
+    peers : PeerTables
+        Quantiles of the firms that portraits compare with.
     histograms : Histograms
         Of the development sample, for drift.
     tables_folder : Path or None
@@ -89,6 +110,9 @@ class Bundle:
     patterns: LeafPatterns
     scale: Scale
     reasons: Reasons
+    knockouts: KnockoutBook
+    portrait_rules: PortraitRules
+    peers: PeerTables
     histograms: Histograms
     tables_folder: Path | None = None
     _tables: dict[bytes, ShapTables] = field(default_factory=dict[bytes, ShapTables], repr=False)
@@ -102,6 +126,12 @@ class Bundle:
     def layout(self) -> PointsLayout:
         """Features and their reason groups."""
         return layout_of(self.manifest.features)
+
+    @cached_property
+    def portraitist(self) -> Portraitist:
+        """Places firms among the peers of this bundle."""
+        features = self.manifest.features
+        return Portraitist(self.portrait_rules, self.peers, features, self.model)
 
     def points(self, matrix: FloatArray, hidden: BoolArray | None = None) -> Points:
         """Points of rows against the reference firms, both seen through one scope.
@@ -173,6 +203,8 @@ class BundleRecipe:
     interval_level: float = 0.90
     scale_path: Path = field(default=SCALE_PATH)
     reasons_path: Path = field(default=REASONS_PATH)
+    knockouts_path: Path = field(default=KNOCKOUTS_PATH)
+    portrait_path: Path = field(default=PORTRAIT_PATH)
 
 
 def write_bundle(
@@ -181,6 +213,7 @@ def write_bundle(
     *,
     sample: FloatArray,
     rng: np.random.Generator,
+    peers: Peers | None = None,
     development: FloatArray | None = None,
 ) -> Bundle:
     """Write a bundle beside its destination, load it from there, then move it into place.
@@ -195,6 +228,9 @@ def write_bundle(
         are kept, and proof rows made of their columns shuffled apart; no row enters the bundle.
     rng : numpy.random.Generator
         Decides the proof rows.
+    peers : Peers, optional
+        Firms that portraits compare with; the reference firms, of any kind, when left out. Only
+        quantiles of their points are kept.
     development : ndarray of shape (m, k), optional
         Rows the model learned from, kept as counts; the sample where left out.
 
@@ -220,13 +256,25 @@ def write_bundle(
     answers = contributions(tables, values).values
     points = points_of(answers, tables.base, recipe.line, scale, layout)
     proof = make_proof(values, layout, points)
+    rules = load_portrait_rules(recipe.portrait_path)
+    compared = Peers.of_any_kind(sample) if peers is None else peers
+    columns = rules.features_of(features)
+    known = {
+        name: np.asarray(~np.isnan(compared.matrix[:, read]).all(axis=1), dtype=np.bool_)
+        for name, read in columns.items()
+    }
+    standing = dimension_points(model, compared.matrix, columns)
+    counted = count_peers(compared, standing, known, rules)
     histograms = _histograms(
         model, recipe.line, scale, sample if development is None else development
     )
     files = {
         "histograms.json": histograms.model_dump_json().encode(),
+        "knockouts.yaml": recipe.knockouts_path.read_bytes(),
         "model.txt": recipe.model_text.encode(),
         "patterns.npz": patterns.to_bytes(),
+        "portrait.json": counted.model_dump_json(indent=1).encode(),
+        "portrait.yaml": recipe.portrait_path.read_bytes(),
         "proof.json": proof.model_dump_json(indent=1).encode(),
         "reasons.yaml": recipe.reasons_path.read_bytes(),
         "scale.yaml": recipe.scale_path.read_bytes(),
@@ -284,6 +332,9 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             patterns=LeafPatterns.from_bytes(content["patterns.npz"], model),
             scale=load_scale(path / "scale.yaml", scale_id=manifest.scale_id),
             reasons=load_reasons(path / "reasons.yaml"),
+            knockouts=load_knockouts(path / "knockouts.yaml"),
+            portrait_rules=load_portrait_rules(path / "portrait.yaml"),
+            peers=_parsed(path, "portrait.json", content["portrait.json"], PeerTables),
             histograms=_parsed(path, "histograms.json", content["histograms.json"], Histograms),
             tables_folder=tables_folder,
         )

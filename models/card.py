@@ -6,14 +6,18 @@ from datetime import date, datetime
 
 import numpy as np
 
+from features.codes.industries import load_industries
 from features.contracts import Words
 from features.errors import Language
 from models.arrays import FloatArray
 from models.bundle import Bundle
 from models.explain import Explanation, ReasonRow, explain
+from models.knockouts import KnockoutAnswers
 from models.manifest import GradeRate, ProbabilityKind
-from models.scorer import Confidence, Ratings
-from models.text import bar, mask_code, mask_name, padded, width_of, wrapped
+from models.portrait import SIZE_WORDS, Absence, Kinds
+from models.portrait_tables import PeerTable
+from models.scorer import Confidence, Ratings, Scorer
+from models.text import bar, gauge, mask_code, mask_name, padded, width_of, wrapped
 
 WIDTH = 78
 _LABEL, _HALF, _POINTS = 30, 18, 8
@@ -27,16 +31,26 @@ _WORDS: dict[str, Words] = {
     "received": Words(zh="最近入库", en="last received"),
     "none": Words(zh="无", en="none"),
     "grade": Words(zh="等级", en="Grade"),
+    "capped": Words(
+        zh="否决项：{what}，等级不高于 {cap}（模型等级 {model}，评分与概率不变）",
+        en="Knock-out: {what}; grade at most {cap} (the model's is {model}; score and probability stay)",
+    ),
+    "unknown": Words(
+        zh="未能核查的否决项（未授权或无记录）",
+        en="Knock-outs not known (not authorised or no record)",
+    ),
     "range": Words(zh="可信度低，等级范围", en="low confidence, grade range"),
     "score": Words(zh="评分", en="Score"),
     "use": Words(zh="适用", en="Use"),
     "default_probability": Words(zh="违约概率", en="Default probability"),
     "pd_12m": Words(zh="12个月违约概率", en="12-month PD"),
+    "event_6m": Words(zh="6个月内风险事件概率", en="Event within 6 months"),
     "interval": Words(
-        zh="本等级在验证样本中违约率的 {level} 区间：{low}–{high}（n={n}, d={d}）",
-        en="{level} interval of this grade's default rate in validation: {low}–{high} "
-        "(n={n}, d={d})",
+        zh="{which}在验证样本中违约率的 {level} 区间：{low}–{high}（n={n}, d={d}）",
+        en="{level} interval of {which} default rate in validation: {low}–{high} (n={n}, d={d})",
     ),
+    "this_grade": Words(zh="本等级", en="this grade's"),
+    "model_grade": Words(zh="模型等级 {grade} ", en="grade {grade}'s"),
     "no_interval": Words(
         zh="验证样本中没有该等级的企业，无法给出区间",
         en="No firm of this grade in validation, hence no interval",
@@ -48,6 +62,13 @@ _WORDS: dict[str, Words] = {
     "others": Words(zh="其他（{n} 组）", en="All others ({n} groups)"),
     "limit": Words(zh="评分上下限调整", en="Limit of the scale"),
     "total": Words(zh="评分合计", en="Score"),
+    "portrait": Words(
+        zh="画像（0–100，竖线 50 为同业中位）",
+        en="Portrait (0–100, the line is the peers' median, 50)",
+    ),
+    "peers": Words(zh="同业：{group}，{number} 家", en="Peers: {group}, {number} firms"),
+    "every_kind": Words(zh="全部企业", en="all firms"),
+    "or_more": Words(zh="及以上", en=" or more"),
     "withheld": Words(zh="尚未授权的数据", en="Data not authorised"),
     "authorise": Words(zh="可授权：", en="to authorise: "),
     "advice": Words(zh="改进建议", en="What would help"),
@@ -55,6 +76,12 @@ _WORDS: dict[str, Words] = {
     "coverage": Words(zh="模型信息覆盖", en="of the model's information was visible"),
     "model": Words(zh="模型", en="Model"),
     "bundle": Words(zh="模型包", en="bundle"),
+}
+_ABSENT: dict[Absence, Words] = {
+    "withheld": Words(zh="未授权", en="not authorised"),
+    "no_record": Words(zh="无记录", en="no record"),
+    "not_read": Words(zh="模型未使用", en="not read by the model"),
+    "few_peers": Words(zh="同业不足", en="too few peers"),
 }
 _CONFIDENCE: dict[Confidence, Words] = {
     "H": Words(zh="高", en="high"),
@@ -87,21 +114,49 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class PortraitFacts:
+    """Six positions among peers, and who the peers are.
+
+    Parameters
+    ----------
+    dimensions : tuple of (str, Words, int or Absence)
+        Code, words, and the position or why there is none.
+    peers : PeerTable or None
+    bands : tuple of int
+        Edges in which the number of peers is said.
+    """
+
+    dimensions: tuple[tuple[str, Words, int | Absence], ...]
+    peers: PeerTable | None
+    bands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """Everything printed on a card.
 
     Parameters
     ----------
+    grade, model_grade : str
+        After and before the knock-outs; the label and the use are those of `grade`.
+    capped_by : tuple of (Words, str)
+        Knock-outs that hold, with the best grade each leaves.
+    unknown_knockouts : tuple of Words
+        Knock-outs that could not be known.
     rate : GradeRate or None
         Defaults of the grade in validation; None where validation had no such firm.
     grade_range : tuple of str
-        Next better and next worse grade, printed where confidence is low.
+        Next better and next worse grade of the model's, printed where confidence is low and no
+        knock-out decides.
     withheld_scopes : tuple of str
         Consent scopes that would complete the picture.
     """
 
     subject: Subject
     grade: str
+    model_grade: str
+    capped_by: tuple[tuple[Words, str], ...]
+    unknown_knockouts: tuple[Words, ...]
     grade_label: Words
     suggested_use: Words
     grade_range: tuple[str, str]
@@ -114,6 +169,7 @@ class CardFacts:
     base_points: int
     points_limit: int
     explanation: Explanation
+    portrait: PortraitFacts
     withheld_scopes: tuple[str, ...]
     coverage: float
     confidence: Confidence
@@ -130,6 +186,8 @@ def card_facts(
     *,
     row: int = 0,
     withheld: Collection[str] = (),
+    knockouts: KnockoutAnswers | None = None,
+    kinds: Kinds | None = None,
 ) -> CardFacts:
     """Gather a card from one row of ratings.
 
@@ -145,6 +203,10 @@ def card_facts(
         Its row in the ratings.
     withheld : collection of str
         Datasets the scope does not open.
+    knockouts : KnockoutAnswers, optional
+        Of the same rows; none is asked when left out.
+    kinds : Kinds, optional
+        Of this firm alone; it is compared with all firms when left out.
 
     Returns
     -------
@@ -152,16 +214,21 @@ def card_facts(
     """
     manifest, layout = bundle.manifest, bundle.layout
     visible = {f.group for f in manifest.features if set(withheld).isdisjoint(f.datasets)}
-    grade = str(ratings.grade[row])
+    asked = knockouts or KnockoutAnswers.none(len(ratings))
+    model_grade = str(ratings.grade[row])
+    grade = str(asked.cap(ratings.grade, bundle.scale)[row])
     letter = bundle.scale.grade(grade)
-    rate = manifest.grades.get(grade)
+    rate = manifest.grades.get(model_grade)
     scopes = {manifest.consent_scopes.get(name) for name in withheld}
     return CardFacts(
         subject=subject,
         grade=grade,
+        model_grade=model_grade,
+        capped_by=tuple((one.words, one.grade_at_most) for one in asked.holding_at(row)),
+        unknown_knockouts=tuple(one.words for one in asked.unknown_at(row)),
         grade_label=letter.label,
         suggested_use=letter.suggested_use,
-        grade_range=bundle.scale.grade_range(grade),
+        grade_range=bundle.scale.grade_range(model_grade),
         score=int(ratings.score[row]),
         probability=float(ratings.probability[row]),
         probability_kind=manifest.probability_kind,
@@ -176,6 +243,7 @@ def card_facts(
             dict(zip(layout.features, np.asarray(values, dtype=np.float64).tolist(), strict=True)),
             withheld=[code for code in layout.groups if code not in visible],
         ),
+        portrait=_portrait(bundle, values, withheld, kinds),
         withheld_scopes=tuple(sorted(scope for scope in scopes if scope is not None)),
         coverage=ratings.coverage,
         confidence=ratings.confidence,
@@ -183,6 +251,24 @@ def card_facts(
         bundle_id=bundle.id,
         disclaimer=manifest.disclaimer,
     )
+
+
+def _portrait(
+    bundle: Bundle,
+    values: FloatArray,
+    withheld: Collection[str],
+    kinds: Kinds | None,
+) -> PortraitFacts:
+    hidden = Scorer(bundle).hidden_columns(withheld)
+    row = np.asarray(values, dtype=np.float64)[None, :]
+    drawn = bundle.portraitist.draw(row, hidden, kinds or Kinds.unknown(1))
+    rules = bundle.portrait_rules
+    dimensions: list[tuple[str, Words, int | Absence]] = []
+    for name, one in rules.dimensions.items():
+        position = drawn.positions(name)[0]
+        absent = drawn.absent[name][0] or "few_peers"
+        dimensions.append((name, one.words, absent if position is None else position))
+    return PortraitFacts(tuple(dimensions), drawn.peers[0], tuple(rules.peer_bands.values))
 
 
 def render_card(facts: CardFacts, language: Language = "zh") -> str:
@@ -201,6 +287,8 @@ def render_card(facts: CardFacts, language: Language = "zh") -> str:
         *card.verdict(),
         "─" * WIDTH,
         *card.composition(),
+        "─" * WIDTH,
+        *card.portrait(),
         "─" * WIDTH,
         *card.foot(),
         "═" * WIDTH,
@@ -235,7 +323,12 @@ class _Card:
         middle = f"{self._say('score')} {facts.score}"
         yield _apart(f"{left}    {middle}", f"{kind} {_percent(facts.probability)}")
         yield from self._lines(f"{self._say('use')} {self._in(facts.suggested_use)}")
-        if facts.confidence == "L":
+        for what, cap in facts.capped_by:
+            capped = self._say("capped").format(
+                what=self._in(what), cap=cap, model=facts.model_grade
+            )
+            yield from self._lines(capped)
+        if facts.confidence == "L" and not facts.capped_by:
             yield from self._lines(f"{self._say('range')} {'–'.join(facts.grade_range)}")
         yield from self._lines(self._interval())
         yield from self._lines(self._in(facts.label))
@@ -264,6 +357,34 @@ class _Card:
         yield " " * (1 + _LABEL + 2 * _HALF + 2) + "─" * _POINTS
         yield self._row(self._say("total"), str(facts.score))
 
+    def portrait(self) -> Iterator[str]:
+        """Lay six bars from 0 to 100 under each other, with the peers' median in the middle."""
+        facts = self.facts.portrait
+        yield f" {self._say('portrait')}"
+        if facts.peers is not None:
+            number = self._band(facts.peers.firms_from, facts.bands)
+            group = self._peer_group(facts.peers)
+            yield from self._lines(self._say("peers").format(group=group, number=number))
+        for code, words, found in facts.dimensions:
+            label = f"{code} {self._in(words)}"
+            if isinstance(found, int):
+                yield self._row(label, str(found), gauge(found, _HALF))
+            else:
+                yield f" {padded(label, _LABEL)}{self._in(_ABSENT[found])}"
+
+    def _peer_group(self, peers: PeerTable) -> str:
+        size = SIZE_WORDS.get(peers.size_class)
+        section = load_industries().sections.get(peers.industry_section)
+        named = [
+            *([self._in(size)] if size else []),
+            *([section.zh if self.language == "zh" else section.en] if section else []),
+        ]
+        return " · ".join(named) or self._say("every_kind")
+
+    def _band(self, start: int, edges: tuple[int, ...]) -> str:
+        end = min((edge for edge in edges if edge > start), default=None)
+        return f"{start}{self._say('or_more')}" if end is None else f"{start}–{end - 1}"
+
     def foot(self) -> Iterator[str]:
         """Say what is missing, what would help, and who says so."""
         facts, found = self.facts, self.facts.explanation
@@ -273,6 +394,10 @@ class _Card:
             scopes = ", ".join(facts.withheld_scopes)
             tail = f" ({self._say('authorise')}{scopes})" if scopes else ""
             yield from self._lines(f"{self._say('withheld')} {names}{tail}")
+        if facts.unknown_knockouts:
+            between = "、" if self.language == "zh" else "; "
+            names = between.join(map(self._in, facts.unknown_knockouts))
+            yield from self._lines(f"{self._say('unknown')} {names}")
         if found.advice:
             yield f" {self._say('advice')}"
             for code, advice in found.advice:
@@ -301,7 +426,10 @@ class _Card:
         rate = self.facts.rate
         if rate is None or rate.low is None or rate.high is None:
             return self._say("no_interval")
+        is_capped = self.facts.grade != self.facts.model_grade
+        which = self._say("model_grade" if is_capped else "this_grade")
         return self._say("interval").format(
+            which=which.format(grade=self.facts.model_grade),
             level=f"{self.facts.interval_level:.0%}".replace("%", " %"),
             low=_percent(rate.low),
             high=_percent(rate.high),

@@ -9,8 +9,9 @@ from features.contracts import Words
 from features.documents import Document
 from features.registry import Direction, Missing
 
-#: What the probability is of: `pd_12m` only where the label has a date and a 12-month window.
-ProbabilityKind = Literal["default_probability", "pd_12m"]
+#: What the probability is of: `pd_12m` only where the label has a date and a 12-month window;
+#: `event_6m` is of an early warning, which is no default and has no grade to be read by.
+ProbabilityKind = Literal["default_probability", "pd_12m", "event_6m"]
 
 
 class ModelFeature(Document):
@@ -79,7 +80,7 @@ class Manifest(Document):
         SHA-256 of every other file of the bundle.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: str
     version: str
     created_at: datetime

@@ -1,7 +1,8 @@
 """The rating models as specifications: which features, which shape, which words.
 
 Hyper-parameters are fixed here before any outcome was looked at. With about a hundred firms, or a
-hundred defaults, a search would only find the noise of the sample.
+hundred defaults, a search would only find the noise of the sample; with more, `training.tune` searches
+around these.
 """
 
 from collections.abc import Mapping
@@ -49,13 +50,15 @@ class RatingSpec:
         Name of the model; a version is given when it is registered.
     datasets : frozenset of str
         The model uses every feature that reads these datasets only.
-    probability_kind : {"default_probability", "pd_12m"}
+    probability_kind : {"default_probability", "pd_12m", "event_6m"}
         What the calibrated number may be called.
     label : Words
         What counts as a default, printed under the probability.
     disclaimer : Words
     rounds : int
         Trees, at most.
+    is_shaped : bool
+        Whether features are held to their directions; False only to measure what the shape costs.
     parameters : mapping
         LightGBM parameters but for seed, threads and directions.
     """
@@ -67,6 +70,7 @@ class RatingSpec:
     disclaimer: Words
     rounds: int = 300
     parameters: Mapping[str, Parameter] = field(default_factory=lambda: _PARAMETERS)
+    is_shaped: bool = True
 
     def features(self, registry: Registry) -> Registry:
         """Return the model's features, in the registry's order."""
@@ -89,7 +93,7 @@ class RatingSpec:
         """
         return {
             **self.parameters,
-            "monotone_constraints": [feature.direction for feature in features],
+            "monotone_constraints": [feature.direction * self.is_shaped for feature in features],
             "seed": seed,
             "num_threads": threads,
         }

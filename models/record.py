@@ -10,7 +10,9 @@ import numpy.typing as npt
 from features.contracts import REGISTER
 from models.arrays import FloatArray
 from models.bundle import Bundle
+from models.knockouts import KnockoutAnswers
 from models.manifest import ModelFeature
+from models.portrait import Kinds
 from models.scorer import Scorer
 
 #: A rating counts for this long after its as-of date.
@@ -29,6 +31,8 @@ def rating_columns(
     as_of_date: date,
     scope: str,
     withheld: Collection[str] = (),
+    knockouts: KnockoutAnswers | None = None,
+    kinds: Kinds | None = None,
 ) -> Columns:
     """Rate firms under one scope and lay the ratings out as columns.
 
@@ -42,11 +46,17 @@ def rating_columns(
         Scope kind, `self` or `grantee`.
     withheld : collection of str
         Datasets the scope does not open.
+    knockouts : KnockoutAnswers, optional
+        Of the same firms; none is asked when left out.
+    kinds : Kinds, optional
+        Of the same firms, so that portraits compare like with like; with all firms when left out.
 
     Returns
     -------
     dict of str to list
-        n values each. `base_points + sum(points_*) = score`. A firm without any record is not rated:
+        n values each. `grade` is `model_grade` under the cap of the knock-outs that hold (`capped_by`);
+        those in `unknown_knockouts` could not be known and cap nothing. `portrait_*` are positions among
+        peers, 50 the median; `portrait_absent` says why one is None. `base_points + sum(points_*) = score`. A firm without any record is not rated:
         its score is None and `unrated_because` says why; silence must never come out as a rating.
     """
     scorer = Scorer(bundle)
@@ -54,6 +64,16 @@ def rating_columns(
     has_record = has_any_record(bundle.manifest.features, seen)
     ratings = scorer.rate(seen[has_record], withheld)
     kind, rows = bundle.manifest.probability_kind, len(usccs)
+    asked = knockouts or KnockoutAnswers.none(rows)
+    model_grade = np.full(rows, bundle.scale.version.grades[-1].code, dtype=ratings.grade.dtype)
+    model_grade[has_record] = ratings.grade
+    of_kind = kinds or Kinds.unknown(rows)
+    portraits = bundle.portraitist.draw(
+        seen[has_record],
+        scorer.hidden_columns(withheld),
+        Kinds(of_kind.size_class[has_record], of_kind.industry_section[has_record]),
+    )
+    grade = asked.cap(model_grade, bundle.scale)[has_record]
 
     def spread(values: Iterable[object]) -> list[object]:
         """Values of rated firms at their rows, None elsewhere; NaN is None too."""
@@ -74,7 +94,10 @@ def rating_columns(
         "bundle_id": [bundle.id] * rows,
         "scope": [scope] * rows,
         "score": spread(ratings.score.tolist()),
-        "grade": spread(ratings.grade.tolist()),
+        "grade": spread(grade.tolist()),
+        "model_grade": spread(ratings.grade.tolist()),
+        "capped_by": list(asked.holding()),
+        "unknown_knockouts": list(asked.unknown()),
         kind: spread(ratings.probability.tolist()),
         f"{kind}_low": spread(ratings.probability_low.tolist()),
         f"{kind}_high": spread(ratings.probability_high.tolist()),
@@ -83,6 +106,12 @@ def rating_columns(
             f"points_{code}": spread(ratings.group_points[:, place].tolist())
             for place, code in enumerate(bundle.layout.groups)
         },
+        **{
+            f"portrait_{name.lower()}": spread(portraits.positions(name))
+            for name in portraits.scores
+        },
+        "portrait_absent": spread(portraits.absences()),
+        "portrait_peers": spread(None if one is None else one.code for one in portraits.peers),
         "points_limit": spread(ratings.points_limit.tolist()),
         "base_points_full_scope": same(ratings.base_points_full_scope),
         "withheld": [sorted(withheld)] * rows,

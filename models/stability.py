@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtr
 
 from features.errors import ModelInputError
 from models.arrays import FloatArray, IntArray
@@ -274,5 +274,5 @@ def _upper_p_values(counts: IntArray) -> FloatArray:
         z = (near - far) / np.sqrt(variance)
     found = np.full(counts.shape, np.nan)
     # Two shares of 0 do not differ, so nothing speaks against the hypothesis.
-    found[:, 1:] = np.where(variance > 0, stats.norm.cdf(z), np.where(rows > 0, 0.5, np.nan))
+    found[:, 1:] = np.where(variance > 0, ndtr(z), np.where(rows > 0, 0.5, np.nan))
     return np.where(np.triu(np.ones_like(counts), 1) > 0, found, np.nan)

@@ -96,6 +96,18 @@ def bar(points: int, largest: int, half: int) -> str:
     return " " * half + "│" + ("█" * full + "▌" * rest).ljust(half)
 
 
+def gauge(position: int, half: int) -> str:
+    """Draw a bar from 0 to 100 with a line in the middle; as wide as `bar`.
+
+    Examples
+    --------
+    >>> gauge(25, 4) + "|", gauge(75, 4) + "|"
+    ('██  │    |', '████│██  |')
+    """
+    cells = round(2 * half * position / 100)
+    return ("█" * min(cells, half)).ljust(half) + "│" + ("█" * max(cells - half, 0)).ljust(half)
+
+
 def mask_name(name: str) -> str:
     """Cut a name to what its owner recognises and a passer-by does not.
 

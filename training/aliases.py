@@ -176,6 +176,17 @@ def named_entry(entries: list[Entry], name: str) -> Entry | None:
     return champion_of(entries, model) if not role else None
 
 
+def candidate_of(model: str) -> str:
+    """Name of the bundle of a model that was trained last.
+
+    Examples
+    --------
+    >>> candidate_of("base_12m")
+    'base_12m@candidate'
+    """
+    return f"{model}@candidate"
+
+
 def named_bundle(bundles: Path, name: str = CHAMPION) -> Path:
     """Folder of the bundle a name stands for now.
 
@@ -218,8 +229,8 @@ def find_bundle(bundles: Path, asked: str) -> Path:
 
 def _nobody(entries: list[Entry], name: str) -> NoReturn:
     model = name if name != CHAMPION else next((e.model for e in reversed(entries)), name)
-    if named_entry(entries, f"{model}@candidate") is not None:
-        how = f"xinqiao promote {model}@candidate --by … --reviewer … --reason …"
+    if named_entry(entries, candidate_of(model)) is not None:
+        how = f"xinqiao promote {candidate_of(model)} --by … --reviewer … --reason …"
         raise BundleError(
             en=f"No model serves as '{name}' yet. One is trained and waits for two people: `{how}`.",
             zh=f"还没有名为“{name}”的模型在用；已训练的候选版本需两人确认：`{how}`。",

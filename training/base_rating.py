@@ -1,9 +1,10 @@
 """Train the 12-month rating: quarters, fit, out-of-time validation, scenarios of consent, study."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from features.clock import SHANGHAI
 from features.contracts import Catalogue
 from features.lake import LakeView
 from features.registry import Registry
-from models.arrays import BoolArray, FloatArray
 from models.bundle import Bundle, BundleRecipe
+from models.portrait_tables import Peers
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.consent import ConsentScopes
@@ -20,11 +21,15 @@ from training.development import data_hash, prepare_development
 from training.enrol import Enrolment, enrol
 from training.fit import FittedRating
 from training.fitting import load_fitting_rules
-from training.out_of_time import OutOfTime, judge_out_of_time
+from training.later import base_metrics, later_rows, sample_of, validate_later
+from training.out_of_time import OutOfTime
+from training.plots import draw_plots
 from training.quarters import QuarterCohort, build_quarters
-from training.rating import INTERVAL_LEVEL, flat
-from training.scenarios import LaterRows, play_scenarios
-from training.study import Sample, Scenario, Study, write_study
+from training.rating import INTERVAL_LEVEL
+from training.scenarios import play_scenarios
+from training.shape import shape_cost
+from training.slices import slice_metrics
+from training.study import Scenario, Study, write_study
 from training.tune import Tuned
 
 #: Fixed before any outcome was looked at.
@@ -76,6 +81,7 @@ def train_base_rating(
     now: datetime,
     folders: Folders,
     trials: int = 0,
+    measures_shape: bool = False,
     seed: int = SEED,
     on_progress: Progress | None = None,
 ) -> TrainedBase:
@@ -87,10 +93,13 @@ def train_base_rating(
         Last day of the data; month ends are counted back from there.
     trials : int
         Parameters to try inside development; 0 takes those of the specification.
+    measures_shape : bool
+        Whether the same is fitted without the shape, and the figure `gini_lost_to_shape` told: the
+        share of that model's Gini out of time that ours gives up.
     seed : int
         Decides every random choice.
     on_progress : callable, optional
-        Told `(step, done, total)`; steps are `quarters`, `tune`, `fit`, `scenarios`.
+        Told `(step, done, total)`; steps are `quarters`, `tune`, `fit`, `shape`, `scenarios`.
 
     Raises
     ------
@@ -113,7 +122,7 @@ def train_base_rating(
     )
     scopes = ConsentScopes.of(features, catalogue)
     development = prepare_development(cohort, scopes, rules, seed=seed)
-    tuned = None
+    tuned, asked = None, spec
     if trials:
         tuned = development.search(
             spec,
@@ -129,9 +138,18 @@ def train_base_rating(
     validation = validate_later(cohort, fitted, seed=seed)
     told("fit")(1, 1)
     later = later_rows(cohort)
+    if measures_shape:
+        told("shape")(0, 1)
+        cost = shape_cost(
+            development, asked, fitted, later, rules, trials=trials, tuning=folders.tuning
+        )
+        told("shape")(1, 1)
+        figures = validation.figures | {"gini_lost_to_shape": cost.gini_lost}
+        validation = replace(validation, figures=figures)
     scenarios = play_scenarios(
         later, fitted.probability, scopes, scale, rules, seed=seed, on_progress=told("scenarios")
     )
+    out_of_time = sample_of(cohort, ~cohort.is_development, validation.probability)
     recipe = BundleRecipe(
         spec=spec,
         version=f"{now:%Y%m%d.%H%M%S}",
@@ -158,8 +176,14 @@ def train_base_rating(
         parameters=parameters,
         now=now,
         seed=seed,
+        slices=slice_metrics(out_of_time, scale) | _scenario_metrics(scenarios),
+        peers=_peers(cohort),
     )
-    bundle, run_id = enrol(recipe, fitted, entry)
+    with TemporaryDirectory(prefix="xinqiao-plots-") as pictures:
+        plots = draw_plots(
+            validation.is_default, validation.probability, recipe.grades, scale, Path(pictures)
+        )
+        bundle, run_id = enrol(recipe, fitted, replace(entry, plots=plots))
     study = Study(
         bundle_id=bundle.id,
         model=spec.name,
@@ -172,63 +196,25 @@ def train_base_rating(
         development=sample_of(
             cohort, cohort.is_development, fitted.line.probability(fitted.held_out)
         ),
-        out_of_time=sample_of(cohort, ~cohort.is_development, validation.probability),
+        out_of_time=out_of_time,
     )
     write_study(study, folders.studies)
     return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
 
 
-def later_rows(cohort: QuarterCohort) -> LaterRows:
-    """Rows out of time."""
-    later = ~cohort.is_development
-    return LaterRows(
-        matrix=cohort.matrix[later],
-        is_default=cohort.is_default[later],
-        firm=cohort.firm[later],
-        as_of_date=dates_of(cohort)[later],
-    )
+def _peers(cohort: QuarterCohort) -> Peers:
+    """Firms of the last development date, by size and industry."""
+    last = cohort.place == len(cohort.timeline.development) - 1
+    sizes, sections = cohort.segments["size_class"], cohort.segments["industry_section"]
+    return Peers(cohort.matrix[last], sizes[last], sections[last])
 
 
-def dates_of(cohort: QuarterCohort) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]":
-    """Month end of every row."""
-    return np.array(cohort.timeline.dates, dtype="datetime64[D]")[cohort.place]
-
-
-def sample_of(cohort: QuarterCohort, rows: BoolArray, probability: FloatArray) -> Sample:
-    """Some rows of the cohort as a study keeps them."""
-    return Sample(
-        firm=cohort.firm[rows],
-        as_of_date=dates_of(cohort)[rows],
-        is_default=cohort.is_default[rows],
-        is_indeterminate=cohort.is_indeterminate[rows],
-        probability=probability,
-        matrix=cohort.matrix[rows],
-        segments={name: values[rows] for name, values in cohort.segments.items()},
-    )
-
-
-def validate_later(cohort: QuarterCohort, fitted: FittedRating, *, seed: int) -> OutOfTime:
-    """Judge the model on the dates it has not seen."""
-    early = cohort.is_development
-    later, firm = ~early, cohort.firm
-    is_new = ~np.isin(firm[later], firm[early])
-    probability = fitted.probability(cohort.matrix[later])
-    return judge_out_of_time(cohort.is_default[later], probability, firm[later], is_new, seed=seed)
-
-
-def base_metrics(cohort: QuarterCohort, validation: OutOfTime) -> dict[str, float]:
-    """Validation figures and counts as flat numbers for the manifest and the run."""
-    early = cohort.is_development
+def _scenario_metrics(scenarios: tuple[Scenario, ...]) -> dict[str, float]:
     return {
-        "n": float(len(validation.is_default)),
-        "defaults": float(validation.is_default.sum()),
-        "firms": float(validation.firms),
-        "defaulted_firms": float(validation.defaulted_firms),
-        "development_n": float(early.sum()),
-        "development_defaults": float(cohort.is_default[early].sum()),
-        "without_consent": float(cohort.without_consent),
-        **{f"excluded_{reason}": float(count) for reason, count in cohort.excluded.items()},
-        **flat(validation.figures),
+        f"scenario/{scenario.name}/{name}": figure.value
+        for scenario in scenarios
+        for name, figure in scenario.figures.items()
+        if np.isfinite(figure.value)
     }
 
 

@@ -36,6 +36,8 @@ class Cohort:
     ----------
     usccs, origins : tuple of str, length n
         Codes, and the ids their provider uses (the code itself where there is none).
+    firm : ndarray of int64, shape (n,)
+        Enterprise keys.
     matrix : ndarray of float64, shape (n, k)
         Features in registry order, NaN where unknown.
     is_default : ndarray of bool, shape (n,)
@@ -51,6 +53,7 @@ class Cohort:
 
     usccs: tuple[str, ...]
     origins: tuple[str, ...]
+    firm: npt.NDArray[np.int64]
     matrix: npt.NDArray[np.float64]
     is_default: npt.NDArray[np.bool_]
     reference: npt.NDArray[np.float64]
@@ -64,6 +67,7 @@ class Cohort:
         return Cohort(
             self.usccs,
             self.origins,
+            self.firm,
             self.matrix[:, columns],
             self.is_default,
             self.reference[:, columns],
@@ -107,6 +111,7 @@ def build_cohort(
     cohort = Cohort(
         usccs=names,
         origins=tuple(origins[name] for name in names),
+        firm=np.array([keys[row] for row in chosen], dtype=np.int64),
         matrix=matrix[chosen],
         is_default=np.array([outcomes[keys[row]] for row in chosen], dtype=np.bool_),
         reference=_reference(matrix[[key in consented for key in keys]]),

@@ -1,7 +1,7 @@
 """A fitted model becomes a bundle, a run and a candidate; one way in for every model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from features.errors import BundleError
 from features.lake import LakeView
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
+from models.portrait_tables import Peers
 from training.aliases import Entry, add_entry
 from training.fit import FittedRating
 from training.registry import RunRecord, log_run, user_name
@@ -30,6 +31,12 @@ class Enrolment:
         Firms that ratings are compared with.
     parameters : mapping of str to str
         For the run.
+    slices : mapping of str to float, optional
+        Figures of parts of the validation sample, for the run beside those of the bundle.
+    plots : Path, optional
+        Folder of pictures for the run.
+    peers : Peers or None
+        Firms that portraits compare with; the reference firms when None.
     """
 
     bundles: Path
@@ -41,6 +48,9 @@ class Enrolment:
     parameters: Mapping[str, str]
     now: datetime
     seed: int
+    slices: Mapping[str, float] = field(default_factory=dict[str, float])
+    plots: Path | None = None
+    peers: Peers | None = None
 
 
 def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple[Bundle, str]:
@@ -64,8 +74,9 @@ def enrol(recipe: BundleRecipe, fitted: FittedRating, entry: Enrolment) -> tuple
             experiment=recipe.spec.name,
             name=f"{recipe.spec.name}@{recipe.version}",
             parameters=entry.parameters,
-            metrics=recipe.metrics,
+            metrics={**recipe.metrics, **entry.slices},
             data=_data(entry.lake, bundle),
+            plots=entry.plots,
         ),
         bundle.path,
         entry.mlruns,
@@ -89,7 +100,12 @@ def _store(recipe: BundleRecipe, entry: Enrolment) -> Bundle:
     draft = entry.bundles / f".draft-{recipe.version}"
     rng = np.random.default_rng(entry.seed)
     written = write_bundle(
-        recipe, draft, sample=entry.reference, rng=rng, development=entry.development
+        recipe,
+        draft,
+        sample=entry.reference,
+        rng=rng,
+        development=entry.development,
+        peers=entry.peers,
     )
     home = entry.bundles / written.id
     draft.rename(home)

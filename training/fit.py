@@ -62,6 +62,16 @@ class FitPlan:
         both = np.vstack([matrix[rows], mask(matrix[rows], self.withheld[rows])])
         return Lesson(both, np.tile(is_default[rows], 2), np.tile(weight / 2, 2))
 
+    def of(self, rows: IntArray) -> "FitPlan":
+        """The same plan for some of the rows."""
+        return FitPlan(
+            folds=Folds(self.folds.fold_of[:, rows]),
+            learns=self.learns[rows],
+            calibrates=self.calibrates[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            withheld=None if self.withheld is None else self.withheld[rows],
+        )
+
     @property
     def copies(self) -> int:
         """How often a row comes into a lesson."""

@@ -122,7 +122,7 @@ def performance(
     CohortError
         If a date is no month end.
     """
-    months = {month_number(day): _month_end(day) for day in as_of_dates}
+    months = {month_number(day): month_end(day) for day in as_of_dates}
     rows = snapshot.connection.execute(_labels(list(months), rules)).fetchall()
     called: dict[date, dict[int, str]] = {day: {} for day in months.values()}
     for month, firm, word in rows:
@@ -141,7 +141,25 @@ def month_number(day: date) -> int:
     return day.year * 12 + day.month
 
 
-def _month_end(day: date) -> date:
+def whole_months(data_until: date) -> int:
+    """`month_number` of the last month that the data hold to its end.
+
+    Examples
+    --------
+    >>> whole_months(date(2026, 6, 30)) - whole_months(date(2026, 6, 29))
+    1
+    """
+    return month_number(data_until + timedelta(days=1)) - 1
+
+
+def month_end(day: date) -> date:
+    """The day itself.
+
+    Raises
+    ------
+    CohortError
+        If it is not the last one of its month.
+    """
     if (day + timedelta(days=1)).day != 1:
         raise CohortError(
             en=f"{day} is not the last day of a month; outcomes are known by whole months. "
@@ -157,7 +175,7 @@ def _labels(months: Sequence[int], rules: PerformanceRules) -> str:
     ahead = f"m > month AND m <= month + {window}"
     return f"""
     WITH cut AS (SELECT unnest([{", ".join(map(str, months))}]) AS month),
-    seen AS ({_monthly(rules)}),
+    seen AS ({monthly_records(rules)}),
     firm_month AS (SELECT enterprise_key, m, max(dpd) AS dpd, bool_or(is_bad) AS is_bad,
         max(balance_fen) AS balance_fen FROM seen GROUP BY enterprise_key, m),
     state AS (SELECT month, enterprise_key,
@@ -167,14 +185,12 @@ def _labels(months: Sequence[int], rules: PerformanceRules) -> str:
         coalesce(max(m) FILTER ({ahead}) - month, 0) AS observed,
         bool_or(is_bad AND m <= month AND m >= month - {rules.cured_months.value:.0f}) AS was_bad
         FROM cut CROSS JOIN firm_month GROUP BY month, enterprise_key),
-    unresolved AS (SELECT DISTINCT month, enterprise_key FROM (
-        SELECT month, enterprise_key, arg_max(is_bad, m) AS is_bad FROM cut JOIN seen ON m <= month
-        GROUP BY month, enterprise_key, loan_id) WHERE is_bad),
+    unresolved AS ({unresolved_defaults("cut", "seen")}),
     granted AS (SELECT DISTINCT month, enterprise_key FROM cut JOIN visible_loan_account
-        ON {_number("granted_at")} > month
-        AND {_number("granted_at")} <= month + {rules.granted_within_months.value:.0f}),
-    bankrupt AS ({_first("bankruptcy_case", "event_on", "kind", rules.bankrupt.values)}),
-    dead AS ({_first("reg_status_event", "decided_on", "event", rules.dead.values)})
+        ON {month_of("granted_at")} > month
+        AND {month_of("granted_at")} <= month + {rules.granted_within_months.value:.0f}),
+    bankrupt AS ({first_record("bankruptcy_case", "event_on", "kind", rules.bankrupt.values)}),
+    dead AS ({first_record("reg_status_event", "decided_on", "event", rules.dead.values)})
     SELECT month, enterprise_key, CASE
         WHEN u.month IS NOT NULL OR b.m <= month THEN 'in_default'
         WHEN s.was_bad THEN 'recently_cured'
@@ -189,11 +205,11 @@ def _labels(months: Sequence[int], rules: PerformanceRules) -> str:
     WHERE s.is_live OR g.month IS NOT NULL ORDER BY month, enterprise_key"""
 
 
-def _monthly(rules: PerformanceRules) -> str:
-    """One row a loan and month, with whether it was in default then."""
+def monthly_records(rules: PerformanceRules) -> str:
+    """Query of one row a loan and month (`m`, by `month_number`), with whether it was in default then."""
     overdue = "(coalesce(overdue_principal_fen, 0) + coalesce(overdue_interest_fen, 0))"
     return f"""SELECT enterprise_key, loan_id, (month // 100) * 12 + month % 100 AS m, balance_fen,
-        dpd, coalesce(dpd > {rules.default_dpd_over.value:.0f}
+        dpd, CAST(five_class AS INTEGER) AS five_class, coalesce(dpd > {rules.default_dpd_over.value:.0f}
             AND {overdue} >= {rules.default_overdue_from.value * 100:.0f}
             AND {overdue} >= {rules.default_overdue_share_from.value} * balance_fen, false)
         OR coalesce(CAST(five_class AS INTEGER) >= {rules.default_class_from.value:.0f}, false)
@@ -201,14 +217,22 @@ def _monthly(rules: PerformanceRules) -> str:
         OR coalesce(restructured, false) AS is_bad FROM visible_repayment_snapshot"""
 
 
-def _first(dataset: str, day: str, column: str, kinds: Sequence[str]) -> str:
-    """Month of each firm's first record of some kinds."""
+def unresolved_defaults(cut: str, seen: str) -> str:
+    """Query of firms with a loan that was in default when last heard of, by month."""
+    return f"""SELECT DISTINCT month, enterprise_key FROM (
+        SELECT month, enterprise_key, arg_max(is_bad, m) AS is_bad FROM {cut} JOIN {seen}
+        ON m <= month GROUP BY month, enterprise_key, loan_id) WHERE is_bad"""
+
+
+def first_record(dataset: str, day: str, column: str, kinds: Sequence[str]) -> str:
+    """Query of the month of each firm's first record of some kinds."""
     listed = ", ".join(literal(kind) for kind in kinds)
     return (
-        f"SELECT enterprise_key, min({_number(day)}) AS m FROM visible_{dataset} "
+        f"SELECT enterprise_key, min({month_of(day)}) AS m FROM visible_{dataset} "
         f"WHERE {column} IN ({listed}) GROUP BY enterprise_key"
     )
 
 
-def _number(column: str) -> str:
+def month_of(column: str) -> str:
+    """`month_number` of a date column, as SQL."""
     return f"(year({column}) * 12 + month({column}))"

@@ -2,7 +2,7 @@
 
 import unicodedata
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -99,7 +99,9 @@ def promote(
             zh=f"模型包 {bundle.id[:12]} 未通过评审：{zh}。"
             + ("该项不得越过。" if is_final else "请改进模型，或用 --despite 说明理由。"),
         )
-    return add_entry(shelf.bundles, _entry(bundle, "promoted", decision, checks), replaces=replaces)
+    # A reason to overrule is kept only where something was overruled.
+    told = decision if failed_checks(checks) else replace(decision, despite="")
+    return add_entry(shelf.bundles, _entry(bundle, "promoted", told, checks), replaces=replaces)
 
 
 def roll_back(shelf: Shelf, decision: Decision, *, model: str, to: str = "") -> Entry:

@@ -18,6 +18,7 @@ from training.cohort import Cohort, build_cohort
 from training.enrol import Enrolment, enrol
 from training.evaluate import Estimate, Validation, recency_report, validate
 from training.fit import fit_rating
+from training.study import SEGMENTS, Sample, Study, write_study
 
 #: Fixed before any outcome was looked at.
 SEED = 20200229
@@ -53,6 +54,7 @@ def train_rating(
     now: datetime,
     bundles: Path,
     mlruns: Path,
+    studies: Path,
     seed: int = SEED,
     on_progress: Progress | None = None,
 ) -> TrainedRating:
@@ -106,8 +108,42 @@ def train_rating(
         seed=seed,
     )
     bundle, run_id = enrol(recipe, fitted, entry)
+    write_study(study_of(cohort, validation, bundle, figures, entry.parameters, now), studies)
     told("fit")(1, 1)
     return TrainedRating(bundle, cohort, validation, figures, run_id)
+
+
+def study_of(
+    cohort: Cohort,
+    validation: Validation,
+    bundle: Bundle,
+    figures: dict[str, Estimate],
+    parameters: Mapping[str, str],
+    now: datetime,
+) -> Study:
+    """What the rating is judged by: held-out answers of its folds; an undated label has no later rows."""
+    n = len(cohort.firm)
+    development = Sample(
+        firm=cohort.firm,
+        as_of_date=np.full(n, cohort.as_of_date, dtype="datetime64[D]"),
+        is_default=cohort.is_default,
+        is_indeterminate=np.zeros(n, dtype=np.bool_),
+        probability=validation.mean_probability,
+        matrix=cohort.matrix,
+        segments={name: np.full(n, "", dtype=np.str_) for name in SEGMENTS},
+    )
+    return Study(
+        bundle_id=bundle.id,
+        model=bundle.manifest.name,
+        version=bundle.manifest.version,
+        features=cohort.features.names,
+        data_until=now.date(),
+        figures=figures,
+        scenarios=(),
+        parameters=dict(parameters),
+        development=development,
+        out_of_time=development.rows(np.zeros(n, dtype=np.bool_)),
+    )
 
 
 def figures_of(validation: Validation) -> dict[str, Estimate]:

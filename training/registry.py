@@ -29,6 +29,8 @@ class RunRecord:
     ----------
     data : mapping of str to str
         Lake commit and the hashes of the files behind it.
+    plots : Path, optional
+        Folder of pictures to keep with the run.
     """
 
     experiment: str
@@ -36,6 +38,7 @@ class RunRecord:
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
     data: Mapping[str, str]
+    plots: Path | None = None
 
 
 def log_run(record: RunRecord, bundle: Path, folder: Path) -> str:
@@ -62,6 +65,8 @@ def log_run(record: RunRecord, bundle: Path, folder: Path) -> str:
             mlflow.log_metrics(dict(record.metrics))
             mlflow.set_tags({**record.data, "code_version": code_version()})
             mlflow.log_artifacts(str(bundle), artifact_path="bundle")
+            if record.plots is not None:
+                mlflow.log_artifacts(str(record.plots), artifact_path="plots")
             return str(run.info.run_id)
 
 

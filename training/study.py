@@ -56,6 +56,18 @@ class Sample:
     matrix: FloatArray
     segments: Mapping[str, TextArray]
 
+    def rows(self, chosen: BoolArray | IntArray) -> "Sample":
+        """Some of the rows, by their places or a mark a row."""
+        return Sample(
+            firm=self.firm[chosen],
+            as_of_date=self.as_of_date[chosen],
+            is_default=self.is_default[chosen],
+            is_indeterminate=self.is_indeterminate[chosen],
+            probability=self.probability[chosen],
+            matrix=self.matrix[chosen],
+            segments={name: values[chosen] for name, values in self.segments.items()},
+        )
+
 
 @dataclass(frozen=True)
 class Scenario:

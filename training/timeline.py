@@ -2,10 +2,10 @@
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from features.errors import CohortError
-from training.performance import PerformanceRules, month_number
+from training.performance import PerformanceRules, whole_months
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def plan_timeline(data_until: date, first_month: int, rules: PerformanceRules) -
     >>> [found.development[0].isoformat(), found.out_of_time[-1].isoformat()]
     ['2023-02-28', '2025-05-31']
     """
-    whole = month_number(data_until + timedelta(days=1)) - 1
+    whole = whole_months(data_until)
     last = whole - rules.matured_after_months
     oldest = max(first_month, whole - int(rules.oldest_months.value))
     months = range(last, oldest - 1, -int(rules.step_months.value))[::-1]
@@ -61,10 +61,11 @@ def plan_timeline(data_until: date, first_month: int, rules: PerformanceRules) -
         )
     later = sum(month > last - rules.out_of_time_months.value for month in months)
     cut = len(months) - min(later, len(months) // 2)
-    dates = [_month_end(month) for month in months]
+    dates = [last_day_of(month) for month in months]
     return Timeline(tuple(dates[:cut]), tuple(dates[cut:]))
 
 
-def _month_end(number: int) -> date:
+def last_day_of(number: int) -> date:
+    """Last day of a month given by its `month_number`."""
     year, month = divmod(number - 1, 12)
     return date(year, month + 1, monthrange(year, month + 1)[1])

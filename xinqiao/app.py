@@ -11,14 +11,17 @@ from xinqiao import (
     dossier,
     drift,
     features,
+    fit,
     ingest,
     lake,
+    predict,
     pull,
     quality,
     rate,
     registry,
     simulate,
     train,
+    train_alert,
 )
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
@@ -34,6 +37,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
+train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(declare.app, name="declare")
@@ -41,6 +45,8 @@ app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)
 app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
 app.command("rate", help=rate.HELP)(rate.rate)
+app.command("fit", help=fit.HELP)(fit.fit)
+app.command("predict", help=predict.HELP)(predict.predict)
 app.command("promote", help=registry.PROMOTE_HELP)(registry.promote)
 app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
 app.command("history", help=registry.HISTORY_HELP)(registry.history)

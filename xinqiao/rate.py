@@ -1,10 +1,12 @@
 """`xinqiao rate`: a rating card for one firm, or every rating as a file."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pyarrow as pa
 import typer
 
@@ -16,13 +18,17 @@ from features.lake import Enterprise, Lake, LakeView
 from features.online import OnlineVectors, open_online
 from features.pipeline import build_features
 from features.registry import Registry
+from features.rules.vocabulary import Vocabulary
 from features.snapshot import Snapshot, open_snapshot
 from models.arrays import FloatArray
 from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
+from models.knockouts import KnockoutAnswers, Knockouts
+from models.portrait import Kinds
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
 from training.aliases import CHAMPION, named_bundle
+from training.segments import SEGMENT_DATASETS, add_segments, segment_of
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
 from xinqiao.settings import Settings, load_settings
@@ -51,7 +57,8 @@ def rate(
         typer.Option("--withhold", help="不使用的数据集 · a dataset to leave closed (repeatable)"),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="模型或别名 · model or alias: champion, base_12m, invoice-rating")
+        str,
+        typer.Option(help="模型或别名 · model or alias: champion, base_12m, base_12m@candidate"),
     ] = CHAMPION,
     *,
     rate_everyone: Annotated[bool, typer.Option("--all", help="全部企业 · every firm")] = False,
@@ -64,12 +71,7 @@ def rate(
     look = Look(as_of.date() if as_of is not None else None, frozenset(withhold or ()), model)
     if rate_everyone and out_file is not None and enterprise is None:
         table = rate_all(settings, look, out_file)
-        unrated = table["score"].null_count
-        rated = table.num_rows - unrated
-        show(
-            f"{table.num_rows} 家企业，{rated} 家已评级，{unrated} 家无记录未评级 → {out_file}",
-            f"{table.num_rows} firms, {rated} rated, {unrated} without a record → {out_file}",
-        )
+        _show_counts(table, out_file)
     elif enterprise is None or rate_everyone or out_file is not None:
         raise RequestError(
             en="Say either one enterprise (`rate E1`) or `rate --all --out FILE`.",
@@ -79,6 +81,25 @@ def rate(
         show_json(rate_one(settings, enterprise, look))
     else:
         print_card(settings, enterprise, look)
+
+
+def _show_counts(table: pa.Table, out_file: Path) -> None:
+    """How many are rated, and how often a knock-out overrides the model."""
+    unrated = table["score"].null_count
+    rated = table.num_rows - unrated
+    pairs = zip(table["grade"].to_pylist(), table["model_grade"].to_pylist(), strict=True)
+    overridden = sum(grade != model_grade for grade, model_grade in pairs)
+    share = f"{100 * overridden / max(rated, 1):.2f} %"
+    show(
+        f"{table.num_rows} 家企业，{rated} 家已评级，{unrated} 家无记录未评级；"
+        f"{overridden} 家因否决项下调等级（{share}） → {out_file}",
+        f"{table.num_rows} firms, {rated} rated, {unrated} without a record; "
+        f"knock-outs lowered the grade of {overridden} ({share}) → {out_file}",
+    )
+    held = Counter(code for codes in table["capped_by"].to_pylist() for code in codes)
+    if held:
+        listed = ", ".join(f"{code} {count}" for code, count in held.most_common())
+        show(f"成立的否决项：{listed}", f"Knock-outs that hold: {listed}")
 
 
 @dataclass(frozen=True)
@@ -92,17 +113,34 @@ class Look:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What every rating needs: the lake, a model, its features, a date and a scope."""
+    """What every rating needs: the lake, a model, its features, knock-outs, a date and a scope."""
 
     settings: Settings
     lake: LakeView
     bundle: Bundle
+    knockouts: Knockouts
     registry: Registry
     as_of_date: date
     withheld: frozenset[str]
 
-    def snapshot(self, enterprises: list[int] | None = None) -> Snapshot:
-        """The lake under scope kind `self`, less what is withheld."""
+    @property
+    def width(self) -> int:
+        """Features of the model; `registry` holds them first, then what knock-outs ask for."""
+        return len(self.bundle.manifest.features)
+
+    def model_matrix(self, matrix: FloatArray) -> FloatArray:
+        """The model's columns of a matrix."""
+        return np.ascontiguousarray(matrix[:, : self.width])
+
+    def answers(self, matrix: FloatArray) -> KnockoutAnswers:
+        """What the knock-outs say of the firms of a matrix."""
+        columns = dict(zip(self.registry.names, matrix.T, strict=True))
+        return self.knockouts.check(columns, len(matrix), self.withheld)
+
+    def snapshot(
+        self, enterprises: list[int] | None = None, datasets: frozenset[str] | None = None
+    ) -> Snapshot:
+        """The lake, or some datasets of it, under scope kind `self`, less what is withheld."""
         now = now_in_shanghai()
         return open_snapshot(
             self.lake,
@@ -111,7 +149,21 @@ class _Desk:
             self_scope(now.date()).without(*self.withheld),
             now=now,
             enterprises=enterprises,
+            datasets=datasets,
         )
+
+    def kinds(self, usccs: list[str], enterprises: list[int] | None = None) -> Kinds:
+        """Size and industry of firms, as far as the scope shows them."""
+        with self.snapshot(enterprises, SEGMENT_DATASETS) as snapshot:
+            firms = snapshot.connection.sql("SELECT uscc FROM enterprise ORDER BY enterprise_key")
+            table = add_segments(firms.to_arrow_table(), snapshot)
+        place = {uscc: row for row, uscc in enumerate(table["uscc"].to_pylist())}
+        rows = [place[uscc] for uscc in usccs]
+        sizes, sections = (
+            np.array(segment_of(table, name), dtype=np.str_)[rows]
+            for name in ("size_class", "industry_section")
+        )
+        return Kinds(sizes, sections)
 
     def online(self) -> OnlineVectors | None:
         """The latest vectors, if they speak for this date and this state of the lake."""
@@ -134,7 +186,7 @@ def rate_all(settings: Settings, look: Look, out_file: Path) -> pa.Table:
         with desk.snapshot() as snapshot:
             table = build_features(snapshot, desk.registry)
         usccs, matrix = table.usccs, table.matrix()
-    ratings = pa.table(_typed(_rated(desk, usccs, matrix)))
+    ratings = pa.table(_typed(_rated(desk, usccs, matrix, desk.kinds(usccs))))
     write_parquet(ratings, out_file)
     return ratings
 
@@ -143,7 +195,8 @@ def rate_one(settings: Settings, name: str, look: Look) -> dict[str, object]:
     """Rate one firm, as a row."""
     desk = _open_desk(settings, look)
     firm = desk.lake.find_enterprise(name)
-    columns = _rated(desk, [firm.uscc], _vector(desk, firm, name))
+    kinds = desk.kinds([firm.uscc], [firm.key])
+    columns = _rated(desk, [firm.uscc], _vector(desk, firm, name), kinds)
     return {column: values[0] for column, values in columns.items()}
 
 
@@ -151,7 +204,8 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
     """Rate one firm and print its card."""
     desk = _open_desk(settings, look)
     firm = desk.lake.find_enterprise(name)
-    matrix = _vector(desk, firm, name)
+    found = _vector(desk, firm, name)
+    matrix = desk.model_matrix(found)
     scorer = Scorer(desk.bundle)
     if (
         not scorer.hidden_columns(desk.withheld).all()
@@ -165,7 +219,15 @@ def print_card(settings: Settings, name: str, look: Look) -> None:
     ratings = scorer.rate(matrix, desk.withheld)
     with desk.snapshot([firm.key]) as snapshot:
         subject = _subject(snapshot, firm, desk.registry)
-    facts = card_facts(subject, desk.bundle, ratings, matrix[0], withheld=desk.withheld)
+    facts = card_facts(
+        subject,
+        desk.bundle,
+        ratings,
+        matrix[0],
+        withheld=desk.withheld,
+        knockouts=desk.answers(found),
+        kinds=desk.kinds([firm.uscc], [firm.key]),
+    )
     out.print(render_card(facts, LANGUAGE.get()), markup=False, end="")
 
 
@@ -173,6 +235,12 @@ def _open_desk(settings: Settings, look: Look) -> _Desk:
     catalogue = load_catalogue()
     withheld = frozenset(catalogue[name].name for name in look.withheld)
     bundle = load_bundle(named_bundle(settings.bundles, look.model), REGISTRY, settings.tables)
+    if bundle.manifest.probability_kind == "event_6m":
+        raise RequestError(
+            en=f"Model '{look.model}' foresees trouble of live borrowers; it gives no rating. Rate with another "
+            "model, or leave --model out.",
+            zh=f"模型“{look.model}”用于在贷企业的贷后预警，不给出评级；请改用其他模型或省略 --model。",
+        )
     today = now_in_shanghai().date()
     # A model of an undated label speaks for the date it was trained at, any other for today.
     is_undated = bundle.manifest.probability_kind == "default_probability"
@@ -182,9 +250,11 @@ def _open_desk(settings: Settings, look: Look) -> _Desk:
             en=f"The as-of date {as_of_date} lies in the future; today is {today}.",
             zh=f"截止日 {as_of_date} 在今天（{today}）之后。",
         )
-    registry = REGISTRY.select(feature.name for feature in bundle.manifest.features)
+    knockouts = bundle.knockouts.at(as_of_date, Vocabulary.of(REGISTRY))
+    names = (feature.name for feature in bundle.manifest.features)
+    registry = REGISTRY.select(dict.fromkeys((*names, *knockouts.names)))
     lake = Lake(settings.lake).view()
-    return _Desk(settings, lake, bundle, registry, as_of_date, withheld)
+    return _Desk(settings, lake, bundle, knockouts, registry, as_of_date, withheld)
 
 
 def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
@@ -204,16 +274,18 @@ def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
     return table.matrix()
 
 
-def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray) -> Columns:
+def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray, kinds: Kinds) -> Columns:
     origins = desk.lake.origins()
     return rating_columns(
         desk.bundle,
-        matrix,
+        desk.model_matrix(matrix),
         usccs=usccs,
         source_ids=[origins.get(uscc, uscc) for uscc in usccs],
         as_of_date=desk.as_of_date,
         scope="self",
         withheld=desk.withheld,
+        knockouts=desk.answers(matrix),
+        kinds=kinds,
     )
 
 
@@ -223,9 +295,9 @@ def _typed(columns: Columns) -> dict[str, pa.Array]:
     kinds: dict[type, pa.DataType] = {float: pa.float64(), str: pa.string(), date: pa.date32()}
 
     def kind_of(name: str, values: list[object]) -> pa.DataType:
-        if name in whole or name.startswith("points_"):
+        if name in whole or name.startswith(("points_", "portrait_f")):
             return pa.int32()
-        if name == "withheld":
+        if name in {"withheld", "capped_by", "unknown_knockouts", "portrait_absent"}:
             return pa.list_(pa.string())
         known = next((value for value in values if value is not None), "")
         return kinds[type(known)]

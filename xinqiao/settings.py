@@ -54,6 +54,11 @@ class Settings:
         return self.home / "quarters"
 
     @property
+    def months(self) -> Path:
+        """Features of past month ends that the early warning learns from."""
+        return self.home / "months"
+
+    @property
     def tables(self) -> Path:
         """Contribution tables by bundle, memory-mapped."""
         return self.home / "tables"

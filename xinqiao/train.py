@@ -31,8 +31,10 @@ app = typer.Typer(no_args_is_help=True, help="建模 · training")
 
 _STEPS = {
     "validate": ("交叉验证", "cross-validation"),
+    "borrowers": ("各月特征与标签", "features and labels by month"),
     "quarters": ("各季度特征与标签", "features and labels by quarter"),
     "tune": ("参数搜索", "parameter search"),
+    "shape": ("无形状约束的对照", "the same without the shape"),
     "scenarios": ("授权情景", "consent scenarios"),
     "recency": ("近期性检验", "recency check"),
     "fit": ("拟合与登记", "fit and register"),
@@ -46,6 +48,7 @@ _FIGURES = {
     "calibration_slope": ("校准斜率", "calibration slope"),
     "calibration_intercept": ("校准截距", "calibration intercept"),
     "observed_expected": ("实际/预期违约", "defaults observed / expected"),
+    "gini_lost_to_shape": ("形状约束损失的 Gini 占比", "share of Gini the shape gives up"),
     "without_recency": ("AUC，不含近期性特征", "AUC without recency features"),
     "recency_only": ("AUC，仅近期性特征", "AUC of recency features alone"),
     "carried_by_recency": ("近期性特征贡献的 AUC（配对差）", "AUC carried by recency (paired)"),
@@ -69,6 +72,13 @@ def rating(
         int,
         typer.Option(min=0, help="搜索的参数组数，0 为固定参数 · parameter sets to try, 0: fixed"),
     ] = 0,
+    measure_shape: Annotated[
+        bool,
+        typer.Option(
+            "--measure-shape",
+            help="同时拟合无形状约束的模型并比较 · also fit without the shape and compare",
+        ),
+    ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="随机种子 · random seed")] = None,
     as_json: Json = False,
 ) -> None:
@@ -78,7 +88,9 @@ def rating(
     """
     settings = load_settings()
     if _model_to_train(settings, model, trials) == BASE_12M:
-        base = train_base(settings, as_of.date(), trials=trials, seed=seed)
+        base = train_base(
+            settings, as_of.date(), trials=trials, measures_shape=measure_shape, seed=seed
+        )
         if as_json:
             told = {"bundle_id": base.bundle.id, "run_id": base.run_id}
             show_json({**told, **base.bundle.manifest.metrics})
@@ -114,7 +126,7 @@ def _model_to_train(settings: Settings, asked: str, trials: int) -> str:
 
 
 @contextmanager
-def _bars() -> Generator[Callable[[str, int, int], None]]:
+def bars() -> Generator[Callable[[str, int, int], None]]:
     """A progress bar a step."""
     with ExitStack() as bars:
         step_now, advance_now = "", None
@@ -130,13 +142,18 @@ def _bars() -> Generator[Callable[[str, int, int], None]]:
 
 
 def train_base(
-    settings: Settings, data_until: date, *, trials: int = 0, seed: int | None = None
+    settings: Settings,
+    data_until: date,
+    *,
+    trials: int = 0,
+    measures_shape: bool = False,
+    seed: int | None = None,
 ) -> "TrainedBase":
     """Train the 12-month rating from the data until a day."""
     from training.base_rating import SEED, Folders, train_base_rating  # noqa: PLC0415 - see above
 
     catalogue = load_catalogue()
-    with _bars() as advance:
+    with bars() as advance:
         return train_base_rating(
             Lake(settings.lake).view(),
             catalogue,
@@ -152,6 +169,7 @@ def train_base(
                 studies=settings.studies,
             ),
             trials=trials,
+            measures_shape=measures_shape,
             seed=SEED if seed is None else seed,
             on_progress=advance,
         )
@@ -161,7 +179,7 @@ def train(settings: Settings, as_of_date: date, *, seed: int | None = None) -> "
     """Train the invoice rating."""
     from training.rating import SEED, train_rating  # noqa: PLC0415 - see above
 
-    with _bars() as advance:
+    with bars() as advance:
         return train_rating(
             Lake(settings.lake).view(),
             load_catalogue(),
@@ -171,6 +189,7 @@ def train(settings: Settings, as_of_date: date, *, seed: int | None = None) -> "
             now=now_in_shanghai(),
             bundles=settings.bundles,
             mlruns=settings.mlruns,
+            studies=settings.studies,
             seed=SEED if seed is None else seed,
             on_progress=advance,
         )
@@ -181,7 +200,7 @@ def print_validation(trained: "TrainedRating") -> None:
     cohort, validation = trained.cohort, trained.validation
     defaults, firms = int(cohort.is_default.sum()), len(cohort.usccs)
     folds = validation.folds.fold_of
-    _print_figures(
+    print_figures(
         say(
             f"验证：{firms} 家企业，{defaults} 家违约；{len(folds)} 次重复 {folds.max() + 1} 折，"
             "所有选择均在折内完成",
@@ -207,7 +226,7 @@ def print_base(trained: "TrainedBase") -> None:
     cohort, validation = trained.cohort, trained.validation
     first, last = cohort.timeline.out_of_time[0], cohort.timeline.out_of_time[-1]
     rows, defaults = len(validation.is_default), int(validation.is_default.sum())
-    _print_figures(
+    print_figures(
         say(
             f"时间外验证：{first} 至 {last} 的 {len(cohort.timeline.out_of_time)} 个季度，"
             f"{validation.firms} 家企业 {rows} 行，其中 {validation.defaulted_firms} 家违约（{defaults} 行）",
@@ -239,7 +258,8 @@ def _print_names(bundle: Bundle, run_id: str) -> None:
     )
 
 
-def _print_figures(title: str, figures: "Mapping[str, Estimate]") -> None:
+def print_figures(title: str, figures: "Mapping[str, Estimate]") -> None:
+    """Print figures with their intervals."""
     table = Table(title=title, title_justify="left")
     table.add_column(say("指标", "figure"))
     table.add_column(say("值", "value"), justify="right")

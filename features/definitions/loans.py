@@ -18,7 +18,7 @@ from features.definitions.expressions import (
     share,
     yuan,
 )
-from features.definitions.loans_grains import ACCOUNT, NEED, OWED, SNAPSHOT
+from features.definitions.loans_grains import ACCOUNT, LATEST, NEED, OWED, SNAPSHOT
 from features.registry import FREE, RISKIER, SAFER, Aggregate, Feature
 from features.windows import Window, column_name
 
@@ -85,6 +85,13 @@ _ON_TIME = [
         share(Aggregate(SNAPSHOT, "count(*)", f"NOT {_OVERDUE}"), Aggregate(SNAPSHOT, "count(*)")),
         SAFER, "R14",
         "最近24个月按时还款的贷款月占比", "share of loan months paid on time in 24 months",
+    ),
+    declare(
+        column_name("loan_default", "now"), flag(Aggregate(LATEST, "count(*)", "is_default")),
+        RISKIER, "R14",
+        "最近一次报送有贷款处于违约状态",
+        "a loan is in default by its latest report: over 90 days late, substandard or worse, written off, "
+        "paid by the guarantor or restructured",
     ),
 ]  # fmt: skip
 

@@ -7,6 +7,10 @@ from features.registry import Grain
 
 LOANS, REPAYMENTS, NEEDS = "loan_account", "repayment_snapshot", "financing_need"
 SETTLED = "2"
+#: A loan is in default when more than this late with more than a slip (Basel framework CRE36) ...
+DEFAULT_DAYS, SLIP_FEN, SLIP_PERCENT = 90, 100_000, 1
+#: ... or classed substandard or worse (商业银行金融资产风险分类办法, 2023).
+NON_PERFORMING = ("3", "4", "5")
 
 
 def _accounts(as_of_date: date) -> str:
@@ -37,6 +41,29 @@ def _snapshots(as_of_date: date) -> str:
 
 
 SNAPSHOT = Grain("repayment_grid", frozenset({REPAYMENTS}), _snapshots)
+
+
+def _latest(as_of_date: date) -> str:
+    """The latest month reported of each loan, and whether the loan was in default then.
+
+    A default stands until a later month says otherwise, also where a lender no longer reports.
+    """
+    overdue = "(coalesce(overdue_principal_fen, 0) + coalesce(overdue_interest_fen, 0))"
+    is_late = (
+        f"dpd > {DEFAULT_DAYS} AND {overdue} >= {SLIP_FEN} "
+        f"AND {overdue} * 100 >= balance_fen * {SLIP_PERCENT}"
+    )
+    rows = (
+        f"SELECT enterprise_key, coalesce({is_late}, false) "
+        f"OR coalesce(five_class IN {NON_PERFORMING}, false) OR coalesce(restructured, false) "
+        "OR coalesce(written_off_fen > 0, false) OR coalesce(guarantor_paid_fen > 0, false) AS is_default, "
+        "row_number() OVER (PARTITION BY enterprise_key, loan_id ORDER BY month DESC) AS place "
+        f"FROM visible_{REPAYMENTS} WHERE {age_of(as_of_date)} >= 0"
+    )
+    return f"SELECT enterprise_key, is_default FROM ({rows}) AS placed WHERE place = 1"
+
+
+LATEST = Grain("repayment_latest", frozenset({REPAYMENTS}), _latest)
 
 
 def _owed(as_of_date: date) -> str:

@@ -17,6 +17,7 @@ from features.definitions.registration_grains import (
     CERTIFICATE,
     CHANGE,
     DECLARATION,
+    ENDED,
     HOLDER,
     HONOUR,
     LICENCE,
@@ -106,6 +107,18 @@ _CHANGES = [
     _changes("name_changes", "name", _THREE_YEARS, "名称变更", "changes of name", FREE),
 ]  # fmt: skip
 
+_ENDED = declare(
+    column_name("registration_ended", "now"),
+    Value(
+        "flag", "{ended}",
+        {"ended": Aggregate(REGISTER, f"max(CASE WHEN reg_status IN {ENDED} THEN 1 ELSE 0 END)",
+                            "reg_status IS NOT NULL")},
+    ),
+    RISKIER, "R04",
+    "登记状态为吊销、注销、清算、责令关闭或撤销",
+    "revoked, cancelled, in liquidation, ordered to close or rescinded on the register",
+)  # fmt: skip
+
 _DUTY = declare(
     column_name("annual_report_late", "flag"),
     Value(
@@ -143,4 +156,4 @@ _STANDING = [
     ),
 ]  # fmt: skip
 
-FEATURES: tuple[Feature, ...] = (*_ENTRY, *_OWNERS, *_CHANGES, _DUTY, *_STANDING)
+FEATURES: tuple[Feature, ...] = (*_ENTRY, *_OWNERS, *_CHANGES, _ENDED, _DUTY, *_STANDING)

@@ -6,6 +6,9 @@ from features.definitions.expressions import share_ppm, whole_months_since
 from features.definitions.public_list import entries, is_open, lasts
 from features.registry import Grain
 
+#: Revoked, cancelled, in liquidation, ordered to close, rescinded: whatever else is on record, the
+#: business has ended or is being ended (codes of reg_basic).
+ENDED = ("3", "4", "7", "9", "10")
 #: A licence that ends within these days is about to expire.
 EXPIRING = timedelta(days=90)
 #: An annual report is due on 30 June (Regulation on enterprise information disclosure, article 8) ...
@@ -20,7 +23,7 @@ def _register(as_of_date: date) -> str:
     in_yuan = "(reg_capital_ccy IS NULL OR reg_capital_ccy = 'CNY')"
     return (
         f"SELECT enterprise_key, CASE WHEN established_on <= DATE '{as_of_date}' THEN {months} END "
-        "AS age_months, entity_type, "
+        "AS age_months, entity_type, reg_status, "
         f"CASE WHEN {in_yuan} THEN reg_capital_fen END AS capital_fen, "
         f"CASE WHEN {in_yuan} AND paid_in_capital_fen > reg_capital_fen THEN reg_capital_fen "
         f"WHEN {in_yuan} THEN paid_in_capital_fen END AS paid_fen FROM visible_reg_basic"

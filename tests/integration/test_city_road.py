@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from features.contracts import Catalogue
+from models.alert import ALERT_6M, alert_6m
 from models.manifest import Manifest
+from models.metrics import auc
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
-from training.aliases import named_bundle
+from training.aliases import candidate_of, named_bundle
+from training.study import read_study
 
 FIRMS, SEED = 1_000, 11
 LAST_DAY = "2026-06-30"
@@ -27,6 +30,7 @@ LANDED = READ | {
     "repayment_snapshot",
     "bankruptcy_case",
     "reg_status_event",
+    "dishonest_debtor",
 }
 
 
@@ -40,12 +44,20 @@ class Home:
     @property
     def manifest(self) -> Manifest:
         """What the city's model says about itself."""
-        text = (named_bundle(self.path / "bundles", BASE_12M) / "manifest.json").read_text("utf-8")
+        return self.named(BASE_12M)
+
+    def named(self, name: str) -> Manifest:
+        """Manifest of the bundle a name stands for."""
+        text = (named_bundle(self.path / "bundles", name) / "manifest.json").read_text("utf-8")
         return Manifest.model_validate_json(text)
 
 
 def small_spec(catalogue: Catalogue) -> RatingSpec:
     return replace(base_12m(catalogue), datasets=READ, rounds=60)
+
+
+def small_warning(catalogue: Catalogue) -> RatingSpec:
+    return replace(alert_6m(catalogue), datasets=READ, rounds=60)
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +125,75 @@ def test_training_again_uses_the_kept_features_and_gives_the_same_model(
     code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, "--json")
     assert code == 0
     assert parts() == before
-    assert home.manifest.files["model.txt"] == model
+    # It waits for two people; who serves is as before.
+    again = home.named(f"{BASE_12M}@candidate")
+    assert again.created_at > home.manifest.created_at
+    assert again.files["model.txt"] == model
     assert json.loads(printed)["auc"] == home.manifest.metrics["auc"]
+
+
+def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xinqiao.train_alert.alert_6m", small_warning)
+    monkeypatch.setattr("training.alert_evaluation.DRAWS", 50)
+    champion = named_bundle(home.path / "bundles")
+    code, printed = run(monkeypatch, "train", "alert", "--as-of", LAST_DAY, "--json")
+    assert code == 0, printed
+    told = json.loads(printed)
+    assert named_bundle(home.path / "bundles", candidate_of(ALERT_6M)).name == told["bundle_id"]
+    assert named_bundle(home.path / "bundles") == champion
+    assert {
+        "events",
+        "events_3m",
+        "auc_3m",
+        "alerted_share",
+        "base_rating_alerted_share",
+    } <= told.keys()
+    assert 0 < told["cut_off"] < 1
+    assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
+    assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
+    manifest = (
+        named_bundle(home.path / "bundles", candidate_of(ALERT_6M)) / "manifest.json"
+    ).read_text("utf-8")
+    assert Manifest.model_validate_json(manifest).probability_kind == "event_6m"
+    code, printed = run(
+        monkeypatch, "rate", "--all", "--model", candidate_of(ALERT_6M), "--out", "ratings.parquet"
+    )
+    assert code == 2
+    assert "用于在贷企业的贷后预警，不给出评级" in printed
+
+
+def test_every_training_leaves_the_rows_it_is_judged_by(home: Home) -> None:
+    manifest = home.manifest
+    study = read_study(home.path / "studies", named_bundle(home.path / "bundles", BASE_12M).name)
+    assert study.model == BASE_12M
+    later, early = study.out_of_time, study.development
+    assert auc(later.is_default, later.probability) == manifest.metrics["auc"]
+    # Held out by firm and told apart by segment; a rating of nine tenths is not the rating itself.
+    assert len(early.firm) == manifest.metrics["development_n"]
+    assert 0.5 < early.probability.sum() / early.is_default.sum() < 2
+    assert set(early.segments["entity_type"]) >= {"company", "individual"}
+    assert set(early.segments["first_loan"]) == {"yes", "no"}
+    assert set(early.segments["size_class"]) >= {"micro", "small"}
+    names = [scenario.name for scenario in study.scenarios]
+    scopes = {"registration_detail", "tax", "utilities"}
+    assert names[0] == "full"
+    assert names[-1] == "strategic"
+    assert {name for name in names if name.startswith("without_")} == {
+        f"without_{s}" for s in scopes
+    }
+    assert study.scenarios[0].figures["auc"].value == manifest.metrics["auc"]
+    assert "企业关闭部分授权时" in home.printed
+
+
+def test_a_search_is_refused_where_it_would_find_noise(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("--model", "invoice-rating", "--trials", "2")
+    code, printed = run(monkeypatch, "train", "rating", "--as-of", LAST_DAY, *asked)
+    assert code == 2
+    assert "请去掉 --trials" in printed
 
 
 def test_every_rating_adds_up_and_single_equals_batch(

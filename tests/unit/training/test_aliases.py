@@ -89,20 +89,21 @@ def test_a_damaged_record_is_not_guessed_at(tmp_path: Path) -> None:
         named_bundle(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        (lambda lines: lines[0].update(reviewer="丙"), 1),
-        (lambda lines: lines[1].update(bundle_id="a"), 2),
-        (lambda lines: lines[2].update(since="2020-01-01T00:00:00"), 3),
-        (lambda lines: lines.pop(1), 2),
-        (lambda lines: lines.pop(0), 1),
-        (lambda lines: lines.insert(0, lines.pop(1)), 1),
-        (lambda lines: lines.append(dict(lines[2])), 4),
-    ],
-)
+Lines = list[dict[str, object]]
+CHANGES: list[tuple[Callable[[Lines], object], int]] = [
+    (lambda lines: lines[0].update(reviewer="丙"), 1),
+    (lambda lines: lines[1].update(bundle_id="a"), 2),
+    (lambda lines: lines[2].update(since="2020-01-01T00:00:00"), 3),
+    (lambda lines: lines.pop(1), 2),
+    (lambda lines: lines.pop(0), 1),
+    (lambda lines: lines.insert(0, lines.pop(1)), 1),
+    (lambda lines: lines.append(dict(lines[2])), 4),
+]
+
+
+@pytest.mark.parametrize(("change", "line"), CHANGES)
 def test_a_changed_line_is_noticed(
-    tmp_path: Path, change: Callable[[list[dict[str, object]]], object], line: int
+    tmp_path: Path, change: Callable[[Lines], object], line: int
 ) -> None:
     for name in "abc":
         add_entry(tmp_path, entry(name))

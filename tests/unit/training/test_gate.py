@@ -52,18 +52,6 @@ def limits(**values: float) -> GateLimits:
     return GATE.model_copy(update=changed)
 
 
-def rows_like(sample: Sample, rows: np.ndarray) -> Sample:
-    return Sample(
-        firm=sample.firm[rows],
-        as_of_date=sample.as_of_date[rows],
-        is_default=sample.is_default[rows],
-        is_indeterminate=sample.is_indeterminate[rows],
-        probability=sample.probability[rows],
-        matrix=sample.matrix[rows],
-        segments={name: values[rows] for name, values in sample.segments.items()},
-    )
-
-
 def test_a_sound_first_model_passes_and_says_what_was_not_judged(models: Models) -> None:
     checks = judge_candidate(models.good, models.good_study, None)
     assert failed_checks(checks) == []
@@ -143,7 +131,7 @@ def test_a_worse_ranking_fails_and_a_better_one_passes(models: Models) -> None:
 
 def test_a_fall_is_judged_at_its_limit(models: Models) -> None:
     # Few rows and a wide interval, so that its upper end reaches 0 and the fall itself decides.
-    sample = rows_like(models.poor_study.out_of_time, np.arange(300))
+    sample = models.poor_study.out_of_time.rows(np.arange(300))
     champion = Rival(models.good, None)
     found = compare(models.poor_study, sample, champion, defaults_from=10, level=0.95)
     assert isinstance(found, Comparison)
@@ -184,8 +172,8 @@ def test_what_cannot_be_compared_does_not_pass(models: Models) -> None:
     assert "reads 1 features the study does not hold (sales_amount_yoy_12m)" in told.words.en
     defaults = np.flatnonzero(sample.is_default)
     good = np.flatnonzero(~sample.is_default)
-    nine = rows_like(sample, np.concatenate([defaults[:9], good]))
-    ten = rows_like(sample, np.concatenate([defaults[:10], good]))
+    nine = sample.rows(np.concatenate([defaults[:9], good]))
+    ten = sample.rows(np.concatenate([defaults[:10], good]))
     assert "fewer than 10 firms" in not_worse(study, nine, Rival(models.poor, None), GATE).words.en
     assert not_worse(study, ten, Rival(models.poor, None), GATE).outcome == "passed"
 
@@ -208,7 +196,7 @@ def test_the_champion_answers_with_its_held_out_probability_where_it_has_one(
 
 def one_grade(defaults: int, n: int, probability: float, sample: Sample) -> Sample:
     """So many firms of one probability, each once."""
-    rows = rows_like(sample, np.arange(n))
+    rows = sample.rows(np.arange(n))
     return replace(
         rows,
         firm=np.arange(n, dtype=np.int64),
@@ -233,7 +221,7 @@ def test_a_grade_is_red_at_the_limit(models: Models) -> None:
 
 def test_a_firm_counts_once_however_many_quarters_it_has(models: Models) -> None:
     once = one_grade(33, 1_000, 0.02, models.good_study.out_of_time)
-    four = rows_like(once, np.repeat(np.arange(250), 4))
+    four = once.rows(np.repeat(np.arange(250), 4))
     # 33 firms of 250 in 4 quarters each: 132 of 1,000 rows, tested as 33 of 250.
     every = np.ones(1_000, dtype=np.bool_)
     assert too_low(four, every) == jeffreys_p_value(33, 250, float(four.probability.mean()))
@@ -275,7 +263,7 @@ def test_a_moved_score_fails_at_the_limit(models: Models) -> None:
     assert stable(models.good, moved, GATE).outcome == "failed"
     assert stable(models.good, moved, limits(shift_to=shift)).outcome == "passed"
     assert stable(models.good, moved, limits(shift_to=np.nextafter(shift, 0))).outcome == "failed"
-    few = replace(study, out_of_time=rows_like(after, np.arange(199)))
+    few = replace(study, out_of_time=after.rows(np.arange(199)))
     assert stable(models.good, few, GATE).outcome == "not_judged"
 
 
@@ -306,7 +294,7 @@ def test_a_small_group_is_not_judged(models: Models) -> None:
 
 def test_an_undated_label_is_judged_on_its_held_out_rows(models: Models) -> None:
     study = models.good_study
-    undated = replace(study, out_of_time=rows_like(study.out_of_time, np.arange(0)))
+    undated = replace(study, out_of_time=study.out_of_time.rows(np.arange(0)))
     told = {check.name: check for check in judge_candidate(models.good, undated, None)}
     assert told["own_study"].outcome == "passed"
     assert told["stable"].outcome == "not_judged"

@@ -45,10 +45,11 @@ def serve(shelf: Shelf, bundle: Bundle, decision: Decision = TWO) -> None:
 
 
 def test_a_first_model_serves_and_the_record_says_all(stock: Stock, shelf: Shelf) -> None:
-    serve(shelf, stock.good)
+    serve(shelf, stock.good, replace(TWO, despite="not needed, so not kept"))
     assert named_bundle(shelf.bundles).name == stock.good.id
     entry = read_record(shelf.bundles)[-1]
     assert (entry.action, entry.by, entry.reviewer) == ("promoted", "张三", "李四")
+    assert entry.despite == ""
     assert {str(check["outcome"]) for check in entry.checks} == {"passed", "not_judged"}
     with pytest.raises(RegistryError, match="serves as base_12m already, since 2026-11-21"):
         judge(shelf, stock.good.id)

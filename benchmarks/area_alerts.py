@@ -1,0 +1,128 @@
+"""Whom an early warning names in time: ours beside the lender's own book and the 12-month rating.
+
+All sides may alert the same share of borrowers, each with a cut-off of its own from development, and
+are judged on the same later months by `training.alert_evaluation`.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from math import isfinite
+from pathlib import Path
+
+from benchmarks.cities import bench_cities, make_city
+from benchmarks.results import Better, Entry, compared
+from benchmarks.setting import Setting
+from features.contracts import load_catalogue
+from features.definitions import REGISTRY
+from features.errors import BundleError
+from features.lake import Lake
+from models.alert import alert_6m
+from models.bundle import Bundle, load_bundle
+from models.rating import BASE_12M
+from training.alert_evaluation import AlertReport
+from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, TrainedAlert, train_alert
+from training.aliases import candidate_of, named_bundle
+from training.evaluate import Estimate
+from training.warning import load_warning_rules
+
+AREA = "alerts"
+#: Firms of a city that is made if there is none, and the last day of every city.
+FIRMS, CITY_UNTIL = 6_000, date(2026, 6, 30)
+_PEERS = {LATE_BEFORE: "days late in the last year", BASE_RATING: "the 12-month rating"}
+_BESIDE: dict[str, tuple[str, Better, str]] = {
+    "recall": ("Recall of over 30 days late", "higher", ""),
+    "recall_defaults": ("Recall of defaults", "higher", ""),
+    "recall_events": ("Recall of all events", "higher", ""),
+    "precision": ("Precision", "higher", ""),
+    "median_lead_days": ("Median lead", "higher", "days"),
+}
+
+
+def compare(setting: Setting) -> Iterator[Entry]:
+    """Train on the bench city and hold the alerts of the later months against two peers."""
+    trained = _train(setting)
+    ours, validation = trained.reports[MODEL], trained.validation
+    months = trained.borrowers.timeline.out_of_time
+    sample = (
+        f"{validation.firms} borrowers at {len(months)} month ends from {months[0]}, {ours.late} of them "
+        f"over 30 days late, {ours.defaulted} defaulted"
+    )
+    yield _alone("AUC of the event", validation.figures["auc"], setting, sample)
+    limit = load_warning_rules().alerted_share_up_to.value
+    yield compared(
+        AREA,
+        "Alerted in the busiest month",
+        ours=float(ours.share_by_month.max()),
+        peer=None,
+        better="neither",
+        unit="",
+        now=setting.now,
+        note=f"{sample}; the cut-off allows {limit:.0%} in every month of development; mean "
+        f"{_said(ours.figures['alerted_share'])}",
+    )
+    for way, peer in _PEERS.items():
+        if way in trained.reports:
+            yield from _beside(ours, trained.reports[way], peer, setting, sample)
+
+
+def _beside(
+    ours: AlertReport, theirs: AlertReport, peer: str, setting: Setting, sample: str
+) -> Iterator[Entry]:
+    for name, (title, better, unit) in _BESIDE.items():
+        mine, other = ours.figures[name], theirs.figures[name]
+        if isfinite(mine.value):
+            yield compared(
+                AREA,
+                f"{title}, against {peer}",
+                ours=mine.value,
+                peer=other.value if isfinite(other.value) else None,
+                better=better,
+                unit=unit,
+                now=setting.now,
+                note=f"{sample}; 95 %: ours {_said(mine)}, peer {_said(other)}",
+            )
+
+
+def _alone(title: str, figure: Estimate, setting: Setting, sample: str) -> Entry:
+    return compared(
+        AREA,
+        title,
+        ours=figure.value,
+        peer=None,
+        better="higher",
+        unit="",
+        now=setting.now,
+        note=f"{sample}; 95 % {_said(figure)}",
+    )
+
+
+def _said(figure: Estimate) -> str:
+    if not isfinite(figure.value):
+        return "nothing to count"
+    return f"{figure.value:.3g} [{figure.low:.3g}, {figure.high:.3g}]"
+
+
+def _train(setting: Setting) -> TrainedAlert:
+    """Train on the largest bench city, of which nothing is changed, or on a small one made for it."""
+    cities = bench_cities(setting.cities)
+    city = cities[-1] if cities else make_city(setting.work / "cities", FIRMS)
+    catalogue = load_catalogue()
+    return train_alert(
+        Lake(city.lake).view(),
+        catalogue,
+        REGISTRY,
+        alert_6m(catalogue),
+        data_until=CITY_UNTIL,
+        now=setting.now,
+        bundles=setting.work / "bundles",
+        mlruns=setting.work / "mlruns",
+        parts=setting.work / "months",
+        base_rating=_base_rating(Path(city.home) / "bundles"),
+    )
+
+
+def _base_rating(bundles: Path) -> Bundle | None:
+    try:
+        return load_bundle(named_bundle(bundles, candidate_of(BASE_12M)), REGISTRY)
+    except BundleError:
+        return None

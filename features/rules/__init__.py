@@ -1,0 +1,1 @@
+"""The one rule language: three-valued conditions on features and facts, dated, compiled once."""
