@@ -18,6 +18,7 @@ from models.rating import RatingSpec
 from models.scale import load_scale
 from training.consent import ConsentScopes
 from training.development import data_hash, prepare_development
+from training.dossier import keep_dossiers
 from training.enrol import Enrolment, enrol
 from training.fit import FittedRating
 from training.fitting import load_fitting_rules
@@ -26,6 +27,7 @@ from training.out_of_time import OutOfTime
 from training.plots import draw_plots
 from training.quarters import QuarterCohort, build_quarters
 from training.rating import INTERVAL_LEVEL
+from training.registry import add_files
 from training.scenarios import play_scenarios
 from training.shape import shape_cost
 from training.slices import slice_metrics
@@ -199,6 +201,8 @@ def train_base_rating(
         out_of_time=out_of_time,
     )
     write_study(study, folders.studies)
+    pages = keep_dossiers(study, bundle, folders.studies, registry=features)
+    add_files(run_id, pages, folders.mlruns)
     return TrainedBase(bundle, cohort, validation, scenarios, tuned, run_id)
 
 

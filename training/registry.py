@@ -8,7 +8,7 @@ imported, here and nowhere else.
 import logging
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,14 @@ def log_run(record: RunRecord, bundle: Path, folder: Path) -> str:
             if record.plots is not None:
                 mlflow.log_artifacts(str(record.plots), artifact_path="plots")
             return str(run.info.run_id)
+
+
+def add_files(run_id: str, files: Iterable[Path], folder: Path) -> None:
+    """Put files beside what a finished run has logged."""
+    with _mlflow() as mlflow:
+        client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+        for file in files:
+            client.log_artifact(run_id, str(file), artifact_path="dossier")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ trial that does worse than half of the others after a few folds is cut short. Ev
 its own seed, so a search that was interrupted and goes on finds what one in a single run finds.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +73,7 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal.parent.mkdir(parents=True, exist_ok=True)
+    _drop_cut_line(journal)
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(journal))),
         study_name=spec.name,
@@ -99,6 +101,14 @@ def tune(
         loss=float(study.best_value),
         loss_before=float(next(t.value for t in over if not t.params and t.value is not None)),
     )
+
+
+def _drop_cut_line(journal: Path) -> None:
+    """A kill may cut the last line short; with another one behind it the journal could not be read."""
+    if journal.exists():
+        content = journal.read_bytes()
+        if not content.endswith(b"\n"):
+            os.truncate(journal, content.rfind(b"\n") + 1)
 
 
 def _over(study: optuna.Study) -> list[FrozenTrial]:

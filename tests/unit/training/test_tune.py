@@ -85,3 +85,10 @@ def test_the_name_of_a_search_says_what_decides_it() -> None:
         key(seed=2),
     }
     assert len(others - {key()}) == 4
+
+
+def test_a_line_that_a_kill_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    search(tmp_path / "a.log", 3)
+    with (tmp_path / "a.log").open("ab") as journal:
+        journal.write(b'{"op_code": 8, "trial_')
+    assert search(tmp_path / "a.log", 5) == search(tmp_path / "whole.log", 5)
