@@ -9,7 +9,6 @@ There is no code in a bundle and nothing is unpickled. Its id is the SHA-256 of 
 holds the SHA-256 of every other file.
 """
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,16 +17,15 @@ from datetime import date, datetime
 from functools import cached_property
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from features.contracts import load_catalogue
-from features.documents import Document
 from features.errors import BundleError, XinqiaoError
 from features.registry import Registry
 from models.arrays import BoolArray, FloatArray
+from models.bundle_files import parsed, read_file, refuse, sha256
 from models.calibration import LogitLine
 from models.histograms import Histograms, make_histograms
 from models.knockouts import KNOCKOUTS_PATH, KnockoutBook, load_knockouts
@@ -73,8 +71,6 @@ FILES = (
 
 #: A margin may differ by rounding only; points and scores may not differ at all.
 _MARGIN_TOLERANCE = 1e-9
-
-DocumentT = TypeVar("DocumentT", bound=Document)
 
 
 @dataclass(frozen=True)
@@ -245,7 +241,7 @@ def write_bundle(
         If the destination exists, or model, features and words do not fit together.
     """
     if destination.exists():
-        _refuse(destination, "exists already; choose another folder", "已存在，请另选目录")
+        refuse(destination, "exists already; choose another folder", "已存在，请另选目录")
     model = read_ensemble(recipe.model_text)
     patterns = count_patterns(model, sample)
     scale = load_scale(recipe.scale_path, scale_id=recipe.scale_id)
@@ -290,7 +286,7 @@ def write_bundle(
         workshop.chmod(0o755)
         workshop.rename(destination)
     except OSError as failed:
-        _refuse(destination, f"cannot be written: {failed.strerror}", "无法写入", failed)
+        refuse(destination, f"cannot be written: {failed.strerror}", "无法写入", failed)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
     return replace(bundle, path=destination)
@@ -313,20 +309,20 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
         If a file is missing, damaged or not the one the manifest names, if features are defined
         differently here, or if a proof row is answered differently.
     """
-    text = _read(path, MANIFEST)
-    manifest = _parsed(path, MANIFEST, text, Manifest)
+    text = read_file(path, MANIFEST)
+    manifest = parsed(path, MANIFEST, text, Manifest)
     if set(manifest.files) != set(FILES):
-        _refuse(path, f"must name the files {', '.join(FILES)}", "清单中的文件名单不完整")
-    content = {name: _read(path, name) for name in FILES}
+        refuse(path, f"must name the files {', '.join(FILES)}", "清单中的文件名单不完整")
+    content = {name: read_file(path, name) for name in FILES}
     for name in FILES:
-        if _sha256(content[name]) != manifest.files[name]:
-            _refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
+        if sha256(content[name]) != manifest.files[name]:
+            refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
     _require_same_features(path, manifest, registry)
     try:
         model = read_ensemble(content["model.txt"].decode("ascii", errors="replace"))
         bundle = Bundle(
             path=path,
-            id=_sha256(text),
+            id=sha256(text),
             manifest=manifest,
             model=model,
             patterns=LeafPatterns.from_bytes(content["patterns.npz"], model),
@@ -334,12 +330,12 @@ def load_bundle(path: Path, registry: Registry, tables_folder: Path | None = Non
             reasons=load_reasons(path / "reasons.yaml"),
             knockouts=load_knockouts(path / "knockouts.yaml"),
             portrait_rules=load_portrait_rules(path / "portrait.yaml"),
-            peers=_parsed(path, "portrait.json", content["portrait.json"], PeerTables),
-            histograms=_parsed(path, "histograms.json", content["histograms.json"], Histograms),
+            peers=parsed(path, "portrait.json", content["portrait.json"], PeerTables),
+            histograms=parsed(path, "histograms.json", content["histograms.json"], Histograms),
             tables_folder=tables_folder,
         )
         _require_fitting_parts(bundle)
-        _require_proof(bundle, _parsed(path, "proof.json", content["proof.json"], Proof))
+        _require_proof(bundle, parsed(path, "proof.json", content["proof.json"], Proof))
     except BundleError:
         raise
     except XinqiaoError as wrong:
@@ -364,7 +360,7 @@ def layout_of(features: list[ModelFeature]) -> PointsLayout:
 
 def _model_features(features: Registry, model: TreeEnsemble, path: Path) -> list[ModelFeature]:
     if model.feature_names != features.names:
-        _refuse(path, "would hold a model with other columns than its features", "的特征与模型不符")
+        refuse(path, "would hold a model with other columns than its features", "的特征与模型不符")
     return [
         ModelFeature(
             name=feature.name,
@@ -406,12 +402,12 @@ def _manifest(
             interval_level=recipe.interval_level,
             libraries={name: version_of(name) for name in ("lightgbm", "numba", "numpy")},
             reference_firms=reference_firms,
-            files={name: _sha256(content) for name, content in files.items()},
+            files={name: sha256(content) for name, content in files.items()},
         )
     except ValidationError as invalid:
         key = ".".join(str(part) for part in invalid.errors()[0]["loc"])
         message = invalid.errors()[0]["msg"]
-        _refuse(path, f"has a wrong '{key}': {message}", f"的“{key}”有误：{message}", invalid)
+        refuse(path, f"has a wrong '{key}': {message}", f"的“{key}”有误：{message}", invalid)
 
 
 def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -> None:
@@ -419,7 +415,7 @@ def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -
     changed = [f.name for f in manifest.features if known.get(f.name) != f.definition_hash]
     if changed:
         shown = ", ".join([*changed[:3], *(["…"] if changed[3:] else [])])
-        _refuse(
+        refuse(
             path,
             f"was trained on {len(changed)} features that are defined differently here ({shown}). "
             "Train again, or use the checkout it was trained with",
@@ -429,19 +425,19 @@ def _require_same_features(path: Path, manifest: Manifest, registry: Registry) -
 
 def _require_fitting_parts(bundle: Bundle) -> None:
     if bundle.model.feature_names != bundle.layout.features:
-        _refuse(bundle.path, "holds trees on other features than it says", "的模型与清单特征不符")
+        refuse(bundle.path, "holds trees on other features than it says", "的模型与清单特征不符")
     if len(bundle.histograms.features) != len(bundle.layout.features):
-        _refuse(bundle.path, "has histograms of other features", "的直方图与清单特征不符")
+        refuse(bundle.path, "has histograms of other features", "的直方图与清单特征不符")
     silent = [code for code in bundle.layout.groups if code not in bundle.reasons.groups]
     if silent:
-        _refuse(
+        refuse(
             bundle.path,
             f"has no words for reason group {', '.join(silent)}",
             f"缺少原因组 {', '.join(silent)} 的说明",
         )
     codes = [grade.code for grade in bundle.scale.version.grades]
     if not set(bundle.manifest.grades) <= set(codes):
-        _refuse(bundle.path, "has rates of grades unknown to its scale", "的等级与主标尺不符")
+        refuse(bundle.path, "has rates of grades unknown to its scale", "的等级与主标尺不符")
 
 
 def _require_proof(bundle: Bundle, proof: Proof) -> None:
@@ -449,41 +445,16 @@ def _require_proof(bundle: Bundle, proof: Proof) -> None:
     width = len(bundle.layout.features)
     is_shaped = all(len(row.values) == width for row in proof.rows)
     if list(bundle.layout.groups) != proof.groups or not is_shaped:
-        _refuse(bundle.path, "has proof rows of another shape", "的验证样例形状不符")
+        refuse(bundle.path, "has proof rows of another shape", "的验证样例形状不符")
     found = bundle.points(np.array([row.values for row in proof.rows], dtype=np.float64))
     expected = np.array([row.margin for row in proof.rows])
     differs = np.abs(found.margin - expected) > _MARGIN_TOLERANCE * np.maximum(1, np.abs(expected))
     for place, row in enumerate(proof.rows):
         answer = (int(found.score[place]), found.group_points[place].tolist())
         if differs[place] or answer != (row.score, row.points):
-            _refuse(
+            refuse(
                 bundle.path,
                 f"answers proof row {place} with score {answer[0]} instead of {row.score}, or with "
                 "other points; it does not compute here as it did where it was written",
                 f"对验证样例 {place} 的结果与写入时不同（{answer[0]}/{row.score}）",
             )
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return (path / name).read_bytes()
-    except OSError as missing:
-        _refuse(path, f"has no readable {name}", f"缺少可读取的 {name}", missing)
-
-
-def _parsed(path: Path, name: str, content: bytes, model: type[DocumentT]) -> DocumentT:
-    try:
-        return model.model_validate_json(content)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the document"
-        clause = f"'{key}': {first['msg']}"
-        _refuse(path, f"has a damaged {name}: {clause}", f"的 {name} 已损坏：{clause}", invalid)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _refuse(path: Path, en: str, zh: str, cause: Exception | None = None) -> NoReturn:
-    raise BundleError(en=f"The bundle {path} {en}.", zh=f"模型包 {path} {zh}。") from cause

@@ -5,7 +5,6 @@
 No code, no pickle, no row of the table; the levels of its categories are in it.
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -15,14 +14,14 @@ from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import ConfigDict, Field, FiniteFloat
 
 from features.documents import Document
-from features.errors import BundleError
 from models.arrays import FloatArray
+from models.bundle_files import parsed, read_file, refuse, sha256
 from models.calibration import LogitLine
 from models.manifest import Line
 from models.proof import proof_values
@@ -34,7 +33,6 @@ MANIFEST = "manifest.json"
 FILES = ("encoder.json", "model.txt", "proof.json", "report.json")
 
 _MARGIN_TOLERANCE = 1e-9
-DocumentT = TypeVar("DocumentT", bound=Document)
 
 
 class TableColumn(Document):
@@ -204,7 +202,7 @@ def write_table_bundle(
         table=recipe.table,
         calibration=Line(intercept=recipe.line.intercept, slope=recipe.line.slope),
         libraries={name: version_of(name) for name in ("lightgbm", "numba", "numpy")},
-        files={name: _sha256(content) for name, content in files.items()},
+        files={name: sha256(content) for name, content in files.items()},
     )
     return _placed({**files, MANIFEST: manifest.model_dump_json(indent=2).encode()}, destination)
 
@@ -218,19 +216,19 @@ def load_table_bundle(path: Path) -> TableBundle:
         If a file is missing, damaged or not the one the manifest names, or a proof row is answered
         differently.
     """
-    text = _read(path, MANIFEST)
-    manifest = _parsed(path, MANIFEST, text, TableManifest)
+    text = read_file(path, MANIFEST)
+    manifest = parsed(path, MANIFEST, text, TableManifest)
     if set(manifest.files) != set(FILES):
-        _refuse(path, f"must name the files {', '.join(FILES)}", "清单中的文件名单不完整")
-    content = {name: _read(path, name) for name in FILES}
+        refuse(path, f"must name the files {', '.join(FILES)}", "清单中的文件名单不完整")
+    content = {name: read_file(path, name) for name in FILES}
     for name in FILES:
-        if _sha256(content[name]) != manifest.files[name]:
-            _refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
+        if sha256(content[name]) != manifest.files[name]:
+            refuse(path, f"holds another {name} than its manifest names", f"的 {name} 与清单不符")
     model = read_ensemble(content["model.txt"].decode("ascii", errors="replace"))
     if sum(len(column.matrix) for column in manifest.columns) != len(model.feature_names):
-        _refuse(path, "holds trees on other columns than it says", "的模型与清单列不符")
-    _require_proof(path, model, _parsed(path, "proof.json", content["proof.json"], TableProof))
-    return TableBundle(path, _sha256(text), manifest, model, content["encoder.json"].decode())
+        refuse(path, "holds trees on other columns than it says", "的模型与清单列不符")
+    _require_proof(path, model, parsed(path, "proof.json", content["proof.json"], TableProof))
+    return TableBundle(path, sha256(text), manifest, model, content["encoder.json"].decode())
 
 
 def _placed(files: Mapping[str, bytes], destination: Path) -> TableBundle:
@@ -245,7 +243,7 @@ def _placed(files: Mapping[str, bytes], destination: Path) -> TableBundle:
         workshop.chmod(0o755)
         if destination.exists():
             if not (destination / MANIFEST).exists():
-                _refuse(
+                refuse(
                     destination,
                     "is in the way and is no bundle; choose another folder",
                     "已存在且不是模型包，请另选目录",
@@ -253,7 +251,7 @@ def _placed(files: Mapping[str, bytes], destination: Path) -> TableBundle:
             shutil.rmtree(destination)
         workshop.rename(destination)
     except OSError as failed:
-        _refuse(destination, f"cannot be written: {failed.strerror}", "无法写入", failed)
+        refuse(destination, f"cannot be written: {failed.strerror}", "无法写入", failed)
     finally:
         if workshop is not None:
             shutil.rmtree(workshop, ignore_errors=True)
@@ -264,39 +262,14 @@ def _require_proof(path: Path, model: TreeEnsemble, proof: TableProof) -> None:
     """Answer every proof row again; a difference is a different model."""
     width = len(model.feature_names)
     if len(proof.margin) != len(proof.values) or any(len(row) != width for row in proof.values):
-        _refuse(path, "has proof rows of another shape", "的验证样例形状不符")
+        refuse(path, "has proof rows of another shape", "的验证样例形状不符")
     found, expected = model.margin(np.array(proof.values)), np.array(proof.margin)
     differs = np.abs(found - expected) > _MARGIN_TOLERANCE * np.maximum(1, np.abs(expected))
     if differs.any():
         place = int(np.argmax(differs))
-        _refuse(
+        refuse(
             path,
             f"answers proof row {place} with {found[place]:.6g} instead of {expected[place]:.6g}; it does "
             "not compute here as it did where it was written",
             f"对验证样例 {place} 的结果为 {found[place]:.6g}，与写入时的 {expected[place]:.6g} 不同",
         )
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return (path / name).read_bytes()
-    except OSError as missing:
-        _refuse(path, f"has no readable {name}", f"缺少可读取的 {name}", missing)
-
-
-def _parsed(path: Path, name: str, content: bytes, model: type[DocumentT]) -> DocumentT:
-    try:
-        return model.model_validate_json(content)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the document"
-        clause = f"'{key}': {first['msg']}"
-        _refuse(path, f"has a damaged {name}: {clause}", f"的 {name} 已损坏：{clause}", invalid)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _refuse(path: Path, en: str, zh: str, cause: Exception | None = None) -> NoReturn:
-    raise BundleError(en=f"The bundle {path} {en}.", zh=f"模型包 {path} {zh}。") from cause
