@@ -63,7 +63,7 @@ test: lint $(if $(shell command -v java),spark)
 soak: setup
 	$(BIN)/python -m pytest -m soak -p no:randomly
 
-bench: setup peers
+bench: setup peers $(if $(shell command -v java),spark)
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 docs: setup

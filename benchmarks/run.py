@@ -19,6 +19,7 @@ from benchmarks import (
     area_registry,
     area_scoring,
     area_shap,
+    area_spark,
 )
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, cities_folder, data_folder
@@ -35,6 +36,7 @@ AREAS: Mapping[str, Area] = {
     area_rating.AREA: area_rating.compare,
     area_city.AREA: area_city.compare,
     area_alerts.AREA: area_alerts.compare,
+    area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
 }
