@@ -41,7 +41,7 @@ from training.study import Scenario
 from xinqiao.settings import Settings, load_settings
 
 AREA = "city"
-TRIALS, FIRMS = 8, 3_000
+TRIALS, FIRMS = 4, 3_000
 _RANDOM = "random_"
 _FIGURES = {
     "calibration_slope": "Calibration slope (best at 1)",

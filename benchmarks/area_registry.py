@@ -18,6 +18,7 @@ from benchmarks.cities import BenchCity, bench_cities, largest_city
 from benchmarks.measure import Measured, Runner, measure, measure_pair, of_command
 from benchmarks.results import Entry, compared
 from benchmarks.setting import Setting
+from simulator.report import describe
 
 AREA = "registry"
 AS_OF = date(2025, 5, 31)
@@ -38,6 +39,7 @@ def compare(setting: Setting) -> Iterator[Entry]:
     yield from _growth(setting)
     yield from _single(setting, city)
     yield from _making(setting, city)
+    yield _facts(setting, city)
 
 
 def _ours(setting: Setting, city: BenchCity, job: str, *more: str) -> Runner:
@@ -193,6 +195,20 @@ def _making(setting: Setting, city: BenchCity) -> Iterator[Entry]:
             note=f"of {city.enterprises:,} firms, 78 months, {city.rows / 1e6:.1f} M rows; simulator's peak "
             f"{city.simulate_peak_mib:,.0f} MiB",
         )
+
+
+def _facts(setting: Setting, city: BenchCity) -> Entry:
+    lines = describe(Path(city.home).parent / "city")
+    missed = [line.name for line in lines if not line.holds]
+    return _entry(
+        "Facts of the city within tolerance",
+        ours=sum(line.holds for line in lines),
+        peer=None,
+        better="neither",
+        unit="",
+        now=setting.now,
+        note=f"of {len(lines)}; missed: {', '.join(missed) or 'none'}",
+    )
 
 
 def _told(side: Measured, name: str) -> str:
