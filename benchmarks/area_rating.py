@@ -42,7 +42,7 @@ FloatArray = npt.NDArray[np.float64]
 
 def compare(setting: Setting) -> Iterator[Entry]:
     """Judge our out-of-fold probabilities beside two peers', then what recency carries."""
-    cohort = _cohort(setting)
+    cohort = contest_cohort(setting)
     ours = validate(cohort, INVOICE_RATING, seed=SEED)
     folds = setting.work / "folds.parquet"
     names = [origin.partition(":")[2] for origin in cohort.origins]
@@ -79,7 +79,8 @@ def _free_shape(cohort: Cohort, folds: Folds) -> FloatArray:
     return probability
 
 
-def _cohort(setting: Setting) -> Cohort:
+def contest_cohort(setting: Setting) -> Cohort:
+    """The contest's firms of known outcome with the features of the invoice rating."""
     home = setting.work / "home"
     settings = replace(load_settings(), home=home, data=setting.data, language="en")
     land_tour(settings, "cumcm2020c")
