@@ -23,6 +23,7 @@ from models.scale import load_scale
 from training.alert_evaluation import AlertReport, choose_cut_off, judge_alerts
 from training.borrowers import Borrowers, build_borrowers
 from training.development import later_slice
+from training.directions import fit_to_directions
 from training.enrol import Enrolment, enrol
 from training.fit import FitPlan, FittedRating, fit_rating
 from training.out_of_time import OutOfTime, judge_out_of_time
@@ -110,7 +111,12 @@ def train_alert(
         on_progress=told("borrowers"),
     )
     told("fit")(0, 1)
-    fitted = fit_warning(borrowers, spec, seed=seed)
+    fitted, spec = fit_to_directions(
+        lambda chosen: fit_warning(borrowers, chosen, seed=seed),
+        spec,
+        features,
+        borrowers.matrix[borrowers.is_development],
+    )
     validation = _validate(borrowers, fitted, seed)
     reports = judge_ways(borrowers, fitted, base_rating, seed=seed)
     scale = load_scale()

@@ -18,6 +18,7 @@ from models.rating import RatingSpec
 from models.scale import load_scale
 from training.consent import ConsentScopes
 from training.development import data_hash, prepare_development
+from training.directions import fit_to_directions
 from training.dossier import keep_dossiers
 from training.enrol import Enrolment, enrol
 from training.fit import FittedRating
@@ -136,7 +137,9 @@ def train_base_rating(
         )
         spec = tuned.spec
     told("fit")(0, 1)
-    fitted = development.fit(spec)
+    fitted, spec = fit_to_directions(
+        development.fit, spec, features, cohort.matrix[cohort.is_development]
+    )
     validation = validate_later(cohort, fitted, seed=seed)
     told("fit")(1, 1)
     later = later_rows(cohort)

@@ -12,7 +12,7 @@ from training.gate_figures import (
     segment_levels,
     stable,
 )
-from training.gate_identity import own_study, proof_rows, same_answers
+from training.gate_identity import keeps_directions, own_study, proof_rows, same_answers
 from training.gate_terms import Check, GateLimits, load_gate
 from training.rivals import Rival
 from training.study import SEGMENTS, Sample, Study
@@ -36,6 +36,7 @@ def judge_candidate(
         same_answers(candidate, judged.matrix, limits),
         proof_rows(candidate),
         own_study(candidate, study),
+        keeps_directions(candidate, judged.matrix),
         not_worse(study, judged, champion, limits),
         calibrated_by_grade(candidate, judged, limits),
         calibrated_slope(study, judged, limits),

@@ -6,6 +6,7 @@ import numpy as np
 from features.contracts import Words
 from models.arrays import FloatArray
 from models.bundle import Bundle
+from models.directions import turned_columns
 from models.manifest import Proof
 from training.enrol import hostile_rows
 from training.gate_terms import Check, GateLimits, passed
@@ -62,6 +63,23 @@ def own_study(bundle: Bundle, study: Study) -> Check:
         Words(
             zh="验证材料与模型包一致" if fits else "验证材料不属于该模型包",
             en="the study is of this bundle" if fits else "the study is of another bundle",
+        ),
+        is_safety=True,
+    )
+
+
+def keeps_directions(bundle: Bundle, matrix: FloatArray) -> Check:
+    """The margin must follow every feature's documented direction wherever rows are swept."""
+    features = bundle.manifest.features
+    directions = {place: feature.direction for place, feature in enumerate(features)}
+    turned = [features[p].name for p in turned_columns(bundle.model, matrix, directions)]
+    names = "、".join(turned)
+    return Check(
+        "keeps_directions",
+        passed(not turned),
+        Words(
+            zh=f"违背方向的特征：{names or '无'}",
+            en=f"features that turn against their direction: {', '.join(turned) or 'none'}",
         ),
         is_safety=True,
     )

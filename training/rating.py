@@ -15,6 +15,7 @@ from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
 from training.cohort import Cohort, build_cohort
+from training.directions import fit_to_directions
 from training.enrol import Enrolment, enrol
 from training.evaluate import Estimate, Validation, recency_report, validate
 from training.fit import fit_rating
@@ -78,7 +79,12 @@ def train_rating(
     validation = validate(cohort, spec, seed=seed, on_progress=told("validate"))
     recency = recency_report(cohort, spec, validation, seed=seed, on_progress=told("recency"))
     told("fit")(0, 1)
-    fitted = fit_rating(cohort.matrix, cohort.is_default, spec, features, seed=seed)
+    fitted, spec = fit_to_directions(
+        lambda chosen: fit_rating(cohort.matrix, cohort.is_default, chosen, features, seed=seed),
+        spec,
+        features,
+        cohort.matrix,
+    )
     scale = load_scale()
     figures = figures_of(validation) | recency
     metrics = metrics_of(cohort, validation, figures)

@@ -5,20 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import ConfigDict
 
 from features.documents import Document, load_document
 from features.errors import RequestError, TableError
 from models.arrays import FloatArray
+from models.directions import ROUNDING, largest_turn, sweep_values, swept_rows
 from models.tree_model import TreeEnsemble
 from training.table.columns import require_column
 from training.table.kinds import Column, Kind
-
-#: Rows from which each column is swept, and values it is given.
-_ROWS, _VALUES = 32, 200
-#: A margin may fall by rounding only: thousands of leaves are added.
-_ROUNDING = 1e-9
 
 
 class _Directions(Document):
@@ -52,7 +47,7 @@ class Sweep:
     @property
     def holds(self) -> bool:
         """No step against the direction but rounding."""
-        return self.worst <= _ROUNDING
+        return self.worst <= ROUNDING
 
 
 def read_directions(path: Path, columns: Sequence[Column]) -> dict[str, int]:
@@ -98,8 +93,7 @@ def prove_directions(
     TableError
         If a direction does not hold.
     """
-    step = max(1, len(matrix) // _ROWS)
-    rows = matrix[::step][:_ROWS]
+    rows = swept_rows(matrix)
     found = [
         _sweep(ensemble, rows, column, places[column], direction)
         for column, direction in directions.items()
@@ -117,19 +111,7 @@ def prove_directions(
 def _sweep(
     ensemble: TreeEnsemble, rows: FloatArray, column: str, place: int, direction: int
 ) -> Sweep:
-    values = _values(ensemble, place)
-    swept = np.repeat(rows, len(values), axis=0)
-    swept[:, place] = np.tile(values, len(rows))
-    margin = ensemble.margin(swept).reshape(len(rows), len(values))
-    against = -direction * np.diff(margin, axis=1)
-    worst = float(max(against.max(initial=0.0), 0.0))
-    return Sweep(column, direction, len(rows), len(values), worst)
-
-
-def _values(ensemble: TreeEnsemble, place: int) -> FloatArray:
-    at = ensemble.threshold[(ensemble.feature == place) & ~ensemble.is_categorical]
-    at = np.unique(at[np.isfinite(at)])
-    if len(at) == 0:
-        return np.zeros(1)
-    at = at[np.unique(np.linspace(0, len(at) - 1, _VALUES // 2).astype(np.int64))]
-    return np.unique(np.concatenate([at, np.nextafter(at, np.inf), [at[0] - 1, at[-1] + 1]]))
+    values = len(sweep_values(ensemble, place))
+    return Sweep(
+        column, direction, len(rows), values, largest_turn(ensemble, rows, place, direction)
+    )

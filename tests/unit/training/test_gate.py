@@ -64,6 +64,7 @@ def test_a_sound_first_model_passes_and_says_what_was_not_judged(models: Models)
         "same_answers",
         "proof_rows",
         "own_study",
+        "keeps_directions",
     ]
 
 
