@@ -67,7 +67,8 @@ def _against_peers(setting: Setting, city: BenchCity) -> Iterator[Entry]:
         unit="s",
         now=setting.now,
         note=f"{about}; {pair.spread_note('cpu_seconds')}; {same:,} of {compared_values:,} values equal "
-        "(corrected and repeated invoices count once only in ours)",
+        "(the rest: firms without invoices are 0 there and unknown here, a month with more red than blue "
+        "counts as active there, shares of a month are kept to a millionth here)",
     )
     yield _entry(
         "Invoice features, peak memory, against pandas",
