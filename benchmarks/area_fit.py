@@ -2,10 +2,13 @@
 
 Every side learns from the same columns and is judged on the same held-out rows; whatever is chosen
 is chosen on folds inside the training rows. No setting of ours or a peer's differs between tables.
+
+`python -m benchmarks.area_fit polish` measures some of the tables and leaves the figures of the others.
 """
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +25,9 @@ from benchmarks.fit_sets import (
     write_splits,
 )
 from benchmarks.measure import of_command
-from benchmarks.results import Entry, compared
-from benchmarks.setting import ROOT, Setting
+from benchmarks.results import Entry, compared, record
+from benchmarks.setting import ROOT, Setting, cities_folder, data_folder
+from features.clock import now_in_shanghai
 from models.arrays import FloatArray
 from training.evaluate import Estimate
 from training.table.columns import label_table
@@ -48,14 +52,19 @@ AIMED = ("fit_catboost", "fit_lightgbm")
 def compare(setting: Setting) -> Iterator[Entry]:
     """AUC of every side on every set, then what the sentinel says when `Term` is left in."""
     for one in SETS:
-        folder = setting.work / one.name
-        prepare(one, setting, folder)
-        for seed in one.seeds:
-            fit_ours(one, folder, seed)
-            for peer in PEERS:
-                fit_peer(setting, folder, peer, seed)
-        yield from tell(one, setting)
+        yield from measure_set(one, setting)
     yield tell_sentinel(setting)
+
+
+def measure_set(one: TableSet, setting: Setting) -> Iterator[Entry]:
+    """Fit every side on one set and compare."""
+    folder = setting.work / one.name
+    prepare(one, setting, folder)
+    for seed in one.seeds:
+        fit_ours(one, folder, seed)
+        for peer in PEERS:
+            fit_peer(setting, folder, peer, seed)
+    yield from tell(one, setting)
 
 
 def tell(one: TableSet, setting: Setting) -> Iterator[Entry]:
@@ -178,3 +187,16 @@ def tell_sentinel(setting: Setting) -> Entry:
 def _span(estimate: Estimate) -> str:
     sign = "+" if estimate.low < 0 else ""
     return f"[{estimate.low:{sign}.4f}, {estimate.high:{sign}.4f}]"
+
+
+def main(names: list[str]) -> None:
+    """Measure the sets named."""
+    with tempfile.TemporaryDirectory(prefix="xinqiao-bench-") as work:
+        setting = Setting(data_folder(), Path(work), now_in_shanghai(), cities_folder())
+        chosen = [one for one in SETS if one.name in names]
+        for one in chosen:
+            record(list(measure_set(one, setting)), is_whole=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

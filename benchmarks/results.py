@@ -118,12 +118,13 @@ def read_results(path: Path = RESULTS) -> list[Entry]:
     return [Entry(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def record(entries: Sequence[Entry], path: Path = RESULTS) -> None:
+def record(entries: Sequence[Entry], path: Path = RESULTS, *, is_whole: bool = True) -> None:
     """Store entries in place of all that their areas held before; the file stays sorted.
 
-    An area is always measured whole, so what it no longer measures goes. The file is replaced in one step, so an interrupted run leaves the old one whole.
+    An area is measured whole, so what it no longer measures goes, unless a part is said to be one
+    (`is_whole=False`). The file is replaced in one step, so an interrupted run leaves the old one whole.
     """
-    measured = {entry.area for entry in entries}
+    measured = {entry.area for entry in entries} if is_whole else set[str]()
     others = [entry for entry in read_results(path) if entry.area not in measured]
     kept = {(entry.area, entry.name): entry for entry in [*others, *entries]}
     rows = [asdict(kept[key]) for key in sorted(kept)]
