@@ -22,7 +22,7 @@ def connect(
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     )
     # In a notebook without ipywidgets DuckDB has no bar, and refuses to be told to show none.
-    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() != (False,):
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
         connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads:d}")

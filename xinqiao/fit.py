@@ -159,7 +159,7 @@ def run_fit(request: Request, *, is_quiet: bool) -> Fit:
     write_table(held_out_table(labelled, fitted), request.out / "held_out.parquet")
     content["monotone"] = [asdict(sweep) for sweep in sweeps]
     content["bundle"] = {"id": bundle.id, "path": str(bundle.path)}
-    return Fit(labelled, report, sweeps, bundle, content)
+    return Fit(labelled, report, suspects, sweeps, bundle, content)
 
 
 def _require_folder(folder: Path) -> None:

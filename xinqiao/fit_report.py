@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training.table.columns import LabelledTable
     from training.table.monotone import Sweep
     from training.table.report import Report
+    from training.table.sentinel import Suspect
 
 _FIGURES = {
     "auc": ("AUC", "AUC"),
@@ -31,6 +32,7 @@ class Fit:
 
     labelled: "LabelledTable"
     report: "Report"
+    suspects: "list[Suspect]"
     sweeps: "list[Sweep]"
     bundle: "TableBundle"
     content: dict[str, object]

@@ -50,7 +50,8 @@ class Columns:
             return {}
         return {
             "monotone_constraints": list(self.directions),
-            "monotone_constraints_method": "intermediate",
+            # `intermediate` was seen to break a constraint; `basic` always held.
+            "monotone_constraints_method": "basic",
         }
 
 
