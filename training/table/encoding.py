@@ -2,7 +2,7 @@
 
 A category of few levels becomes its place among them, for trees that sort levels themselves. One of
 many levels becomes the outcome's rate among the training rows of its level, drawn towards the
-overall rate, and how many rows that were. In training the rate of a row comes from rows of other
+overall rate, and how many rows that were; or both, for a search that chooses. In training the rate of a row comes from rows of other
 folds; else a level of one row would tell the outcome.
 """
 
@@ -20,9 +20,10 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from training.table.columns import LabelledTable, require_column
 from training.table.kinds import UNUSED, Column, Kind, as_days, conform, load_column_rules, pc
 from training.table.protocol import Protocol, Split
+from training.table.settings import Encoding
 
 FORM = 1
-How = Literal["number", "date", "levels", "rates"]
+How = Literal["number", "date", "levels", "rates", "both"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Coding:
     name : str
     kind : Kind
     how : str
-        `number`, `date` (days since 1970 and month), `levels` (place) or `rates` (rate and rows).
+        `number`, `date` (days since 1970 and month), `levels` (place), `rates` (rate and rows) or `both`
+        (place, rate and rows).
     outputs : tuple of str
         Columns of the matrix.
     levels : tuple of str
@@ -63,12 +65,13 @@ class Coding:
             numbers = pc.fill_null(values.cast(pa.float64()), float("nan"))
             return np.asarray(numbers, dtype=np.float64)[:, None]
         place, is_missing = places(values, self.levels)
+        level = np.where(place < 0, np.nan, place.astype(np.float64))[:, None]
         if self.how == "levels":
-            return np.where(place < 0, np.nan, place.astype(np.float64))[:, None]
+            return level
         rates, rows = np.append(self.rates, self.prior), np.append(self.rows, 0.0)
         known = np.column_stack([rates[place], rows[place]])
         known[is_missing] = np.nan
-        return known
+        return np.column_stack([level, known]) if self.how == "both" else known
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,16 @@ class FittedEncoder:
     @property
     def categorical(self) -> list[int]:
         """Places of columns that hold a level's place, for trees that sort levels themselves."""
-        return [self.names.index(c.outputs[0]) for c in self.codings if c.how == "levels"]
+        return [self.names.index(c.outputs[0]) for c in self.codings if c.how in {"levels", "both"}]
+
+    @property
+    def choices(self) -> dict[Encoding, tuple[int, ...]]:
+        """Places of columns that say the same two ways: as `levels` and as `rates`."""
+        both = [coding.outputs for coding in self.codings if coding.how == "both"]
+        return {
+            "levels": tuple(self.names.index(level) for level, *_ in both),
+            "rates": tuple(self.names.index(name) for _, *rates in both for name in rates),
+        }
 
     @property
     def sources(self) -> dict[str, str]:
@@ -172,6 +184,7 @@ def fit_encoder(
     seed: int,
     protocol: Protocol | None = None,
     native_levels: int | None = None,
+    keeps_levels: bool = False,
 ) -> FittedEncoder:
     """Learn from the rows given how columns become numbers.
 
@@ -185,6 +198,8 @@ def fit_encoder(
         Whose inner folds are used, so that groups stay together; stratified folds without it.
     native_levels : int, optional
         Up to so many levels a category stays one column; 0 turns every category into rates.
+    keeps_levels : bool
+        A category of more levels has its place beside its rate and rows.
     """
     rules = load_column_rules()
     limit = int(rules.native_levels_to.value) if native_levels is None else native_levels
@@ -193,14 +208,15 @@ def fit_encoder(
     used = [column for column in labelled.columns if column.kind not in UNUSED]
     taken = set(labelled.frame.column_names)
     learn = _Learner(outcome, weight / weight.mean())
-    codings = [_fit(column, frame[column.name], learn, limit, taken) for column in used]
+    many: How = "both" if keeps_levels else "rates"
+    codings = [_fit(column, frame[column.name], learn, (limit, many), taken) for column in used]
     parts = [coding.encode(frame[coding.name]) for coding in codings]
-    crossed = [place for place, coding in enumerate(codings) if coding.how == "rates"]
+    crossed = [place for place, coding in enumerate(codings) if coding.how in {"rates", "both"}]
     if crossed:
         folds = _crossing(labelled, rows, protocol, seed)
         for place in crossed:
             coding = codings[place]
-            parts[place][:, 0] = _crossed(frame[coding.name], coding, learn, folds)
+            parts[place][:, -2] = _crossed(frame[coding.name], coding, learn, folds)
     matrix = np.column_stack(parts) if parts else np.empty((len(rows), 0))
     dropped = {c.name: c.why for c in labelled.columns if c.kind in UNUSED}
     return FittedEncoder(tuple(codings), dropped, matrix)
@@ -251,9 +267,14 @@ class _Learner:
 
 
 def _fit(
-    column: Column, values: pa.ChunkedArray, learn: _Learner, limit: int, taken: set[str]
+    column: Column,
+    values: pa.ChunkedArray,
+    learn: _Learner,
+    wide: tuple[int, How],
+    taken: set[str],
 ) -> Coding:
-    name = column.name
+    """How a column becomes numbers; a category of more levels than `wide` says, as it says."""
+    name, (limit, many) = column.name, wide
     if column.kind is Kind.DATE:
         return Coding(name, column.kind, "date", _outputs(name, ("days", "month"), taken))
     if column.kind is not Kind.CATEGORY:
@@ -268,8 +289,8 @@ def _fit(
     return Coding(
         name,
         column.kind,
-        "rates",
-        outputs,
+        many,
+        (name, *outputs) if many == "both" else outputs,
         levels,
         tuple(rates.tolist()),
         tuple(rows.astype(np.float64).tolist()),

@@ -12,14 +12,15 @@ import pyarrow as pa
 from features.errors import CalibrationError, TableError
 from models.arrays import FloatArray, IntArray
 from models.calibration import LogitLine, fit_logit_line
-from training.table.bagging import booster_of, grow_bag
+from training.table.bagging import booster_of
 from training.table.columns import LabelledTable
 from training.table.encoding import FittedEncoder, fit_encoder
+from training.table.mixing import Mix
 from training.table.protocol import Protocol, Split, group_codes
 from training.table.search import SearchTask, search
 from training.table.settings import SearchRules
 from training.table.trees import Columns, InnerFold, Rows
-from training.table.trials import Trial, best_of
+from training.table.trials import Trial, best_few, best_of
 
 Progress = Callable[[int, int], None]
 #: Name of the model in the bundle where no single split is the bundle.
@@ -177,7 +178,7 @@ def _fit(
     plan: FitPlan,
     tick: Callable[[], None],
 ) -> TableModel:
-    encoder = fit_encoder(labelled, rows, seed=plan.seed, protocol=plan.protocol)
+    encoder = fit_encoder(labelled, rows, seed=plan.seed, protocol=plan.protocol, keeps_levels=True)
     if not encoder.names:
         raise TableError(
             en="No column is left to learn from: all are constant, empty, identifiers or dropped.",
@@ -188,13 +189,10 @@ def _fit(
     task = SearchTask(folds, plan.shapes, plan.trials, plan.seed, plan.diary)
     trials = search(task, plan.rules, on_trial=tick)
     chosen = best_of(trials)
-    parameters = plan.rules.parameters(chosen.candidate, seed=plan.seed)
-    most = max(1, plan.rules.most_trees.value // chosen.trees)
-    seeds = [plan.seed + bag for bag in range(min(plan.rules.bags.value, most))]
-    few = seeds[: plan.rules.calibration_seeds(len(rows))]
-    line, is_flat = _line(folds, parameters, chosen.trees, few)
+    mix = Mix(best_few(trials, plan.rules.blend.value), plan.rules, plan.seed)
+    line, is_flat = _line(folds, mix, plan.rules.calibration_seeds(len(rows)))
     whole = Rows(encoder.fit_transform_rows(), labelled.is_positive[rows], weight)
-    text = grow_bag(whole, _columns(encoder, plan.directions), parameters, chosen.trees, seeds)
+    text = mix.grow(whole, _columns(encoder, plan.directions), plan.rules.bags.value)
     return TableModel(name, rows, encoder, text, line, is_flat, chosen, trials)
 
 
@@ -203,7 +201,10 @@ def _columns(encoder: FittedEncoder, directions: Mapping[str, int]) -> Columns:
     names = tuple(f"c{place}" for place in range(len(encoder.names)))
     constrained = {coding.outputs[0]: directions.get(coding.name, 0) for coding in encoder.codings}
     return Columns(
-        names, tuple(encoder.categorical), tuple(constrained.get(n, 0) for n in encoder.names)
+        names,
+        tuple(encoder.categorical),
+        tuple(constrained.get(name, 0) for name in encoder.names),
+        **encoder.choices,
     )
 
 
@@ -225,7 +226,9 @@ def _inner_folds(
 def _inner_fold(
     labelled: LabelledTable, split: Split, weight: FloatArray, plan: FitPlan, seed: int
 ) -> InnerFold:
-    encoder = fit_encoder(labelled, split.train, seed=seed, protocol=plan.protocol)
+    encoder = fit_encoder(
+        labelled, split.train, seed=seed, protocol=plan.protocol, keeps_levels=True
+    )
     matrices = (encoder.fit_transform_rows(), encoder.transform(taken(labelled, split.test)))
     train, held_out = (
         Rows(matrix, labelled.is_positive[part], weight[part])
@@ -246,18 +249,15 @@ def _possible(labelled: LabelledTable, rows: IntArray, protocol: Protocol, wante
 
 def _line(
     folds: Sequence[InnerFold],
-    parameters: Mapping[str, object],
-    trees: int,
-    seeds: Sequence[int],
+    mix: Mix,
+    bags: int,
 ) -> tuple[LogitLine, bool]:
-    """The line through held-out margins of bags grown as the final one is."""
+    """The line through held-out margins of models grown as the final one is."""
+    boosters = (booster_of(mix.grow(fold.train, fold.columns, bags)) for fold in folds)
     margin = np.concatenate(
         [
-            _margin(
-                booster_of(grow_bag(fold.train, fold.columns, parameters, trees, seeds)),
-                fold.held_out.matrix,
-            )
-            for fold in folds
+            _margin(booster, fold.held_out.matrix)
+            for booster, fold in zip(boosters, folds, strict=True)
         ]
     )
     outcome = np.concatenate([fold.held_out.is_positive for fold in folds])

@@ -1,6 +1,7 @@
 """The search for trees inside the training rows: same seed, same answer, also after a break.
 
-Every trial is fitted fold by fold with early stopping; one that is behind the median of the trials
+Every trial is fitted fold by fold and stopped when the held-out rows are ranked no better (AUC; the line that
+gives probabilities is fitted afterwards); one that is behind the median of the trials
 before it is ended early. Finished trials are written down one line each and told to the sampler again when
 a search goes on; each trial is drawn with a seed of its own. So a search that was killed gives what it would
 have given undisturbed, and a line cut short by the kill is only a trial to repeat.
@@ -23,11 +24,11 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from models.arrays import FloatArray
-from training.table.settings import Candidate, Range, SearchRules
+from training.table.settings import Candidate, Encoding, Range, SearchRules
 from training.table.trees import InnerFold, dataset_of
 from training.table.trials import Trial, keep_trial, kept_trials
 
-_LOSS = "binary_logloss"
+_FIGURE = "auc"
 
 
 @dataclass(frozen=True)
@@ -105,29 +106,37 @@ def search(
 
 
 class _FoldData:
-    """A fold as LightGBM reads it, binned once for all trials."""
+    """A fold as LightGBM reads it, binned once an encoding for all trials."""
 
     def __init__(self, fold: InnerFold, rules: SearchRules) -> None:
-        parameters, columns = rules.dataset_parameters(), fold.columns
-        self.shape = columns.parameters()
-        self.train = dataset_of(fold.train, columns, parameters)
-        self.held_out = dataset_of(fold.held_out, columns, parameters, self.train)
+        self.fold, self.rules = fold, rules
+        self.binned: dict[Encoding, tuple[lgb.Dataset, lgb.Dataset]] = {}
 
-    def losses(self, parameters: Mapping[str, object], rules: SearchRules) -> FloatArray:
-        """Held-out loss after each tree, until it stopped falling."""
+    def _data(self, encoding: Encoding) -> tuple[lgb.Dataset, lgb.Dataset]:
+        if encoding not in self.binned:
+            columns, parameters = self.fold.columns, self.rules.dataset_parameters()
+            hidden = columns.hidden(encoding)
+            train = dataset_of(self.fold.train.hiding(hidden), columns, parameters)
+            held_out = dataset_of(self.fold.held_out.hiding(hidden), columns, parameters, train)
+            self.binned[encoding] = train, held_out
+        return self.binned[encoding]
+
+    def losses(self, parameters: Mapping[str, object], encoding: Encoding) -> FloatArray:
+        """1 − AUC of the held-out rows after each tree, until it stopped falling."""
+        train, held_out = self._data(encoding)
         record: dict[str, dict[str, list[float]]] = {}
         lgb.train(
-            {**parameters, **self.shape},
-            self.train,
-            rules.rounds.value,
-            valid_sets=[self.held_out],
+            {**parameters, **self.fold.columns.parameters()},
+            train,
+            self.rules.rounds.value,
+            valid_sets=[held_out],
             valid_names=["held_out"],
             callbacks=[
-                lgb.early_stopping(rules.patience.value, verbose=False),
+                lgb.early_stopping(self.rules.patience.value, verbose=False),
                 lgb.record_evaluation(record),
             ],
         )
-        return np.array(record["held_out"][_LOSS])
+        return 1 - np.array(record["held_out"][_FIGURE])
 
 
 def _tried(
@@ -143,7 +152,7 @@ def _tried(
     losses: list[float] = []
     trees = 0
     for step, fold in enumerate(data):
-        curves.append(fold.losses(parameters, rules))
+        curves.append(fold.losses(parameters, candidate.encoding))
         mean = _mean_curve(curves)
         trees = int(np.argmin(mean)) + 1
         losses.append(float(mean[trees - 1]))
@@ -171,6 +180,8 @@ def _starts(task: SearchTask, rules: SearchRules) -> list[Candidate]:
         for name, kind in _distributions(task, rules).items():
             if isinstance(kind, IntDistribution | FloatDistribution):
                 values[name] = min(max(values[name], kind.low), kind.high)
+        if values["encoding"] not in task.folds[0].columns.encodings:
+            values["encoding"] = task.folds[0].columns.encodings[0]
         found.append(Candidate.model_validate(values))
     return found
 
@@ -195,6 +206,8 @@ def _distributions(task: SearchTask, rules: SearchRules) -> dict[str, BaseDistri
         "row_fraction": real(ranges.row_fraction),
         "l2": real(ranges.l2),
         "path_smooth": real(ranges.path_smooth),
+        "level_smooth": real(ranges.level_smooth),
+        "encoding": CategoricalDistribution(task.folds[0].columns.encodings),
         "extra_trees": CategoricalDistribution((False, True)),
     }
 

@@ -17,6 +17,9 @@ RULES = Path(__file__).with_name("search.yaml")
 Shape = Literal["depth_3", "depth_4", "depth_5", "depth_6", "free"]
 #: Shapes that compete unless the caller sets a depth.
 SHAPES: tuple[str, ...] = ("free", "depth_4", "depth_5", "depth_6")
+Encoding = Literal["rates", "levels", "both"]
+#: How a category of many levels is told to the trees.
+ENCODINGS: tuple[Encoding, ...] = ("rates", "levels", "both")
 Parameter = str | int | float | bool | list[int]
 
 
@@ -55,6 +58,10 @@ class Candidate(Document):
         Pull of a leaf towards 0 and towards the split above it.
     extra_trees : bool
         Thresholds are drawn instead of searched.
+    encoding : str
+        A category of many levels as rates, as levels that trees sort, or as both.
+    level_smooth : float
+        Pull of a level's statistics towards those of the node, before trees sort levels.
     """
 
     shape: str
@@ -66,6 +73,8 @@ class Candidate(Document):
     l2: float = Field(ge=0)
     path_smooth: float = Field(ge=0)
     extra_trees: bool
+    encoding: Encoding
+    level_smooth: float = Field(ge=0)
 
     def depth(self, free_depth: int) -> int:
         """Splits on the longest path, at most."""
@@ -82,6 +91,7 @@ class Ranges(Document):
     row_fraction: Range
     l2: Range
     path_smooth: Range
+    level_smooth: Range
 
 
 class SearchRules(Document):
@@ -97,6 +107,7 @@ class SearchRules(Document):
     patience: Limit
     bags: Limit
     bags_large: Limit
+    blend: Limit
     most_trees: Limit
     startup: Limit
     free_depth: Limit
@@ -134,7 +145,7 @@ class SearchRules(Document):
         return {
             **self.dataset_parameters(),
             "objective": "binary",
-            "metric": "binary_logloss",
+            "metric": "auc",
             "max_depth": depth,
             "num_leaves": min(candidate.leaves, 2**depth),
             "learning_rate": candidate.learning_rate,
@@ -145,6 +156,7 @@ class SearchRules(Document):
             "lambda_l2": candidate.l2,
             "path_smooth": candidate.path_smooth,
             "extra_trees": candidate.extra_trees,
+            "cat_smooth": candidate.level_smooth,
             "deterministic": True,
             "force_row_wise": True,
             "seed": seed,

@@ -1,12 +1,13 @@
 """Rows, what LightGBM is told about their columns, and trees grown on them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray
+from training.table.settings import ENCODINGS, Encoding
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,14 @@ class Rows:
     is_positive: BoolArray
     weight: FloatArray
 
+    def hiding(self, places: Sequence[int]) -> "Rows":
+        """The same rows without what these columns say; trees never split on a column that is empty."""
+        if not places:
+            return self
+        matrix = self.matrix.copy()
+        matrix[:, list(places)] = np.nan
+        return replace(self, matrix=matrix)
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -38,11 +47,24 @@ class Columns:
     categorical : tuple of int
     directions : tuple of int
         -1, 0 or 1 for each column.
+    levels, rates : tuple of int
+        Columns that say the same two ways, between which a search may choose.
     """
 
     names: tuple[str, ...]
     categorical: tuple[int, ...]
     directions: tuple[int, ...]
+    levels: tuple[int, ...] = ()
+    rates: tuple[int, ...] = ()
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What there is to choose from."""
+        return ENCODINGS if self.levels else ENCODINGS[:1]
+
+    def hidden(self, encoding: Encoding) -> tuple[int, ...]:
+        """Columns an encoding does without."""
+        return {"rates": self.levels, "levels": self.rates, "both": ()}[encoding]
 
     def parameters(self) -> dict[str, str | list[int]]:
         """Shape constraints; `advanced` breaks its own on missing values, `intermediate` does not."""

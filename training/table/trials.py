@@ -16,7 +16,7 @@ class Trial:
     ----------
     candidate : Candidate
     losses : tuple of float
-        Mean loss after each fold; as many as were fitted.
+        1 − mean AUC after each fold; as many as were fitted.
     trees : int
     is_pruned : bool
         Ended before its last fold.
@@ -29,13 +29,19 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        """Mean held-out log loss, over all folds unless it was pruned."""
+        """1 − mean held-out AUC, over all folds unless it was pruned."""
         return self.losses[-1]
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
     """The trial with the smallest loss over all folds; of equals the earlier."""
-    return min((trial for trial in trials if not trial.is_pruned), key=lambda trial: trial.loss)
+    return best_few(trials, 1)[0]
+
+
+def best_few(trials: Sequence[Trial], count: int) -> tuple[Trial, ...]:
+    """So many trials with the smallest loss over all folds, the best first; fewer if fewer were finished."""
+    finished = [trial for trial in trials if not trial.is_pruned]
+    return tuple(sorted(finished, key=lambda trial: trial.loss)[:count])
 
 
 def kept_trials(diary: Path | None, key: str) -> list[Trial]:

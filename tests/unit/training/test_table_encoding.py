@@ -166,6 +166,30 @@ def test_every_category_may_become_rates() -> None:
     assert "grade.rate" in encoder.names
 
 
+def test_a_wide_category_may_keep_its_levels_beside_its_rates() -> None:
+    both = fit_encoder(LABELLED, TRAIN, seed=1, keeps_levels=True)
+    assert both.names[2:5] == ["city", "city.rate", "city.rows"]
+    assert both.categorical == [1, 2]
+    assert both.choices == {"levels": (2,), "rates": (3, 4)}
+    assert set(both.sources.values()) == set(ENCODER.sources.values())
+    # All but the added column is what it was without it, crossed rates of training rows included.
+    for wide, plain in (
+        (both.fit_transform_rows(), ENCODER.fit_transform_rows()),
+        (both.transform(TABLE), ENCODER.transform(TABLE)),
+    ):
+        assert np.array_equal(np.delete(wide, 2, axis=1), plain, equal_nan=True)
+    place = both.transform(TABLE)[:, 2]
+    levels = both.codings[2].levels
+    told = [None if np.isnan(one) else levels[int(one)] for one in place]
+    # Row 0 has no city; row 1 is in "city 1".
+    assert told[:2] == [None, "city 1"]
+    assert all(
+        one in {None, cell} for one, cell in zip(told, TABLE["city"].to_pylist(), strict=True)
+    )
+    back = FittedEncoder.from_json(both.to_json())
+    assert np.array_equal(back.transform(TABLE), both.transform(TABLE), equal_nan=True)
+
+
 def test_a_name_is_never_given_twice() -> None:
     table = pa.table(
         {"d": ["2020-01-01", "2020-01-02"], "d.days": [1.5, 2.5], "bad": [True, False]}

@@ -7,8 +7,8 @@ import pytest
 
 from features.errors import RequestError
 from training.table.search import SearchTask, search
-from training.table.settings import SHAPES, Limit, SearchRules, load_rules, shapes_within
-from training.table.trees import Columns, InnerFold, Rows
+from training.table.settings import SHAPES, Encoding, Limit, SearchRules, load_rules, shapes_within
+from training.table.trees import Columns, InnerFold, Rows, grow
 from training.table.trials import best_of
 
 ROWS = 240
@@ -66,7 +66,7 @@ def test_the_diary_belongs_to_its_rows_and_seed(tmp_path: Path) -> None:
 
 
 def test_every_shape_competes_and_a_pruned_trial_never_wins() -> None:
-    trials = search(task(12), quick())
+    trials = search(task(20), quick())
     assert [trial.candidate.shape for trial in trials[:4]] == list(SHAPES)
     assert any(trial.is_pruned for trial in trials)
     best = best_of(trials)
@@ -79,6 +79,54 @@ def test_without_trials_the_first_candidate_finds_its_number_of_trees() -> None:
     (only,) = search(task(0), quick())
     assert only.candidate.shape == "free"
     assert len(only.losses) == 3
+
+
+def many_levels(*, told_by: str) -> SearchTask:
+    """Rows whose outcome is told by a level of many, or by its rate; the other column is noise."""
+    rng = np.random.default_rng(4)
+    level, rate = rng.integers(0, 12, 600).astype(float), rng.random(600)
+    is_positive = rng.random(600) < (0.1 + 0.8 * (level % 2 if told_by == "levels" else rate))
+    matrix = np.column_stack([level, rate])
+    columns = Columns(("c0", "c1"), (0,), (0, 0), levels=(0,), rates=(1,))
+    fold_of = np.arange(600) % 3
+
+    def rows(chosen: np.ndarray) -> Rows:
+        return Rows(matrix[chosen], is_positive[chosen], np.ones(int(chosen.sum())))
+
+    folds = [InnerFold(rows(fold_of != k), rows(fold_of == k), columns) for k in range(3)]
+    return SearchTask(folds, SHAPES, 8, 1)
+
+
+@pytest.mark.parametrize("told_by", ["levels", "rates"])
+def test_the_encoding_that_tells_the_outcome_is_chosen(told_by: str) -> None:
+    other = {"levels": "rates", "rates": "levels"}[told_by]
+    trials = search(many_levels(told_by=told_by), quick())
+    assert {trial.candidate.encoding for trial in trials} == {"levels", "rates", "both"}
+    assert best_of(trials).candidate.encoding != other
+    # The other column holds noise: without the one that tells, held-out rows are ranked at random.
+    losses = [trial.loss for trial in trials if trial.candidate.encoding == other]
+    assert min(losses) > 0.4
+    assert best_of(trials).loss < 0.25
+
+
+def test_an_encoding_does_without_the_columns_it_hides() -> None:
+    fold = many_levels(told_by="levels").folds[0]
+    parameters = quick().parameters(quick().candidates[0], seed=1)
+    told: dict[Encoding, set[int]] = {"levels": {0}, "rates": {1}, "both": {0, 1}}
+    for encoding, used in told.items():
+        seen = fold.train.hiding(fold.columns.hidden(encoding))
+        booster = grow(seen, fold.columns, parameters, 20)
+        assert set(np.flatnonzero(booster.feature_importance())) == used
+    assert not np.isnan(fold.train.matrix).any()  # the rows given are left as they are
+
+
+def test_weights_count_in_what_is_chosen_by() -> None:
+    plain = task(1)
+    heavy = [
+        replace(fold, held_out=replace(fold.held_out, weight=np.linspace(0.1, 2, 80)))
+        for fold in plain.folds
+    ]
+    assert search(replace(plain, folds=heavy), quick())[0].loss != search(plain, quick())[0].loss
 
 
 @pytest.mark.parametrize(
