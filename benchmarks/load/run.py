@@ -148,10 +148,12 @@ class _Worker:
         self._orders.flush()
 
     def outcome(self) -> Outcome:
-        try:
-            outcome: Outcome = pickle.load(self._answers)  # noqa: S301 - our own process wrote it
-        except EOFError as ended:
-            raise RuntimeError("A load generator ended before its answer.") from ended
+        told = self._answers.read()
+        if self._process.wait() != 0:
+            raise RuntimeError(
+                f"A load generator ended with {self._process.returncode} before its answer."
+            )
+        outcome: Outcome = pickle.loads(told)  # noqa: S301 - our own process wrote it
         return outcome
 
 

@@ -1,6 +1,5 @@
 """One generator process: reads its job, says that it is ready, is told when to start, answers."""
 
-import asyncio
 import gc
 import pickle
 import sys
