@@ -8,7 +8,7 @@ peer answers with the probability and the contributions.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -110,7 +110,7 @@ def load(target: Target, rate: float, *, seconds: float = TRIAL_S) -> Report:
 
 
 @contextmanager
-def serving_peer(bundle: Path, work: Path, *, workers: int = WORKERS) -> Iterator[Target]:
+def serving_peer(bundle: Path, work: Path, *, workers: int = WORKERS) -> Generator[Target]:
     """Run `mlflow models serve` on the model of a bundle.
 
     One thread a worker for LightGBM and shap: more only get into each other's way on two cores.
@@ -138,7 +138,8 @@ def serving_peer(bundle: Path, work: Path, *, workers: int = WORKERS) -> Iterato
 def peer_plan(bundle: Path) -> list[Request]:
     """Ask for the proof rows of a bundle that could be firms, one a request."""
     names = [
-        feature["name"] for feature in json.loads((bundle / "manifest.json").read_text())["features"]
+        feature["name"]
+        for feature in json.loads((bundle / "manifest.json").read_text())["features"]
     ]
     rows = [row["values"] for row in json.loads((bundle / "proof.json").read_text())["rows"]]
     numbers = [[float(value) for value in row] for row in rows]
@@ -150,9 +151,7 @@ def peer_plan(bundle: Path) -> list[Request]:
     headers = {"Content-Type": "application/json"}
     bodies = [json.dumps({"dataframe_split": {"columns": names, "data": [row]}}) for row in usual]
     check = partial(explains, names=frozenset(names))
-    return [
-        Request("POST", "/invocations", headers, body.encode(), check) for body in bodies
-    ]
+    return [Request("POST", "/invocations", headers, body.encode(), check) for body in bodies]
 
 
 def explains(answer: Answer, names: frozenset[str]) -> bool:

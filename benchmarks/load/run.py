@@ -1,5 +1,6 @@
 """Load one service at one rate."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -123,11 +124,14 @@ class _Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.load.worker"],
             cwd=ROOT,
+            # A check may be of any module that the caller could import.
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         self._orders, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        pickle.dump(job, self._orders)
+        told = pickle.dumps(job)
+        self._orders.write(b"%d\n%b" % (len(told), told))
         self._orders.flush()
 
     def __enter__(self) -> "_Worker":

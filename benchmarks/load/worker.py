@@ -60,13 +60,14 @@ def judged(outcome: Outcome, job: Job) -> Outcome:
 
 def main(orders: BinaryIO, answers: BinaryIO) -> None:
     """Run one job from one pipe to the other."""
-    job: Job = pickle.load(orders)  # noqa: S301 - written by the process that started this one
+    size = int(orders.readline())
+    job: Job = pickle.loads(orders.read(size))  # noqa: S301 - by the process that started this one
     gc.collect()
     gc.freeze()
     gc.disable()  # a pause of the collector would be charged to the service
     outcome = uvloop.run(_drive(job, orders, answers))
     gc.enable()
-    pickle.dump(judged(outcome, job), answers)
+    answers.write(pickle.dumps(judged(outcome, job)))
     answers.flush()
 
 

@@ -31,16 +31,17 @@ class RatingModel(mlflow.pyfunc.PythonModel):
         calibration = json.loads(Path(context.artifacts["manifest"]).read_text())["calibration"]
         self._intercept, self._slope = calibration["intercept"], calibration["slope"]
 
-    def predict(self, context, model_input: pd.DataFrame, params=None) -> list[dict]:
+    def predict(self, context, model_input, params=None):  # noqa: ARG002 - the signature is MLflow's
         """Answer every row with its probability and the contribution of every feature."""
         model_input = model_input.astype(np.float64)  # a column without a value comes as objects
         margin = self._booster.predict(model_input, raw_score=True, num_threads=1)
         probability = 1 / (1 + np.exp(-(self._intercept + self._slope * margin)))
         contributions = self._explainer.shap_values(model_input)
         names = list(model_input.columns)
+        answers = pd.DataFrame(contributions, columns=model_input.columns).to_dict("records")
         return [
-            {"default_probability": float(one), "contributions": dict(zip(names, row.tolist()))}
-            for one, row in zip(probability, contributions)
+            {"default_probability": float(one), "contributions": reasons}
+            for one, reasons in zip(probability, answers, strict=True)
         ]
 
 
