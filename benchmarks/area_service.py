@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import cycle
 from math import isinf
@@ -84,7 +85,7 @@ def compare(setting: Setting, *, start_ours: StartOurs, bundle: Path) -> Iterato
     """
     with start_ours(setting) as ours, serving_peer(bundle, setting.work) as peer:
         mine, theirs = measure_sides(ours, peer, turns=setting.turns)
-    yield from _entries(setting, mine, theirs)
+    yield from entries_of(setting.now, setting.turns, mine, theirs)
 
 
 def measure_sides(ours: Target, peer: Target, *, turns: int) -> tuple[Side, Side]:
@@ -162,17 +163,17 @@ def explains(answer: Answer, names: frozenset[str]) -> bool:
     return 0 < row["default_probability"] < 1 and row["contributions"].keys() == names
 
 
-def _entries(setting: Setting, mine: Side, theirs: Side) -> Iterator[Entry]:
+def entries_of(now: datetime, turns: int, mine: Side, theirs: Side) -> Iterator[Entry]:
     """Put both sides into entries."""
     peer = "mlflow models serve with shap"
-    both = f"{WORKERS} workers each, both up, {setting.turns} blocks of {BLOCK_S:g} s in turns"
+    both = f"{WORKERS} workers each, both up, {turns} blocks of {BLOCK_S:g} s in turns"
     yield _entry(
         f"Highest rate with p99 <= 20 ms, against {peer}",
         ours=mine.found.rate or 0.0,
         peer=theirs.found.rate or 0.0,
         better="higher",
         unit="1/s",
-        now=setting.now,
+        now=now,
         note=f"{both}; latency from the due time; ours answers {mine.most_answered:,.0f}/s at most, "
         f"peer {theirs.most_answered:,.1f}/s; ours {_late(mine)}; peer {_late(theirs)}",
     )
@@ -182,7 +183,7 @@ def _entries(setting: Setting, mine: Side, theirs: Side) -> Iterator[Entry]:
         peer=theirs.cpu_ms,
         better="lower",
         unit="ms",
-        now=setting.now,
+        now=now,
         note=f"at the highest rate of each; ours {_parts(mine)}; the generator apart: "
         f"{median(report.generator_cpu_ms for report in mine.at_rate):.3f} ms",
     )
@@ -192,7 +193,7 @@ def _entries(setting: Setting, mine: Side, theirs: Side) -> Iterator[Entry]:
         peer=median(report.p50_ms for report in theirs.quiet),
         better="lower",
         unit="ms",
-        now=setting.now,
+        now=now,
         note=both,
     )
 

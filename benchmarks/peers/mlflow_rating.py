@@ -16,7 +16,6 @@ os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 import lightgbm as lgb
 import mlflow
 import numpy as np
-import pandas as pd
 import shap
 from mlflow.models import set_model
 
@@ -38,10 +37,9 @@ class RatingModel(mlflow.pyfunc.PythonModel):
         probability = 1 / (1 + np.exp(-(self._intercept + self._slope * margin)))
         contributions = self._explainer.shap_values(model_input)
         names = list(model_input.columns)
-        answers = pd.DataFrame(contributions, columns=model_input.columns).to_dict("records")
         return [
-            {"default_probability": float(one), "contributions": reasons}
-            for one, reasons in zip(probability, answers, strict=True)
+            {"default_probability": float(one), "contributions": dict(zip(names, row, strict=True))}
+            for one, row in zip(probability, contributions.tolist(), strict=True)
         ]
 
 
