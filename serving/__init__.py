@@ -1,0 +1,1 @@
+"""The service: who asks, consent, the answer and its record, in one transaction."""

@@ -1,0 +1,1 @@
+"""The record of every look, append-only and provable."""

@@ -1,0 +1,1 @@
+"""Institutions, clients, people and sessions: who asks."""

@@ -1,0 +1,1 @@
+"""Consent: granted, narrowed, revoked, expired, used up."""

@@ -1,0 +1,100 @@
+"""What the service refuses, each with its HTTP status and a stable code.
+
+`details` are members of the problem document beside the sentence: ids, counts and names of scopes,
+never a person's data.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from features.errors import XinqiaoError
+
+Details = Mapping[str, object]
+
+
+class ServingError(XinqiaoError):
+    """A refusal at the door."""
+
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, en: str, zh: str, details: Details | None = None) -> None:
+        super().__init__(en, zh)
+        self.details: Details = details or {}
+
+
+class NotAuthenticatedError(ServingError):
+    """Nobody, or a key that is not (or no longer) one of ours."""
+
+    code = "not_authenticated"
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="xinqiao"'}
+
+
+class NotPermittedError(ServingError):
+    """The caller's role, or its client's permissions, do not hold the action."""
+
+    code = "not_permitted"
+    status = 403
+
+
+class NeedAuthorisationError(ServingError):
+    """The enterprise has not opened what the answer would need."""
+
+    code = "need_authorisation"
+    status = 403
+
+
+class NotFoundError(ServingError):
+    """There is no such thing, or none that this caller may know of."""
+
+    code = "not_found"
+    status = 404
+
+
+class ConflictError(ServingError):
+    """The state of things does not allow it."""
+
+    code = "conflict"
+    status = 409
+
+
+class MalformedError(ServingError):
+    """A part of the request is not what it must be."""
+
+    code = "malformed"
+    status = 422
+
+
+class TooLargeError(ServingError):
+    """The body is larger than the service reads."""
+
+    code = "too_large"
+    status = 413
+
+
+class TooManyRequestsError(ServingError):
+    """Faster than this client may ask; `retry_after_seconds` says when to come back."""
+
+    code = "too_many_requests"
+    status = 429
+
+
+class UnavailableError(ServingError):
+    """A part the answer needs does not answer now; nothing was done."""
+
+    code = "unavailable"
+    status = 503
+
+
+class TimeoutExceededError(ServingError):
+    """The answer took longer than the service lets it; nothing was done."""
+
+    code = "timeout"
+    status = 504
+
+
+class SchemaError(ServingError):
+    """The database is not of this program's version."""
+
+    code = "schema"
+    status = 503

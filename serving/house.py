@@ -1,0 +1,33 @@
+"""What one worker holds: the ledger's pool, keys, limits and the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.vault import Vault
+from serving.auth.limits import RateLimits
+from serving.auth.tokens import TokenKeys
+from serving.db import Database
+from serving.settings import Settings
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything a request may use; made once a worker, passed in, never global.
+
+    Attributes
+    ----------
+    clock : callable
+        Asia/Shanghai wall time now; tests set their own.
+    """
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    token_keys: TokenKeys
+    limits: RateLimits
+    clock: Callable[[], datetime]
+
+    def subject_of(self, uscc: str) -> str:
+        """The pseudonym under which the record keeps an enterprise."""
+        return self.vault.token("audit_subject", uscc)
