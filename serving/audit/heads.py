@@ -21,6 +21,8 @@ from dataclasses import replace as with_values
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from serving.audit import appending
 from serving.audit.errors import RecordDamagedError
 from serving.audit.signing import Signer
@@ -89,6 +91,9 @@ class Custody:
     def lock(self) -> Path:
         """Held by the sealer from the seals to the head."""
         return self.public / "lock"
+
+
+_HEAD = TypeAdapter(Head)
 
 
 class HeadLog:
@@ -172,17 +177,12 @@ def parse_head(line: bytes, path: Path) -> Head:
         If it is not a head.
     """
     try:
-        content = json.loads(line)
-        head = Head(**content)
-        texts = (head.root, head.at, head.key_id, head.previous, head.signature)
-        if type(head.size) is not int or not all(isinstance(text, str) for text in texts):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON may hold anything
-            raise TypeError("a head holds a size and texts")
-    except (TypeError, ValueError) as wrong:
+        return _HEAD.validate_json(line, strict=True)
+    except ValidationError as wrong:
         raise RecordDamagedError(
             en=f"A line of {path} is not a signed head. Restore the file from its copy.",
             zh=f"{path} 中有一行不是签署的树头，请从副本恢复该文件。",
         ) from wrong
-    return head
 
 
 def _catch_up(ours: Path, copy: Path) -> None:

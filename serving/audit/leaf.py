@@ -38,7 +38,7 @@ Value = int | str | Sequence[str | None] | None
 
 
 def leaf_bytes(values: Sequence[Value]) -> bytes:
-    """The bytes of a row.
+    r"""Make the bytes of a row.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def leaf_bytes(values: Sequence[Value]) -> bytes:
     Examples
     --------
     >>> leaf_bytes([7, 741, *["x"] * 10, [], "ok", None])[20:32]
-    b'\\x01\\x00\\x00\\x00\\x017\\x01\\x00\\x00\\x00\\x037'
+    b'\x01\x00\x00\x00\x017\x01\x00\x00\x00\x037'
     """
     if len(values) != len(COLUMNS):
         raise ValueError(f"A row has {len(COLUMNS)} columns, not {len(values)}.")

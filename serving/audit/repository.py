@@ -19,7 +19,7 @@ Sync = Connection[Any]
 Async = AsyncConnection[Any]
 
 #: Any number will do as long as nobody else takes it; these are the first bytes of "xinqiao".
-_SEALER_LOCK = 0x78696E7169616F
+SEALER_LOCK = 0x78696E7169616F
 
 # An instant beyond a year of four digits, which only a forger writes, keeps a text of its own.
 _COLUMNS = """
@@ -160,13 +160,13 @@ class Leaf:
 
 def try_lock(connection: Sync) -> bool:
     """Become the one sealer, until `unlock` or the end of the connection."""
-    found = connection.execute("SELECT pg_try_advisory_lock(%(key)s)", {"key": _SEALER_LOCK})
+    found = connection.execute("SELECT pg_try_advisory_lock(%(key)s)", {"key": SEALER_LOCK})
     return bool(_one(found.fetchone())[0])
 
 
 def unlock(connection: Sync) -> None:
     """Let another sealer in."""
-    connection.execute("SELECT pg_advisory_unlock(%(key)s)", {"key": _SEALER_LOCK})
+    connection.execute("SELECT pg_advisory_unlock(%(key)s)", {"key": SEALER_LOCK})
 
 
 def last_sealed(connection: Sync) -> tuple[int, Place | None]:

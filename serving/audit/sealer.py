@@ -89,7 +89,9 @@ def seal(
         If the database, the heads or the keys are not what was signed. Nothing is signed then.
     """
     if not connection.autocommit:
-        raise ValueError("The sealer commits batch by batch and needs a connection with autocommit.")
+        raise ValueError(
+            "The sealer commits batch by batch and needs a connection with autocommit."
+        )
     with _alone(connection, custody):
         signer, heads = _opened(custody, now, step)
         size, place = repository.last_sealed(connection)

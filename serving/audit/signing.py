@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import TypeAdapter, ValidationError
 
 from serving.audit.appending import append, cut_torn, read_lines, replace
 from serving.audit.errors import RecordDamagedError
@@ -51,7 +52,10 @@ class PublicKey:
             key.verify(bytes.fromhex(signature), text)
         except (InvalidSignature, ValueError):
             return False
-        return True
+        return _is_hex(signature)
+
+
+_KEY = TypeAdapter(PublicKey)
 
 
 def chain_is_sound(keys: Sequence[PublicKey]) -> bool:
@@ -175,12 +179,9 @@ def _is_hex(text: str) -> bool:
 
 def _parsed(line: bytes, place: int, path: Path) -> PublicKey:
     try:
-        key = PublicKey(**json.loads(line))
-        if not all(isinstance(value, str) for value in asdict(key).values()):
-            raise TypeError("a key holds texts")
-    except (TypeError, ValueError) as wrong:
+        return _KEY.validate_json(line, strict=True)
+    except ValidationError as wrong:
         raise RecordDamagedError(
             en=f"Line {place} of {path} is not a public key. Restore the file from its copy.",
             zh=f"{path} 第 {place} 行不是公钥，请从副本恢复该文件。",
         ) from wrong
-    return key

@@ -136,7 +136,7 @@ class _Walk:
         if self.is_intact:
             for tile in self.tree.append(leaf.hash):
                 self._check_tile(tile)
-            self._check_heads()
+            self.check_heads()
 
     def finish(self) -> None:
         """Check what only the end shows: heads without leaves, leaves without heads, tiles too many."""
@@ -148,6 +148,18 @@ class _Walk:
         if self.is_intact:
             for level, index in self.tiles:
                 self._found(Finding("tile_unexpected", detail=f"{level}/{index}"))
+
+    def check_heads(self) -> None:
+        """Hold the tree against the heads of its size; once it is off, it stays off."""
+        while self.heads and self.heads[0].size <= self.tree.size:
+            head = self.heads.popleft()
+            if head.root != self.tree.root().hex():
+                self._found(Finding("head_mismatch", detail=leaves(self.covered, head.size)))
+                self.is_intact = False
+                self.covered = max([head.size, *(later.size for later in self.heads)])
+                self.heads.clear()
+                return
+            self.covered = head.size
 
     def _check_row(self, leaf: Leaf) -> None:
         if leaf.row is None:
@@ -170,18 +182,6 @@ class _Walk:
         if kept != tile.hash:
             kind = "tile_missing" if kept is None else "tile_changed"
             self._found(Finding(kind, detail=f"{tile.level}/{tile.index}"))
-
-    def _check_heads(self) -> None:
-        """Hold the tree against the heads of its size; once it is off, it stays off."""
-        while self.heads and self.heads[0].size <= self.tree.size:
-            head = self.heads.popleft()
-            if head.root != self.tree.root().hex():
-                self._found(Finding("head_mismatch", detail=leaves(self.covered, head.size)))
-                self.is_intact = False
-                self.covered = max([head.size, *(later.size for later in self.heads)])
-                self.heads.clear()
-                return
-            self.covered = head.size
 
     def _found(self, finding: Finding) -> None:
         if len(self.findings) < MOST_FINDINGS:
@@ -216,6 +216,5 @@ def _walk(connection: Sync, papers: Papers, tree: Frontier) -> _Walk:
         next=tree.size,
         covered=tree.size,
     )
-    if tree.size == 0:
-        walk._check_heads()  # noqa: SLF001 - the empty tree has a head, too
+    walk.check_heads()
     return walk

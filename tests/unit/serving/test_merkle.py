@@ -110,7 +110,9 @@ def test_every_root_is_the_definitions(size: int) -> None:
 
 
 @given(st.data())
-def test_inclusion_proofs_are_the_definitions_and_prove_only_their_leaf(data: st.DataObject) -> None:
+def test_inclusion_proofs_are_the_definitions_and_prove_only_their_leaf(
+    data: st.DataObject,
+) -> None:
     size = data.draw(st.integers(1, 700))
     index = data.draw(st.integers(0, size - 1))
     leaves = leaves_of(size)
@@ -119,7 +121,9 @@ def test_inclusion_proofs_are_the_definitions_and_prove_only_their_leaf(data: st
     proof = [span_hash(span, kept) for span in spans]
     assert proof == path(index, leaves)
     assert proves_inclusion(index, size, leaves[index], proof, root)
-    other = data.draw(st.integers(0, size - 1).filter(lambda found: found != index)) if size > 1 else 1
+    other = (
+        data.draw(st.integers(0, size - 1).filter(lambda found: found != index)) if size > 1 else 1
+    )
     assert not proves_inclusion(other, size, leaves[index], proof, root)
     assert not proves_inclusion(index, size, leaf_hash(b"another"), proof, root)
     assert not proves_inclusion(index, size, leaves[index], [*proof, root], root)
