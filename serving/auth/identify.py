@@ -1,14 +1,13 @@
 """Who asks: a token of a program, a session of a person, or nobody."""
 
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from fastapi import Request
 
 from serving.access.callers import NOBODY, Caller, Role
 from serving.auth.browsers import require_same_site, session_token
 from serving.auth.marks import digest_of
-from serving.auth.repository import program_of, touch_session, visitor_of
+from serving.auth.repository import KeyStates, program_of, touch_session, visitor_of
 from serving.auth.rules import load_rules
 from serving.auth.tokens import Claims
 from serving.db import Connection
@@ -68,20 +67,7 @@ async def _program(connection: Connection, claims: Claims, now: datetime) -> Cal
     )
 
 
-class States(Protocol):
-    """What decides whether a program's secret opens anything."""
-
-    @property
-    def client_state(self) -> str: ...
-    @property
-    def institution_state(self) -> str: ...
-    @property
-    def assessed_until(self) -> date | None: ...
-    @property
-    def is_secret_live(self) -> bool: ...
-
-
-def require_live(program: States, today: date) -> None:
+def require_live(program: KeyStates, today: date) -> None:
     """Refuse a program whose secret, client or institution is no longer good.
 
     Raises

@@ -1,8 +1,9 @@
 """All SQL about clients and their secrets."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
+from serving.auth.repository import KeyStates
 from serving.auth.rows import fetch_all, fetch_one
 from serving.db import Connection
 
@@ -27,7 +28,7 @@ WHERE (%(only)s = '' OR institution = %(only)s) AND client_id > %(after)s
 ORDER BY client_id LIMIT %(limit)s
 """
 _REVOKE = "UPDATE client SET state = 'revoked' WHERE client_id = %(client_id)s"
-_ADD_SECRET = """
+_ADD_ONE = """
 INSERT INTO client_secret (secret_id, client_id, digest, created_at)
 VALUES (%(secret_id)s, %(client_id)s, %(digest)s, %(now)s)
 """
@@ -43,7 +44,7 @@ RETURNING secret_id
 """
 _KEYS = """
 SELECT c.client_id, c.institution, c.permissions, c.state AS client_state,
-       i.state AS institution_state, i.assessed_until, s.secret_id, s.digest
+       i.state AS institution_state, i.assessed_until, true AS is_secret_live, s.secret_id, s.digest
 FROM client c
 JOIN institution i ON i.uscc = c.institution
 JOIN client_secret s ON s.client_id = c.client_id
@@ -82,18 +83,14 @@ class Secret:
 
 
 @dataclass(frozen=True)
-class Key:
+class Key(KeyStates):
     """A live secret with the states that decide whether it gets a token."""
 
     client_id: str
     institution: str
     permissions: list[str]
-    client_state: str
-    institution_state: str
-    assessed_until: date | None
     secret_id: str
     digest: bytes
-    is_secret_live: bool = True
 
 
 async def institution_state(connection: Connection, uscc: str) -> str | None:
@@ -135,7 +132,7 @@ async def add_secret(
 ) -> None:
     """Keep a secret's digest."""
     given = {"secret_id": secret_id, "client_id": client_id, "digest": digest, "now": now}
-    await connection.execute(_ADD_SECRET, given)
+    await connection.execute(_ADD_ONE, given)
 
 
 async def secrets_of(connection: Connection, client_ids: list[str]) -> list[Secret]:

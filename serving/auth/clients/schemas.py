@@ -59,7 +59,7 @@ class TokenAnswer(Wire):
     """RFC 6749, 5.1."""
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6749's word
     expires_in: int
     scope: str
 
