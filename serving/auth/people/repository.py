@@ -27,7 +27,7 @@ ORDER BY person_id LIMIT %(limit)s
 """
 _SET_STATE = "UPDATE person SET state = %(state)s WHERE person_id = %(person_id)s"
 _SET_LEVEL = "UPDATE person SET real_name_level = %(level)s WHERE person_id = %(person_id)s"
-_SET_PASSWORD = """
+_SET_HASH = """
 UPDATE person SET password_hash = %(password_hash)s, failed_logins = 0, locked_until = NULL
 WHERE person_id = %(person_id)s
 """
@@ -125,7 +125,7 @@ async def set_level(connection: Connection, person_id: str, level: int) -> None:
 async def set_password(connection: Connection, person_id: str, password_hash: str) -> None:
     """Change the password and forget failures."""
     given = {"person_id": person_id, "password_hash": password_hash}
-    await connection.execute(_SET_PASSWORD, given)
+    await connection.execute(_SET_HASH, given)
 
 
 async def memberships_of(connection: Connection, person_ids: list[str]) -> list[MembershipRow]:

@@ -110,14 +110,12 @@ async def _prove(look: Look, login: str, password: str) -> Attempt | None:
         attempt = await count_attempt(apart, login, look.now)
     kept = attempt.password_hash if attempt else None
     is_right = await look.house.passwords.is_password(kept, password)
-    if attempt is None:
-        return None
-    async with look.house.database.transaction() as apart:
-        if is_right:
+    if attempt is not None and is_right:
+        async with look.house.database.transaction() as apart:
             await clear_attempts(apart, attempt.person_id)
-            return attempt
-        if look.caller.kind == "anonymous":
-            await _record_failure(look, attempt.person_id)
+        return attempt
+    if attempt is not None and look.caller.kind == "anonymous":
+        await _record_failure(look, attempt.person_id)
     return None
 
 
@@ -150,8 +148,3 @@ def _choose(rows: list[MembershipRow], asked: Login) -> MembershipRow:
         zh="请指定本次登录使用的角色（及所属主体），可选项见列表。",
         details={"memberships": listed},
     )
-
-
-def idle_deadline(now: datetime) -> datetime:
-    """The last use before which a session has ended by itself."""
-    return now - timedelta(seconds=load_rules().sessions.idle_seconds)
