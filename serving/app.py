@@ -59,6 +59,7 @@ def create_app(
     )
     app.state.meters = meters
     app.state.is_stopping = False
+    app.state.language = chosen.language
     install(app, chosen.language)
     for router in (*rooms, health.router, reference.router):
         app.include_router(router)

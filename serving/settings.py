@@ -37,6 +37,8 @@ class Settings:
         Where the workers keep their counts together; None counts in this process alone.
     metrics_secret : str
         Bearer secret that opens `/metrics` from afar; empty opens it on loopback only.
+    revision : str
+        Schema this program was written for; readiness compares it. Empty compares nothing.
     """
 
     home: Path
@@ -52,6 +54,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     metrics: Path | None = None
     metrics_secret: str = ""
+    revision: str = ""
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -66,4 +69,5 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         hosts=tuple(environment.get("XINQIAO_HOSTS", "").split()),
         metrics=Path(metrics) if metrics else None,
         metrics_secret=environment.get("XINQIAO_METRICS_SECRET", ""),
+        revision=environment.get("XINQIAO_REVISION", ""),
     )

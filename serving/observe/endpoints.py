@@ -6,6 +6,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 
+import psycopg
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -16,6 +17,7 @@ from serving.observe.meters import Meters
 
 router = APIRouter(tags=["watching"])
 _READY_SECONDS = 2.0
+_REVISION = "SELECT version_num FROM alembic_version"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Readiness:
     ready: bool
     serving: bool
     ledger: bool
+    schema_current: bool
     keys: bool
 
 
@@ -43,13 +46,14 @@ async def read_health() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not now."}})
 async def read_readiness(request: Request, response: Response) -> Readiness:
-    """Whether this process can answer now: not stopping, ledger there, keys readable."""
+    """Whether this process can answer now: not stopping, ledger there and current, keys readable."""
     house: House = request.app.state.house
-    serving, ledger = not request.app.state.is_stopping, await _ledger_answers(house)
+    serving, revision = not request.app.state.is_stopping, await _revision(house)
+    current = revision is not None and house.settings.revision in {"", revision}
     keys = os.access(house.settings.home / "vault" / "master.key", os.R_OK)
-    ready = serving and ledger and keys
+    ready = serving and current and keys
     response.status_code = 200 if ready else 503
-    return Readiness(ready=ready, serving=serving, ledger=ledger, keys=keys)
+    return Readiness(ready, serving, revision is not None, current, keys)
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -63,13 +67,14 @@ async def read_metrics(request: Request) -> Response:
     return Response(meters.page(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _ledger_answers(house: House) -> bool:
+async def _revision(house: House) -> str | None:
+    """The ledger's schema; None if it does not answer in time."""
     try:
         async with asyncio.timeout(_READY_SECONDS), house.database.transaction() as connection:
-            await connection.execute("SELECT 1 FROM audit_event LIMIT 1")
-    except (XinqiaoError, TimeoutError):
-        return False
-    return True
+            found = await (await connection.execute(_REVISION)).fetchone()
+    except (XinqiaoError, TimeoutError, psycopg.Error):
+        return None
+    return str(found[0]) if found else ""
 
 
 def _may_watch(request: Request, secret: str) -> bool:
