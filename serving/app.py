@@ -46,13 +46,14 @@ def create_app(
             settings=chosen,
             database=database,
             vault=Vault(chosen.home / "vault"),
-            token_keys=TokenKeys(),
-            limits=RateLimits(),
+            token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
+            limits=RateLimits(chosen.home / "run" / "rates"),
             clock=clock,
         )
         yield
         app.state.is_stopping = True
         await database.close()
+        app.state.house.limits.close()
 
     app = FastAPI(
         title="Xinqiao 信桥", version="1", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None

@@ -19,7 +19,12 @@ _ABOUT = (
 )
 _SCHEMES: dict[str, dict[str, str]] = {
     "client": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "session": {"type": "http", "scheme": "bearer", "description": "A person's session."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "xinqiao",
+        "description": "A person's browser; over TLS the cookie is called __Host-xinqiao.",
+    },
 }
 _KEY = {
     "name": HEADER.title(),
