@@ -47,6 +47,10 @@ HEADERS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
+class _LateError(Exception):
+    """The deadline passed, as against a time-out of some part."""
+
+
 @dataclass
 class _Passage:
     """One request on its way in and its answer on the way out."""
@@ -136,17 +140,27 @@ class Guard:
 
     async def _through(self, passage: _Passage) -> None:
         try:
-            async with asyncio.timeout(self.settings.request_seconds) as passage.deadline:
-                await self.app(passage.scope, passage.take, passage.give)
+            await self._in_time(passage)
         except ClientDisconnect:
             return
-        except TimeoutError as late:
-            is_late = passage.deadline is not None and passage.deadline.expired()
-            await passage.refuse(_timeout() if is_late else self._defect(passage, late))
+        except _LateError:
+            await passage.refuse(_timeout())
         except HTTPException:  # a body beyond the limit, read outside any route
             await passage.refuse(too_large())
         except Exception as broken:  # noqa: BLE001 - the last place that can answer
             await passage.refuse(self._defect(passage, broken))
+
+    async def _in_time(self, passage: _Passage) -> None:
+        """Cancel what has not begun to answer in time; the transaction inside is rolled back."""
+        try:
+            async with asyncio.timeout(self.settings.request_seconds) as passage.deadline:
+                await self.app(passage.scope, passage.take, passage.give)
+        except TimeoutError as late:
+            if passage.deadline is not None and passage.deadline.expired():
+                raise _LateError from late
+            raise
+        finally:
+            passage.deadline = None
 
     def _refused(self, scope: Scope, headers: Headers) -> XinqiaoError | None:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()

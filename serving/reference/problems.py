@@ -1,13 +1,21 @@
 """`docs/reference/problems.md`: every code that can leave, with its status and meaning."""
 
+import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 
+import serving
 from features.errors import XinqiaoError
 from serving.problems import load_meanings
 
 
+@cache
 def statuses() -> Mapping[str, int]:
-    """HTTP status by code, of every error that is loaded."""
+    """HTTP status by code, of every error of the platform; a room keeps its own in `errors.py`."""
+    for module in pkgutil.walk_packages(serving.__path__, "serving."):
+        if module.name.endswith(".errors"):
+            import_module(module.name)
     return {kind.code: kind.status for kind in _kinds(XinqiaoError)}
 
 
@@ -22,8 +30,9 @@ def problems_page() -> str:
         "",
     ]
     found = statuses()
-    for code, words in sorted(load_meanings().items()):
-        lines += [f"## `{code}`", "", f"HTTP {found[code]}. {words.zh} {words.en}", ""]
+    meanings = load_meanings()
+    for code in sorted(found):
+        lines += [f"## `{code}`", "", f"HTTP {found[code]}. {meanings[code].zh} {meanings[code].en}", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
