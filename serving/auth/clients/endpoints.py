@@ -17,9 +17,10 @@ from serving.auth.clients.schemas import (
     TokenAnswer,
 )
 from serving.auth.clients.service import ClientWithSecrets
-from serving.auth.wire import After, Limit, Listed, page
+from serving.auth.wire import after
 from serving.door import Door, asks
 from serving.look import CurrentLook
+from serving.pages import CurrentPager, Page
 
 door = Door("/v1/clients", "clients")
 token_door = Door("", "tokens")
@@ -36,12 +37,10 @@ async def create(body: NewClient, look: CurrentLook) -> ClientAnswer:
 
 @door.get("")
 @asks(Action.CLIENT_READ)
-async def list_clients(
-    look: CurrentLook, after: After = "", limit: Limit = 50
-) -> Listed[ClientAnswer]:
+async def list_clients(look: CurrentLook, pager: CurrentPager) -> Page[ClientAnswer]:
     """Clients, an institution's own or all for the platform."""
-    found = await service.list_some(look, after, limit)
-    return page([_answer(row) for row in found], limit, [row[0].client_id for row in found])
+    found = await service.list_some(look, after(pager), pager.fetch)
+    return pager.page(found, _answer, lambda row: (row[0].client_id,))
 
 
 @door.get("/{client_id}")

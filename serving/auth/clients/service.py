@@ -66,10 +66,10 @@ async def read(look: Look, client_id: str) -> ClientWithSecrets:
 
 
 async def list_some(look: Look, after: str, limit: int) -> list[ClientWithSecrets]:
-    """Clients the caller may know of, one more than the limit if there are more."""
+    """Clients the caller may know of."""
     only = own_institution(look)
     await look.allow(Resource(institution=only))
-    clients = await repository.read_some(look.connection, only, after, limit + 1)
+    clients = await repository.read_some(look.connection, only, after, limit)
     secrets = await repository.secrets_of(look.connection, [row.client_id for row in clients])
     return [
         (row, [secret for secret in secrets if secret.client_id == row.client_id])

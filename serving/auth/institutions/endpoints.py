@@ -6,9 +6,10 @@ from serving.access.decision import Action
 from serving.auth.institutions import service
 from serving.auth.institutions.repository import Institution
 from serving.auth.institutions.schemas import Application, Assessment, InstitutionAnswer, Step
-from serving.auth.wire import After, Limit, Listed, page
+from serving.auth.wire import after
 from serving.door import Door, asks
 from serving.look import CurrentLook
+from serving.pages import CurrentPager, Page
 
 door = Door("/v1/institutions", "institutions")
 
@@ -22,12 +23,10 @@ async def apply(body: Application, look: CurrentLook) -> InstitutionAnswer:
 
 @door.get("")
 @asks(Action.INSTITUTION_READ)
-async def list_institutions(
-    look: CurrentLook, after: After = "", limit: Limit = 50
-) -> Listed[InstitutionAnswer]:
+async def list_institutions(look: CurrentLook, pager: CurrentPager) -> Page[InstitutionAnswer]:
     """Institutions 接入机构, an institution's own or all for the platform."""
-    found = await service.list_some(look, after, limit)
-    return page([_answer(row) for row in found], limit, [row.uscc for row in found])
+    found = await service.list_some(look, after(pager), pager.fetch)
+    return pager.page(found, _answer, lambda row: (row.uscc,))
 
 
 @door.get("/{uscc}")

@@ -51,10 +51,10 @@ async def read(look: Look, uscc: str) -> Institution:
 
 
 async def list_some(look: Look, after: str, limit: int) -> list[Institution]:
-    """Institutions the caller may know of, one more than the limit if there are more."""
+    """Institutions the caller may know of."""
     only = own_institution(look)
     await look.allow(Resource(institution=only))
-    return await repository.read_some(look.connection, only, after, limit + 1)
+    return await repository.read_some(look.connection, only, after, limit)
 
 
 async def assess(look: Look, uscc: str, until: date, reason: str) -> Institution:

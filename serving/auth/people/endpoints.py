@@ -22,9 +22,10 @@ from serving.auth.people.schemas import (
     ShownPassword,
 )
 from serving.auth.people.service import PersonWithMemberships
-from serving.auth.wire import After, Limit, Listed, page
+from serving.auth.wire import after
 from serving.door import Door, asks
 from serving.look import CurrentLook
+from serving.pages import CurrentPager, Page
 
 door = Door("/v1/people", "people")
 session_door = Door("/v1/session", "session")
@@ -89,13 +90,12 @@ async def create(body: NewPerson, look: CurrentLook, response: Response) -> Show
 @asks(Action.PERSON_READ)
 async def list_people(
     look: CurrentLook,
+    pager: CurrentPager,
     login: Annotated[str, Query(max_length=32)] = "",
-    after: After = "",
-    limit: Limit = 50,
-) -> Listed[PersonAnswer]:
+) -> Page[PersonAnswer]:
     """People, or the one of a login."""
-    found = await service.list_some(look, login, after, limit)
-    return page([_answer(row) for row in found], limit, [row[0].person_id for row in found])
+    found = await service.list_some(look, login, after(pager), pager.fetch)
+    return pager.page(found, _answer, lambda row: (row[0].person_id,))
 
 
 @door.get("/{person_id}")

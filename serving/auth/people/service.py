@@ -52,9 +52,9 @@ async def read(look: Look, person_id: str) -> PersonWithMemberships:
 
 
 async def list_some(look: Look, login: str, after: str, limit: int) -> list[PersonWithMemberships]:
-    """People, one more than the limit if there are more."""
+    """People."""
     await look.allow(Resource())
-    people = await repository.read_some(look.connection, login, after, limit + 1)
+    people = await repository.read_some(look.connection, login, after, limit)
     rows = await repository.memberships_of(look.connection, [person.person_id for person in people])
     return [
         (person, [row for row in rows if row.person_id == person.person_id]) for person in people

@@ -1,7 +1,7 @@
 """Sessions: coming in with a password, being slowed down after failures, going out."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from serving.access.callers import Caller, Role
 from serving.access.decision import Resource
