@@ -54,7 +54,7 @@ class Look:
                 resource.uscc,
                 self.caller.tenant,
                 resource.purpose,
-                self.now.date(),
+                self.now,
             )
         refused = refusal(self.caller, self.action, resource, consent)
         if refused is not None:
