@@ -98,3 +98,10 @@ class SchemaError(ServingError):
 
     code = "schema"
     status = 503
+
+
+class DatabaseError(ServingError):
+    """The ledger's server cannot be reached, started or changed as asked."""
+
+    code = "database"
+    status = 503

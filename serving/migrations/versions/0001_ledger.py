@@ -114,7 +114,7 @@ CREATE TABLE consent_event (
 CREATE INDEX consent_event_consent ON consent_event (consent_id, event_no);
 
 CREATE TABLE consent_export (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     last_event_no bigint NOT NULL DEFAULT 0,
     exported_at timestamp
 );
