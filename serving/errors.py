@@ -30,6 +30,28 @@ class NotAuthenticatedError(ServingError):
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="xinqiao"'}
 
 
+class InvalidClientError(ServingError):
+    """A program's id and secret that are not (or no longer) good; named as RFC 6749, 5.2 does."""
+
+    code = "invalid_client"
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="xinqiao"'}
+
+
+class TokenRequestError(ServingError):
+    """A token asked for in a way that cannot be answered; `error` is RFC 6749's word for it."""
+
+    code = "token_request"
+    status = 400
+
+
+class CrossSiteError(ServingError):
+    """A change that another site's page sent with a person's cookie."""
+
+    code = "cross_site"
+    status = 403
+
+
 class NotPermittedError(ServingError):
     """The caller's role, or its client's permissions, do not hold the action."""
 
@@ -70,6 +92,13 @@ class TooLargeError(ServingError):
 
     code = "too_large"
     status = 413
+
+
+class KeyFileError(ServingError):
+    """A file among the signing keys is not a key."""
+
+    code = "key_file"
+    status = 503
 
 
 class TooManyRequestsError(ServingError):
