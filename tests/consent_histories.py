@@ -209,7 +209,9 @@ class History:
         real, model = await step.real(connection), step.model(self.model)
         self._note(real)
         if real != model:
-            raise LeakError(f"seed {self.seed} step {self.tally.steps} {step.name}: {real}, {model}")
+            raise LeakError(
+                f"seed {self.seed} step {self.tally.steps} {step.name}: {real}, {model}"
+            )
 
     async def _two(self, one: Connection, other: Connection) -> None:
         key = self._key()
@@ -403,7 +405,9 @@ async def open_at(
     }
 
 
-async def _tried(connection: Connection, act: Callable[[], Coroutine[Any, Any, Done]]) -> Done | None:
+async def _tried(
+    connection: Connection, act: Callable[[], Coroutine[Any, Any, Done]]
+) -> Done | None:
     try:
         async with connection.transaction():
             return await act()

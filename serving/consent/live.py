@@ -12,7 +12,7 @@ from serving.consent import repository
 from serving.consent.rules import separate_scopes
 from serving.db import Connection
 
-_LIVE = """
+LIVE = """
 SELECT consent_id, scopes, max_queries, status FROM consent
 WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status = 'active'
   AND valid_from <= %(today)s AND valid_to >= %(today)s
@@ -64,7 +64,7 @@ async def read_live(
     """The live consents one by one, in the order of their ids; nothing is spent."""
     asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": now.date()}
     async with connection.cursor(row_factory=class_row(Opening)) as cursor:
-        return await (await cursor.execute(_LIVE, asked)).fetchall()
+        return await (await cursor.execute(LIVE, asked)).fetchall()
 
 
 def united(openings: Sequence[Opening]) -> frozenset[str]:

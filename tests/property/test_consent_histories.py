@@ -38,9 +38,7 @@ from tests.factories import write_csv
 FAR = date(2027, 1, 1)
 
 
-def test_two_thousand_steps_without_a_leak(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_thousand_steps_without_a_leak(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     looks_need_consent(monkeypatch.setattr)
     tally = asyncio.run(History(ledger.clone().app, seed=7).run(2_000))
     assert tally.seen > 150, "hardly anything was open"
@@ -62,9 +60,9 @@ def test_a_leak_is_found(
 ) -> None:
     looks_need_consent(monkeypatch.setattr)
     # The service reads what a mistake of ours would make it read.
-    query = live._LIVE
+    query = live.LIVE
     assert broken in query
-    monkeypatch.setattr(live, "_LIVE", query.replace(broken, by))
+    monkeypatch.setattr(live, "LIVE", query.replace(broken, by))
     with pytest.raises(LeakError, match="look"):
         asyncio.run(History(ledger.clone().app, seed=11, share_at_once=0.0).run(3_000))
 
