@@ -77,7 +77,7 @@ def test_every_endpoint_has_a_line_and_every_line_an_endpoint(running: Running) 
         f"{method} {route.path}"
         for route in routes(running)
         if isinstance(route, DoorRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     assert asked, "there are endpoints"
     written = {shape(line["ask"]) for line in LINES}
@@ -149,7 +149,7 @@ def by_action(running: Running) -> Iterable[tuple[dict[str, Any], str]]:
         shape(f"{method} {route.path}"): str(action_of(route.endpoint))
         for route in routes(running)
         if isinstance(route, DoorRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     for line in LINES:
         cells = next(iter(line["sides"].values()))

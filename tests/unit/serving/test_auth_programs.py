@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.auth.institutions.leaving import finish_leaving
 from serving.auth.marks import digest_of
 from serving.database.addresses import Addresses
 from tests.access_world import code
@@ -156,7 +157,26 @@ def test_every_key_is_dead_for_the_next_request(
 def test_an_exit_ends_everything_for_good(running: Running, operator: Ask) -> None:
     client_id, _, secret = program(running, operator)
     officer = running.officer(BANK)
+    running.sql(
+        "INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, status, valid_from, valid_to, "
+        "method, granted_at) SELECT 'C-' || n, n, %(bank)s, 'apply', '{tax}', 'active', %(day)s, %(day)s, "
+        "'online_sign', %(now)s FROM generate_series(1, 1500) AS n",
+        bank=BANK,
+        day=running.clock.now.date(),
+        now=running.clock.now,
+    )
     assert state(running, operator, BANK, "exited").status_code == 200
+    early = {"uscc": BANK, "name_zh": "新来银行", "kind": "bank"}
+    assert running.post("/v1/institutions", json=early).status_code == 409
+
+    async def rest() -> list[int]:
+        async with running.house.database.transaction() as connection:
+            house, now = running.house, running.clock.now
+            return [await finish_leaving(connection, now, house.subject_of) for _ in range(2)]
+
+    assert running.run(rest()) == [500, 0], "1,000 with the exit itself"
+    causes = running.sql("SELECT event, cause, count(*) FROM consent_event GROUP BY event, cause")
+    assert causes == [("revoked", "institution_exit", 1500)]
     let_in(running, operator, BANK)  # even if it should come back
     assert running.get("/v1/me", officer).status_code == 401
     assert token(running, client_id, secret).status_code == 401
