@@ -15,6 +15,7 @@ from xinqiao import (
     fit,
     ingest,
     lake,
+    people,
     predict,
     pull,
     quality,
@@ -38,6 +39,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
+app.add_typer(people.app, name="people")
 app.add_typer(quality.app, name="quality")
 train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")
