@@ -5,25 +5,19 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import psycopg
 import typer
 
 from features.clock import now_in_shanghai
 from features.vault import Vault
-from serving.audit.export import exporting
-from serving.audit.heads import Custody
-from serving.audit.repository import Sync
-from serving.audit.sealer import rotate_key as hand_over
-from serving.audit.sealer import seal as seal_rows
-from serving.audit.service import proof_about
-from serving.audit.verify import Report, verify_record
-from serving.database.addresses import given_addresses
-from serving.database.embedded import embedded
-from serving.errors import MalformedError
 from xinqiao.console import Json, progress, say, show, show_json
 from xinqiao.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from serving.audit.heads import Custody
+    from serving.audit.repository import Sync
+    from serving.audit.verify import Report
 
 app = typer.Typer(help="审计日志 · the record of who looked at what", no_args_is_help=True)
 
@@ -61,6 +55,10 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """See `_VERIFY_HELP`."""
+    from serving.audit.export import exporting  # noqa: PLC0415 - the database's driver takes time
+    from serving.audit.verify import verify_record  # noqa: PLC0415 - see above
+    from serving.errors import MalformedError  # noqa: PLC0415 - see above
+
     if export is not None and since:
         raise MalformedError(
             en=f"An export holds the record from leaf 0. Leave out --since {since}.",
@@ -90,8 +88,10 @@ def verify(
 @app.command("seal", help=_SEAL_HELP)
 def seal(*, as_json: Json = False) -> None:
     """See `_SEAL_HELP`."""
+    from serving.audit import sealer  # noqa: PLC0415 - see above
+
     with _record(load_settings()) as (connection, custody):
-        done = seal_rows(connection, custody, now_in_shanghai())
+        done = sealer.seal(connection, custody, now_in_shanghai())
     if as_json:
         show_json(
             {
@@ -113,8 +113,10 @@ def seal(*, as_json: Json = False) -> None:
 @app.command("rotate-key", help=_ROTATE_HELP)
 def rotate_key() -> None:
     """See `_ROTATE_HELP`."""
+    from serving.audit import sealer  # noqa: PLC0415 - see above
+
     with _record(load_settings()) as (connection, custody):
-        key = hand_over(connection, custody, now_in_shanghai())
+        key = sealer.rotate_key(connection, custody, now_in_shanghai())
     show(
         f"新密钥 {key.key_id} 由 {key.endorsed_by} 背书",
         f"new key {key.key_id}, endorsed by {key.endorsed_by}",
@@ -127,6 +129,8 @@ def proof(
     out: Annotated[Path, typer.Option(help="证明文件 · proof file")],
 ) -> None:
     """See `_PROOF_HELP`."""
+    from serving.audit.service import proof_about  # noqa: PLC0415 - see above
+
     settings = load_settings()
     subject = Vault(settings.vault).token("audit_subject", uscc)
     with _record(settings) as (connection, custody):
@@ -138,14 +142,21 @@ def proof(
     )
 
 
-def custody_of(settings: Settings) -> Custody:
+def custody_of(settings: Settings) -> "Custody":
     """Where the heads and keys of this installation are."""
+    from serving.audit.heads import Custody  # noqa: PLC0415 - see above
+
     return Custody(settings.audit, settings.vault / "audit", settings.audit_mirror)
 
 
 @contextmanager
-def _record(settings: Settings) -> Generator[tuple[Sync, Custody]]:
+def _record(settings: Settings) -> Generator[tuple["Sync", "Custody"]]:
     """The ledger under the sealer's role, on the operator's server or the private one."""
+    import psycopg  # noqa: PLC0415 - see above
+
+    from serving.database.addresses import given_addresses  # noqa: PLC0415 - see above
+    from serving.database.embedded import embedded  # noqa: PLC0415 - see above
+
     given = given_addresses(os.environ)
     with (
         nullcontext(given) if given is not None else embedded(settings.home / "database") as found,
@@ -154,7 +165,7 @@ def _record(settings: Settings) -> Generator[tuple[Sync, Custody]]:
         yield ledger, custody_of(settings)
 
 
-def _as_json(report: Report) -> dict[str, object]:
+def _as_json(report: "Report") -> dict[str, object]:
     newest = report.papers.newest
     return {
         "is_whole": report.is_whole,
@@ -179,7 +190,7 @@ def _as_json(report: Report) -> dict[str, object]:
     }
 
 
-def _print(report: Report) -> None:
+def _print(report: "Report") -> None:
     for found in report.findings:
         show(f"✗ {found.zh}", f"✗ {found.en}")
     key = report.papers.keys[0].key_id if report.papers.keys else "–"

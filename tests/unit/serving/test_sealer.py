@@ -265,12 +265,12 @@ def test_a_row_of_a_transaction_that_has_not_been_is_found(
     database: Addresses, sealer: Sync, tmp_path: Path
 ) -> None:
     custody = custody_in(tmp_path)
-    with psycopg.connect(database.app) as app:
-        app.execute(
-            "INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, fields, result, detail) VALUES ('900000000', now(), 'r', 'k', 'a', 'r', 'x', '{}', '{}', 'ok', '')"
-        )
+    with psycopg.connect(database.owner) as owner:
+        number = write(owner, 1)
+        owner.execute("UPDATE audit_event SET transaction_id = '900000000'")
     assert seal(sealer, custody, NOW).waiting == 1
-    assert [finding.kind for finding in verify_record(sealer, custody).findings] == ["row_skipped"]
+    findings = verify_record(sealer, custody).findings
+    assert [(found.kind, found.audit_id) for found in findings] == [("row_skipped", number)]
 
 
 def test_a_database_whose_transactions_count_anew_is_refused(
