@@ -25,7 +25,7 @@ from serving.audit.service import proof_about, proof_of, proofs_of, who_read
 from serving.audit.verify import verify_record
 from serving.database.addresses import Addresses
 from serving.errors import NotFoundError
-from tests.records import NOW, Writers, custody_in, write
+from tests.records import INSERT, NOW, Writers, custody_in, entry
 
 CHECKER = Path(__file__).parents[3] / "bin" / "check-audit"
 
@@ -190,18 +190,8 @@ async def test_a_proof_is_of_ones_own_sealed_row(
         for audit_id, subject in ((row.audit_id, "subject-1"), (10**9, "subject-2")):
             with pytest.raises(NotFoundError, match=f"There is no row {audit_id}"):
                 await proof_of(connection, custody, audit_id, subject=subject)
-        found = await connection.execute("SELECT 1")
-        await found.fetchone()
-    with psycopg.connect(fresh_database.app) as app:
-        fresh = write(app, 100_001)
-        app.rollback()
-    assert fresh > row.audit_id
-    async with await psycopg.AsyncConnection.connect(fresh_database.app) as connection:
-        from_app = await connection.execute(
-            "INSERT INTO audit_event (at, request_id, actor_kind, actor, role, action, subject, consents, fields, "
-            "result, detail) VALUES (now(), 'r', 'k', 'a', 'r', 'x', 'subject-new', '{}', '{}', 'ok', '') RETURNING audit_id"
-        )
-        new = await from_app.fetchone()
+        found = await connection.execute(INSERT, entry(1))
+        new = await found.fetchone()
         assert new is not None
         with pytest.raises(
             NotSealedYetError, match=f"Row {new[0]} is on record and no signed head"
