@@ -4,6 +4,7 @@ import typer
 
 from features.errors import XinqiaoError
 from xinqiao import (
+    audit,
     catalogue,
     database,
     declare,
@@ -45,6 +46,7 @@ train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(declare.app, name="declare")
+app.add_typer(audit.app, name="audit")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)
 app.command("verify", help=pull.VERIFY_HELP)(pull.verify)

@@ -24,6 +24,8 @@ class Settings:
         MLflow's folder (`XINQIAO_MLRUNS`, default `mlruns` in the checkout).
     language : Language
         Of words for people (`XINQIAO_LANG`, default `zh`).
+    audit_mirror : Path or None
+        A second folder for the heads of the record (`XINQIAO_AUDIT_MIRROR`, default none).
     spark : Path
         Python of the environment with PySpark (`XINQIAO_SPARK`, default the one `make spark` makes).
     """
@@ -33,6 +35,7 @@ class Settings:
     mlruns: Path
     language: Language
     spark: Path
+    audit_mirror: Path | None = None
 
     @property
     def lake(self) -> Path:
@@ -48,6 +51,11 @@ class Settings:
     def vault(self) -> Path:
         """Keys of personal identifiers."""
         return self.home / "vault"
+
+    @property
+    def audit(self) -> Path:
+        """Signed heads and public keys of the record."""
+        return self.home / "audit"
 
     @property
     def online(self) -> Path:
@@ -92,6 +100,7 @@ def load_settings() -> Settings:
         data=_folder("XINQIAO_DATA", "../shared/data"),
         mlruns=_folder("XINQIAO_MLRUNS", "mlruns"),
         spark=_interpreter(),
+        audit_mirror=_given_folder("XINQIAO_AUDIT_MIRROR"),
         language="en" if os.environ.get("XINQIAO_LANG", "zh").lower().startswith("en") else "zh",
     )
 
@@ -106,6 +115,11 @@ def database_addresses() -> Mapping[str, str]:
     return {
         name: value for name, value in os.environ.items() if name.startswith("XINQIAO_DATABASE_")
     }
+
+
+def _given_folder(variable: str) -> Path | None:
+    given = os.environ.get(variable)
+    return Path(given).resolve() if given else None
 
 
 def _folder(variable: str, default: str) -> Path:
