@@ -18,6 +18,13 @@ WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND st
   AND valid_from <= %(today)s AND valid_to >= %(today)s
 ORDER BY consent_id
 """
+#: Of an answer that is given again: what was used up since had paid for it.
+_STILL_OPEN = """
+SELECT consent_id, scopes, max_queries, status FROM consent
+WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status IN ('active', 'used_up')
+  AND valid_from <= %(today)s AND valid_to >= %(today)s
+ORDER BY consent_id
+"""
 #: Locks are taken in the order of ids; what was revoked or narrowed while we waited is read as it is then.
 _SPEND = """
 WITH mine AS (
@@ -43,28 +50,45 @@ class Opening:
 
 
 async def live_consent(
-    connection: Connection, uscc: str, grantee: str, purpose: Purpose, now: datetime
+    connection: Connection,
+    uscc: str,
+    grantee: str,
+    purpose: Purpose,
+    now: datetime,
+    *,
+    spend: bool = True,
 ) -> LiveConsent:
     """Read the live consents of one enterprise to one institution for one purpose.
 
     A consent with a query limit is spent by this look; where another look took the last query
     meanwhile, it opens nothing. The last query ends the consent. A look that is undone spends nothing.
+    Without `spend` an answer is given again that was paid for: a consent used up since still opens it,
+    one revoked or expired does not.
     """
-    rows = await read_live(connection, uscc, grantee, purpose, now)
+    rows = await read_live(connection, uscc, grantee, purpose, now, is_paid=not spend)
     limited = [row.consent_id for row in rows if row.max_queries is not None]
-    if limited:
+    if limited and spend:
         spent = await _spend(connection, limited, now)
         rows = [*(row for row in rows if row.max_queries is None), *spent]
     return LiveConsent(ids=tuple(sorted(row.consent_id for row in rows)), scopes=united(rows))
 
 
 async def read_live(
-    connection: Connection, uscc: str, grantee: str, purpose: Purpose, now: datetime
+    connection: Connection,
+    uscc: str,
+    grantee: str,
+    purpose: Purpose,
+    now: datetime,
+    *,
+    is_paid: bool = False,
 ) -> list[Opening]:
-    """The live consents one by one, in the order of their ids; nothing is spent."""
+    """The live consents one by one, in the order of their ids; nothing is spent.
+
+    With `is_paid` also those that are used up, see `live_consent`.
+    """
     asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": now.date()}
     async with connection.cursor(row_factory=class_row(Opening)) as cursor:
-        return await (await cursor.execute(LIVE, asked)).fetchall()
+        return await (await cursor.execute(_STILL_OPEN if is_paid else LIVE, asked)).fetchall()
 
 
 def united(openings: Sequence[Opening]) -> frozenset[str]:
