@@ -2,9 +2,17 @@
 
 from datetime import datetime
 
+from serving.consent.service import BATCH, SubjectOf, end_all_for
 from serving.db import Connection
 
 
-async def end_consents(connection: Connection, uscc: str, now: datetime) -> int:
+async def end_consents(
+    connection: Connection, uscc: str, now: datetime, subject_of: SubjectOf
+) -> int:
     """End every live consent to the institution; their number."""
-    return 0
+    ended = 0
+    while count := await end_all_for(connection, uscc, now, "institution_exit", subject_of):
+        ended += count
+        if count < BATCH:
+            break
+    return ended

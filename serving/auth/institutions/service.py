@@ -71,7 +71,8 @@ async def step(look: Look, uscc: str, to: State, reason: str) -> Institution:
     require_step(State(found.state), to, found.assessed_until, look.now.date())
     if to is State.EXITED:
         await repository.revoke_everything(look.connection, uscc, look.now)
-        look.says(consents_ended=await end_consents(look.connection, uscc, look.now))
+        ended = await end_consents(look.connection, uscc, look.now, look.house.subject_of)
+        look.says(consents_ended=ended)
     return await _write(look, found, to, reason, found.assessed_until)
 
 
