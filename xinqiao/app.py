@@ -5,6 +5,7 @@ import typer
 from features.errors import XinqiaoError
 from xinqiao import (
     catalogue,
+    consent,
     database,
     declare,
     demo,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
+app.add_typer(consent.app, name="consent")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
