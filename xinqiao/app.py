@@ -6,6 +6,7 @@ from features.errors import XinqiaoError
 from xinqiao import (
     audit,
     catalogue,
+    consent,
     database,
     declare,
     demo,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
+app.add_typer(consent.app, name="consent")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(people.app, name="people")
