@@ -56,7 +56,12 @@ def create_app(
         app.state.house.limits.close()
 
     app = FastAPI(
-        title="Xinqiao 信桥", version="1", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None
+        title="Xinqiao 信桥",
+        version="1",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     app.state.meters = meters
     app.state.is_stopping = False
