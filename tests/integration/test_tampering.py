@@ -28,9 +28,7 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def kept(
-    fresh_database: Addresses, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Kept]:
+def kept(fresh_database: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Generator[Kept]:
     """Some 350 rows of concurrent transactions under six heads and two keys."""
     folder = tmp_path_factory.mktemp("record")
     custody = custody_in(folder)

@@ -204,23 +204,21 @@ def test_a_torn_line_is_written_again(database: Addresses, sealer: Sync, tmp_pat
         assert (tmp_path / "mirror" / "heads.jsonl").read_bytes() == whole
 
 
-def test_a_database_set_back_is_refused(
-    database: Addresses, sealer: Sync, tmp_path: Path
-) -> None:
+def test_a_database_set_back_is_refused(database: Addresses, sealer: Sync, tmp_path: Path) -> None:
     custody = custody_in(tmp_path)
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
     size = verified(sealer, custody).size
     with psycopg.connect(database.owner) as owner:
         owner.execute("DELETE FROM audit_seal WHERE leaf_index >= %s", (size - 1,))
-    with pytest.raises(RecordDamagedError, match=f"holds {size - 1} seals and the newest head covers") as set_back:
+    with pytest.raises(
+        RecordDamagedError, match=f"holds {size - 1} seals and the newest head covers"
+    ) as set_back:
         seal(sealer, custody, NOW)
     assert "被回退" in set_back.value.zh
 
 
-def test_a_rewritten_past_is_not_signed(
-    database: Addresses, sealer: Sync, tmp_path: Path
-) -> None:
+def test_a_rewritten_past_is_not_signed(database: Addresses, sealer: Sync, tmp_path: Path) -> None:
     custody = custody_in(tmp_path)
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
@@ -239,13 +237,17 @@ def test_what_the_sealer_cannot_stand_on_is_refused(
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
     with psycopg.connect(database.owner) as owner:
-        owner.execute("DELETE FROM audit_event WHERE audit_id = (SELECT max(audit_id) FROM audit_seal WHERE leaf_index = (SELECT max(leaf_index) FROM audit_seal))")
+        owner.execute(
+            "DELETE FROM audit_event WHERE audit_id = (SELECT max(audit_id) FROM audit_seal WHERE leaf_index = (SELECT max(leaf_index) FROM audit_seal))"
+        )
     with pytest.raises(RecordDamagedError, match="The row of the last seal"):
         seal(sealer, custody, NOW)
     with psycopg.connect(database.owner) as owner:
         owner.execute("DELETE FROM audit_seal WHERE leaf_index = 3")
     shutil.rmtree(tmp_path / "audit")
-    with pytest.raises(RecordDamagedError, match="missing or is not the one|heads were lost|Heads were lost"):
+    with pytest.raises(
+        RecordDamagedError, match="missing or is not the one|heads were lost|Heads were lost"
+    ):
         seal(sealer, custody, NOW)
 
 
@@ -263,7 +265,9 @@ def test_a_restored_dump_that_counts_from_the_start_is_refused(
 ) -> None:
     custody = custody_in(tmp_path)
     with psycopg.connect(database.app) as app:
-        app.execute("INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, fields, result, detail) VALUES ('900000000', now(), 'r', 'k', 'a', 'r', 'x', '{}', '{}', 'ok', '')")
+        app.execute(
+            "INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, fields, result, detail) VALUES ('900000000', now(), 'r', 'k', 'a', 'r', 'x', '{}', '{}', 'ok', '')"
+        )
     assert seal(sealer, custody, NOW).waiting == 1
     assert [finding.kind for finding in verify_record(sealer, custody).findings] == ["row_skipped"]
 
