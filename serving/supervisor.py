@@ -3,6 +3,7 @@
 uvicorn's own supervisor knows only workers, and its workers outlive a killed parent.
 """
 
+import contextvars
 import signal
 import subprocess
 import sys
@@ -103,7 +104,8 @@ class Supervisor:
         try:
             for part in self.parts:
                 part.start()
-            threading.Thread(target=when_started, daemon=True).start()
+            beside = contextvars.copy_context()  # the language of the run is kept there
+            threading.Thread(target=beside.run, args=[when_started], daemon=True).start()
             while not self._told.wait(POLL_SECONDS):
                 for part in self.parts:
                     self._look_after(part)
