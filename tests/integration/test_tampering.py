@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from benchmarks.tampering import IN_DATABASE, IN_FILES, Scene, falsify
-from serving.audit.heads import Custody
 from serving.audit.papers import read_papers
 from serving.audit.sealer import rotate_key, seal
 from serving.audit.verify import verify
