@@ -23,6 +23,7 @@ from xinqiao import (
     quality,
     rate,
     registry,
+    serve,
     simulate,
     train,
     train_alert,
@@ -61,6 +62,7 @@ app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.command("serve", help=serve.HELP)(serve.serve)
 app.command("docs", help=docs.HELP)(docs.docs)
 
 

@@ -105,6 +105,11 @@ def load_settings() -> Settings:
     )
 
 
+def environment() -> dict[str, str]:
+    """All of it, for the processes that the service starts and for the ledger's addresses."""
+    return dict(os.environ)
+
+
 def provider_secret(variable: str) -> str | None:
     """What an endpoint file's `secret_variable` holds; None where it is not set."""
     return os.environ.get(variable) or None
