@@ -11,6 +11,7 @@ from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
+from serving.auth.institutions.leaving import finish_leaving
 from serving.db import Database
 from serving.observe.meters import Meters
 from serving.settings import Settings
@@ -67,6 +68,12 @@ async def watch(upkeep: Upkeep, now: datetime) -> int:
         return await watch_access(connection, now, upkeep.subject_of)
 
 
+async def finish_exits(upkeep: Upkeep, now: datetime) -> int:
+    """End a batch of the consents that an institution which has left still holds."""
+    async with upkeep.database.transaction() as connection:
+        return await finish_leaving(connection, now, upkeep.subject_of)
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -83,6 +90,7 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
     Job("watch_access", 60.0, watch),
+    Job("finish_exits", 10.0, finish_exits),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )
