@@ -37,6 +37,7 @@ AREAS: Mapping[str, Area] = {
     area_rating.AREA: area_rating.compare,
     area_fit.AREA: area_fit.compare,
     area_city.AREA: area_city.compare,
+    area_consent.AREA: area_consent.compare,
     area_alerts.AREA: area_alerts.compare,
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
