@@ -8,7 +8,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,7 +161,7 @@ async def _with_database(
 
 
 @contextmanager
-def _ledger() -> Iterator[str]:
+def _ledger() -> Generator[str]:
     with tempfile.TemporaryDirectory(prefix="consent-bench-") as folder:
         Path(folder).chmod(0o711)
         with embedded(Path(folder) / "database") as addresses:

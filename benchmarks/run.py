@@ -13,6 +13,7 @@ from benchmarks import (
     area_alerts,
     area_beijing,
     area_city,
+    area_consent,
     area_features,
     area_fit,
     area_ingest,
