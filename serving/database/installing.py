@@ -61,7 +61,7 @@ def find_place(home: Path, user: tuple[int, int]) -> Path:
     _give(here, user)
     if not enters(here, user):
         here.rmdir()
-        here = Path(tempfile.mkdtemp(prefix="xinqiao-database-", dir=ELSEWHERE))
+        here = Path(tempfile.mkdtemp(prefix="xinqiao-database-", dir=ELSEWHERE)).resolve()
         _give(here, user)
     if not enters(here, user):
         here.rmdir()

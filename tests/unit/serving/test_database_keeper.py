@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -206,7 +206,8 @@ def test_all_killed_at_once_leave_nothing(home: Path, come: Come) -> None:
 
         def strike() -> None:
             for process in all_of_it:
-                os.kill(process, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # its parent went first and it followed
+                    os.kill(process, signal.SIGKILL)
             user.kill()
 
         end_server(home, strike)
@@ -268,7 +269,8 @@ def test_random_deaths(home: Path, come: Come) -> None:
             main, backend = postmaster(site), connection.info.backend_pid
             victims = rng.sample([parent(main), main, backend], rng.randrange(4))
             for process in victims:
-                os.kill(process, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
             rng.choice([user.kill, user.leave])()
         wait_until_stopped(home)
         wait_for_end(of_data_folder(site.data))
