@@ -28,6 +28,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["style"] = _STATIC.address("reference.css")
+    made.globals["icon"] = _STATIC.address("icon.svg")
     made.filters["pretty"] = _pretty
     return made
 
