@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 
 import psycopg
 
+from features.contracts import load_catalogue
+from features.lake import Lake
 from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
 from serving.auth.institutions.leaving import finish_leaving
+from serving.consent.export import Destination, export_new
+from serving.consent.service import expire_due
 from serving.db import Database
 from serving.observe.meters import Meters
 from serving.settings import Settings
@@ -19,6 +23,9 @@ from serving.settings import Settings
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
 SESSIONS_KEPT = timedelta(days=7)
+
+#: Consents ended in one transaction.
+BATCH = 1000
 
 _OLD_ANSWERS = "DELETE FROM idempotent_answer WHERE created_at < %(before)s"
 _DEAD_SESSIONS = "DELETE FROM session WHERE expires_at < %(before)s OR ended_at < %(before)s"
@@ -74,6 +81,26 @@ async def finish_exits(upkeep: Upkeep, now: datetime) -> int:
         return await finish_leaving(connection, now, upkeep.subject_of)
 
 
+async def expire_consents(upkeep: Upkeep, now: datetime) -> int:
+    """End consents whose last day has passed."""
+    total, ended = 0, BATCH
+    while ended == BATCH:
+        async with upkeep.database.transaction() as connection:
+            ended = await expire_due(connection, now, upkeep.subject_of, limit=BATCH)
+        total += ended
+    return total
+
+
+async def export_consents(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what was granted, narrowed, revoked or expired since."""
+    home = upkeep.settings.home
+    to = Destination(
+        Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
+    )
+    async with upkeep.database.transaction() as connection:
+        return await export_new(connection, to, now=now)
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -89,6 +116,8 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
+    Job("expire_consents", 60.0, expire_consents),
+    Job("export_consents", 10.0, export_consents),
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),
     Job("drop_old_answers", 300.0, drop_old_answers),
