@@ -17,10 +17,11 @@ from typing import Literal, Self
 import duckdb
 
 from features.clock import end_of
-from features.contracts import REGISTER, Catalogue, Dataset, Sensitivity
+from features.contracts import REGISTER, Catalogue, Dataset
 from features.engine import connect, identifier, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
+from features.withheld import is_closed, is_decided_by_consent
 
 CONSENTS = "consent_event"
 #: Public datasets that features read beyond the firm asked about. A view costs a millisecond of every
@@ -272,9 +273,9 @@ def _visible_rows(
 ) -> str:
     rows = lake.rows(dataset)
     predicate = known_by(dataset, lake, as_of_date, scope, now, repairs)
-    if _is_closed(dataset, scope):
+    if is_closed(dataset, scope):
         predicate = "false"
-    elif _is_decided_by_consent(dataset, scope):
+    elif is_decided_by_consent(dataset, scope):
         predicate += f" AND enterprise_key IN (SELECT enterprise_key FROM visibility WHERE {identifier(dataset.name)})"
     return f"SELECT * FROM {rows} WHERE {chosen} AND {predicate}"
 
@@ -332,9 +333,9 @@ def _visibility(catalogue: Catalogue, scope: DataScope) -> str:
     consented: list[str] = []
     for dataset in catalogue:
         name = identifier(dataset.name)
-        if _is_closed(dataset, scope):
+        if is_closed(dataset, scope):
             flags.append(f"false AS {name}")
-        elif _is_decided_by_consent(dataset, scope):
+        elif is_decided_by_consent(dataset, scope):
             wanted = literal(dataset.document.consent_scope or "")
             consented.append(f"max(CASE WHEN consent_scope = {wanted} THEN 1 ELSE 0 END) AS {name}")
             flags.append(f"coalesce(c.{name}, 0) = 1 AS {name}")
@@ -346,16 +347,6 @@ def _visibility(catalogue: Catalogue, scope: DataScope) -> str:
         f"(SELECT {listed} FROM live_consent GROUP BY enterprise_key) AS c "
         "ON c.enterprise_key = e.enterprise_key"
     )
-
-
-def _is_closed(dataset: Dataset, scope: DataScope) -> bool:
-    """Outside the scope, or the platform's own records, which no institution reads."""
-    is_internal = dataset.document.sensitivity is Sensitivity.INTERNAL
-    return not scope.opens(dataset.name) or (is_internal and scope.grantee is not None)
-
-
-def _is_decided_by_consent(dataset: Dataset, scope: DataScope) -> bool:
-    return dataset.needs_consent and scope.grantee is not None
 
 
 def _instant(moment: datetime) -> str:
