@@ -9,7 +9,7 @@ about a firm that lie in its neighbours.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import TracebackType
 from typing import Literal, Self
@@ -89,6 +89,7 @@ def open_snapshot(
     scope: DataScope,
     *,
     now: datetime,
+    made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
@@ -101,6 +102,9 @@ def open_snapshot(
     now : datetime
         Asia/Shanghai wall time. Records repaired by now are gone from every as-of, except for
         purpose `replay`.
+    made_at : datetime, optional
+        The moment of the look that is replayed: records repaired by then are gone, as they were. Only
+        for purpose `replay`, which without it goes by the end of `as_of_date`.
     enterprises : sequence of int, optional
         Surrogate keys to look at; all registered enterprises when omitted.
     threads, memory_limit
@@ -114,7 +118,14 @@ def open_snapshot(
         If the scope has ended by now, or before `as_of_date`.
     """
     statements = snapshot_sql(
-        lake, catalogue, as_of_date, scope, now=now, enterprises=enterprises, datasets=datasets
+        lake,
+        catalogue,
+        as_of_date,
+        scope,
+        now=now,
+        made_at=made_at,
+        enterprises=enterprises,
+        datasets=datasets,
     )
     connection = connect(threads=threads, memory_limit=memory_limit)
     try:
@@ -135,6 +146,7 @@ def snapshot_sql(
     scope: DataScope,
     *,
     now: datetime,
+    made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     datasets: Collection[str] | None = None,
 ) -> list[Statement]:
@@ -149,6 +161,9 @@ def snapshot_sql(
         If the scope has ended by now, or before `as_of_date`.
     """
     scope.require_live(as_of_date, today=now.date())
+    if made_at is not None and scope.purpose is Purpose.REPLAY:
+        # What was gone at the time of the look is gone in its replay: its own rule, at its own moment.
+        scope, now = replace(scope, purpose=Purpose.SELF_REPORT), made_at
     chosen = "true"
     if enterprises is not None:
         listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
