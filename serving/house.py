@@ -1,12 +1,13 @@
 """What one worker holds: the ledger's pool, keys, limits and the clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from features.vault import Vault
 from serving.auth.limits import RateLimits
+from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
 from serving.ratings.desks import Desks
@@ -29,6 +30,7 @@ class House:
     token_keys: TokenKeys
     limits: RateLimits
     clock: Callable[[], datetime]
+    passwords: PasswordChecks = field(default_factory=PasswordChecks)
 
     @cached_property
     def desks(self) -> Desks:
