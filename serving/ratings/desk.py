@@ -247,6 +247,4 @@ def _kinds(kind: np.void | None, withheld: frozenset[str]) -> Kinds:
         return Kinds.unknown(1)
     # A size that rests on figures the scope closes would tell of them.
     size = "size_class_public" if HIDDEN_FIGURES in withheld else "size_class"
-    return Kinds(
-        np.array([kind[size].decode()]), np.array([kind["industry_section"].decode()])
-    )
+    return Kinds(np.array([kind[size].decode()]), np.array([kind["industry_section"].decode()]))

@@ -32,6 +32,8 @@ LOOK_EVERY, DUE_EVERY = timedelta(seconds=0.5), timedelta(minutes=10)
 #: Firms' facts are computed from the lake by so few threads, so that the others keep their time.
 _LOOK_UPS = 2
 
+_NEVER = datetime(2000, 1, 1)
+
 Stamp = tuple[object, ...]
 
 
@@ -60,8 +62,8 @@ class Desks:
     refused: str = ""
     _desk: Desk | None = None
     _stamps: _Stamps | None = None
-    _looked_at: datetime = datetime.min
-    _made_at: datetime = datetime.min
+    _looked_at: datetime = _NEVER
+    _made_at: datetime = _NEVER
     _making: asyncio.Task[None] | None = None
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up")

@@ -95,9 +95,7 @@ def _desk_of_then(desk: Desk, home: Path, bundle_id: str) -> "Desk | Outcome":
 def _again(desk: Desk, lake: LakeView, rating: Rating, now: datetime) -> Document | None:
     """The document of a second computation; None if nothing is left to rate."""
     sight = desk.sight(rating.view)
-    facts = look_up(
-        desk, lake, rating.uscc, rating.as_of, sight, now=now, made_at=rating.rated_at
-    )
+    facts = look_up(desk, lake, rating.uscc, rating.as_of, sight, now=now, made_at=rating.rated_at)
     rated: Rated | None = None if facts is None else desk.rate(facts, sight)
     if rated is None:
         return None

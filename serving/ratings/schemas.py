@@ -135,13 +135,19 @@ class RatingDocument(_Closed):
     grade: str
     grade_words: Wording
     suggested_use: Wording
-    model_grade: str = Field(description="Before knock-outs; `score` and `probability` are its own.")
+    model_grade: str = Field(
+        description="Before knock-outs; `score` and `probability` are its own."
+    )
     grade_range: tuple[str, str] | None = Field(description="Printed where confidence is low.")
     capped_by: list[KnockoutAnswer]
-    unknown_knockouts: list[KnockoutAnswer] = Field(description="Could not be known; no clean bill.")
+    unknown_knockouts: list[KnockoutAnswer] = Field(
+        description="Could not be known; no clean bill."
+    )
     probability_kind: ProbabilityKind
     probability: float
-    probability_low: float | None = Field(description="Of the grade in validation, not of the firm.")
+    probability_low: float | None = Field(
+        description="Of the grade in validation, not of the firm."
+    )
     probability_high: float | None
     interval_level: float
     label: Wording

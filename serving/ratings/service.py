@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from features.errors import NoRecordError, UnknownEnterpriseError
@@ -82,6 +82,8 @@ async def give_rating(look: Look, asked: RatingRequest) -> Rating:
     consent = await look.allow(order.resource)
     rating = await rate(look.house.desks, desk, order, consent, look.now)
     await add_rating(look.connection, rating)
+    # Who asks again under the same key must still be let see everything the answer rests on.
+    look.asked[-1] = replace(order.resource, needs=frozenset(rating.opened))
     look.says(fields=FIELDS, rating=rating.rating_id, bundle=rating.bundle_id[:12])
     return rating
 
@@ -109,9 +111,7 @@ async def rate(
     return _kept(desk, sight, rated, order, opened, consent, now)
 
 
-async def facts_of(
-    desks: Desks, desk: Desk, order: Order, sight: Sight, now: datetime
-) -> Facts:
+async def facts_of(desks: Desks, desk: Desk, order: Order, sight: Sight, now: datetime) -> Facts:
     """What is known of the firm: from the build, or from the lake where the build does not say it."""
     day = order.as_of_date or desk.as_of_date
     at_hand = desk.at_hand(order.uscc, day)
@@ -119,9 +119,7 @@ async def facts_of(
         return at_hand
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.run_in_executor(
-            desks.threads, desk.look_up, order.uscc, day, sight, now
-        )
+        found = await loop.run_in_executor(desks.threads, desk.look_up, order.uscc, day, sight, now)
     except UnknownEnterpriseError:
         found = None
     if found is None:

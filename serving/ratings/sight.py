@@ -66,7 +66,9 @@ def sight_of(bundle: Bundle, catalogue: Catalogue, opened: Opened, hidden: BoolA
     """Work out a sight; `hidden` are the model's columns under it."""
     withheld = opened.withheld(catalogue)
     features = bundle.manifest.features
-    seen = {f.group for f, is_hidden in zip(features, hidden.tolist(), strict=True) if not is_hidden}
+    seen = {
+        f.group for f, is_hidden in zip(features, hidden.tolist(), strict=True) if not is_hidden
+    }
     read = {name for feature in features if feature.gain > 0 for name in feature.datasets}
     scopes = {catalogue[name].document.consent_scope for name in read & withheld}
     return Sight(
