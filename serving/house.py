@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from fastapi import Request
+
 from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
@@ -40,3 +42,9 @@ class House:
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
         return self.vault.token("audit_subject", uscc)
+
+
+def house_of(request: Request) -> House:
+    """What the worker that has this request holds."""
+    house: House = request.app.state.house
+    return house

@@ -60,9 +60,7 @@ def blocks_for(rows: Sequence[Row], head: Head) -> list[Block]:
     return wanted([span for row in rows for span in _spans(row, head)])
 
 
-def prove(
-    rows: Sequence[Row], head: Head, keys: Sequence[PublicKey], stored: Stored
-) -> ProofFile:
+def prove(rows: Sequence[Row], head: Head, keys: Sequence[PublicKey], stored: Stored) -> ProofFile:
     """Prove rows from stored hashes; every proof is checked before it is given out.
 
     Raises

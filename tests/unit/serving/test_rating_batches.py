@@ -36,7 +36,7 @@ def order(running: Running, who: Ask, usccs: list[str], **more: Any) -> str:
 
 def work_off(running: Running, *, most: int = 50) -> int:
     done = 0
-    while rows := running.run(work_batches(running.house, most=most)):
+    while rows := running.run(work_batches(running.house, running.clock.now, most=most)):
         done += rows
     return done
 
@@ -115,7 +115,7 @@ def test_a_chunk_that_dies_leaves_its_rows_to_be_rated_once(
     for uscc in usccs:
         grant(running, uscc, "tax")
     batch_id = order(running, bank, usccs)
-    assert running.run(work_batches(running.house, most=2)) == 2
+    assert running.run(work_batches(running.house, running.clock.now, most=2)) == 2
 
     async def dies(*_: object) -> None:
         raise KeyboardInterrupt
@@ -123,7 +123,7 @@ def test_a_chunk_that_dies_leaves_its_rows_to_be_rated_once(
     with monkeypatch.context() as patch:
         patch.setattr("serving.ratings.batches.work.keep_done", dies)
         with pytest.raises(KeyboardInterrupt):
-            running.run(work_batches(running.house, most=2))
+            running.run(work_batches(running.house, running.clock.now, most=2))
     assert work_off(running, most=2) == 4
     counted = running.sql(
         "SELECT count(*), count(DISTINCT uscc) FROM rating WHERE batch_id = %(id)s", id=batch_id
@@ -140,7 +140,7 @@ def test_two_workers_share_an_order(running: Running, bank: Ask, town: Town) -> 
     for uscc in usccs:
         grant(running, uscc, "tax")
     batch_id = order(running, bank, usccs)
-    while sum(running.together(*(work_batches(running.house, most=2) for _ in range(3)))):
+    while sum(running.together(*(work_batches(running.house, running.clock.now, most=2) for _ in range(3)))):
         pass
     rows = result(running, bank, batch_id)
     assert [row["state"] for row in rows] == ["rated"] * 8
@@ -148,7 +148,7 @@ def test_two_workers_share_an_order(running: Running, bank: Ask, town: Town) -> 
 
 def test_a_cancelled_order_keeps_what_is_rated(running: Running, bank: Ask, town: Town) -> None:
     batch_id = order(running, bank, town.usccs[6:10], public_only=True)
-    running.run(work_batches(running.house, most=1))
+    running.run(work_batches(running.house, running.clock.now, most=1))
     assert running.post(f"{PATH}/{batch_id}/cancel", bank).json()["state"] == "cancelled"
     assert work_off(running) == 0
     assert running.post(f"{PATH}/{batch_id}/cancel", bank).status_code == 409
