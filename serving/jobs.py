@@ -37,9 +37,13 @@ class Upkeep:
     vault: Vault
     meters: Meters
 
-    @cached_property
+    @property
     def desks(self) -> Desks:
         """Where ratings are made; the first order opens the model."""
+        return self._desks
+
+    @cached_property
+    def _desks(self) -> Desks:
         return Desks(self.settings.home)
 
     def subject_of(self, uscc: str) -> str:

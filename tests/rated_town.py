@@ -59,7 +59,7 @@ class Town:
     @property
     def move_in(self) -> Callable[[Path], None]:
         """Put a copy of the town where a service will start."""
-        return lambda home: (shutil.copytree(self.home, home, dirs_exist_ok=True), None)[1]
+        return lambda home: (shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True), None)[1]
 
 
 def land_town(home: Path, seed: int = 1) -> TinyLake:
@@ -93,7 +93,7 @@ def promote_model(home: Path, seed: int = 1) -> str:
     features = REGISTRY.select(REGISTRY.names[::PARTS])
     rng = np.random.default_rng(seed)
     sample = rng.gamma(2.0, 1.0, (600, len(features)))
-    risk = 1 / (1 + np.exp(2.0 - (sample @ rng.normal(0, 0.3, len(features)))))
+    risk = 1 / (1 + np.exp(1.0 - (sample - 2.0) @ rng.normal(0, 0.3, len(features))))
     is_default = rng.random(len(sample)) < risk
     sample[rng.random(sample.shape) < 0.2] = np.nan
     spec = RatingSpec(

@@ -1,6 +1,7 @@
 """The desk: swapped whole, refused loudly, never answering for firms it no longer knows."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -154,7 +155,7 @@ async def test_a_rating_replays_after_what_came_later(home: Path, town: Town) ->
     assert replay(desk, home, given, later(seconds=1)).outcome == "bundle_gone"
 
 
-def _filled(dataset: str, row: dict[str, object]) -> dict[str, object]:
+def _filled(dataset: str, row: Mapping[str, object]) -> dict[str, object]:
     known = load_catalogue()[dataset].lake_columns()
     return {name: value for name, value in row.items() if name in known}
 
