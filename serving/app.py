@@ -27,8 +27,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings=chosen,
             database=database,
             vault=Vault(chosen.home / "vault"),
-            token_keys=TokenKeys(),
-            limits=RateLimits(),
+            token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
+            limits=RateLimits(chosen.home / "run" / "rates"),
             clock=now_in_shanghai,
         )
         yield

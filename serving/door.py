@@ -22,7 +22,7 @@ from fastapi.routing import APIRoute
 from features.errors import XinqiaoError
 from serving.access.decision import Action, LiveConsent, refusal
 from serving.audit.record import write_entry
-from serving.auth.identify import identify
+from serving.auth.identify import address_of, identify
 from serving.house import House
 from serving.idempotency import answer_once
 from serving.look import Look
@@ -94,7 +94,7 @@ class DoorRoute(APIRoute):
 async def _admit(look: Look, request: Request) -> None:
     """Say who asks, count the request, and refuse a role that lacks the action before any look-up."""
     look.caller = await identify(look.house, request, look.connection, look.now)
-    look.house.limits.take(look.caller, look.now)
+    look.house.limits.take(look.caller, look.now, address_of(request))
     refused = refusal(look.caller, look.action, None, LiveConsent())
     if refused is not None:
         raise refused

@@ -30,6 +30,28 @@ class NotAuthenticatedError(ServingError):
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="xinqiao"'}
 
 
+class InvalidClientError(ServingError):
+    """A program's id and secret that are not (or no longer) good; named as RFC 6749, 5.2 does."""
+
+    code = "invalid_client"
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="xinqiao"'}
+
+
+class TokenRequestError(ServingError):
+    """A token asked for in a way that cannot be answered; `error` is RFC 6749's word for it."""
+
+    code = "token_request"
+    status = 400
+
+
+class CrossSiteError(ServingError):
+    """A change that another site's page sent with a person's cookie."""
+
+    code = "cross_site"
+    status = 403
+
+
 class NotPermittedError(ServingError):
     """The caller's role, or its client's permissions, do not hold the action."""
 
@@ -72,6 +94,13 @@ class TooLargeError(ServingError):
     status = 413
 
 
+class KeyFileError(ServingError):
+    """A file among the signing keys is not a key."""
+
+    code = "key_file"
+    status = 503
+
+
 class TooManyRequestsError(ServingError):
     """Faster than this client may ask; `retry_after_seconds` says when to come back."""
 
@@ -97,4 +126,11 @@ class SchemaError(ServingError):
     """The database is not of this program's version."""
 
     code = "schema"
+    status = 503
+
+
+class DatabaseError(ServingError):
+    """The ledger's server cannot be reached, started or changed as asked."""
+
+    code = "database"
     status = 503

@@ -7,3 +7,6 @@ from pathlib import Path
 # compiler. It must be set before anything imports the loops, hence here and not in a fixture; worker
 # processes of a parallel run may share the folder.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / "var" / "numba"))
+
+# Databases start when a test asks for one.
+pytest_plugins = ["tests.databases"]

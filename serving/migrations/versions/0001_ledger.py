@@ -114,7 +114,7 @@ CREATE TABLE consent_event (
 CREATE INDEX consent_event_consent ON consent_event (consent_id, event_no);
 
 CREATE TABLE consent_export (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     last_event_no bigint NOT NULL DEFAULT 0,
     exported_at timestamp
 );
@@ -139,6 +139,7 @@ CREATE TABLE audit_event (
 );
 CREATE INDEX audit_event_subject ON audit_event (subject, audit_id) WHERE subject IS NOT NULL;
 CREATE INDEX audit_event_tenant ON audit_event (tenant, audit_id) WHERE tenant IS NOT NULL;
+CREATE INDEX audit_event_at ON audit_event USING brin (at);
 CREATE INDEX audit_event_order ON audit_event (transaction_id, audit_id);
 
 CREATE TABLE audit_seal (
