@@ -1,22 +1,41 @@
 """The application: rooms behind the door, one handler of errors, one guard around everything."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from structlog.typing import FilteringBoundLogger
 
 from features.clock import now_in_shanghai
 from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
 from serving.db import open_database
+from serving.guard import Guard
 from serving.house import House
+from serving.observe import endpoints as health
+from serving.observe.log import make_log
+from serving.observe.meters import Meters
+from serving.problems import install
+from serving.reference import endpoints as reference
+from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
+#: Every room that answers; a new one is added here.
+ROOMS: tuple[APIRouter, ...] = ()
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], datetime] = now_in_shanghai,
+    rooms: Sequence[APIRouter] = ROOMS,
+    log: FilteringBoundLogger | None = None,
+) -> FastAPI:
     """Build the application of one worker; the ledger is opened when it starts."""
     chosen = settings or settings_from()
+    meters = Meters(chosen.metrics)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncGenerator[None]:
@@ -29,9 +48,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=now_in_shanghai,
+            clock=clock,
         )
         yield
+        app.state.is_stopping = True
         await database.close()
+        app.state.house.limits.close()
 
-    return FastAPI(title="Xinqiao 信桥", version="1", lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Xinqiao 信桥", version="1", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.state.meters = meters
+    app.state.is_stopping = False
+    app.state.language = chosen.language
+    install(app, chosen.language)
+    for router in (*rooms, health.router, reference.router):
+        app.include_router(router)
+    describe(app)
+    app.add_middleware(Guard, settings=chosen, meters=meters, log=log or make_log())
+    return app

@@ -26,12 +26,13 @@ from serving.auth.identify import address_of, identify
 from serving.house import House
 from serving.idempotency import answer_once
 from serving.look import Look
+from serving.reference.responses import problem_responses
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 _ACTIONS: dict[Callable[..., object], Action] = {}
 #: Refusals that are not looks at anybody's data: a malformed request, a busy service.
-_UNRECORDED = frozenset({"malformed", "unavailable", "timeout", "too_large"})
+_UNRECORDED = frozenset({"malformed", "unavailable", "overloaded", "timeout", "too_large"})
 
 
 class UndecidedError(Exception):
@@ -74,6 +75,7 @@ class DoorRoute(APIRoute):
             house: House = request.app.state.house
             look = Look(house, action, request.state.request_id, house.clock())
             request.state.look = look
+            await request.body()  # a slow sender keeps no connection of the ledger
             try:
                 async with house.database.transaction() as connection:
                     look.connection = connection
@@ -81,11 +83,12 @@ class DoorRoute(APIRoute):
                     response = await answer_once(look, request, answer)
                     if not look.asked:
                         raise UndecidedError(f"{self.path}: nothing was asked of `look.allow`.")
-                    await write_entry(connection, look.entry("granted", "granted"))
+                    await _record(look, look.outcome, "granted")
             except XinqiaoError as refused:
                 if refused.code not in _UNRECORDED:
                     await _record_refusal(look, refused)
                 raise
+            request.app.state.meters.audit_rows.labels(look.outcome).inc()
             return response
 
         return through_the_door
@@ -105,12 +108,18 @@ async def _record_refusal(look: Look, refused: XinqiaoError) -> None:
     if look.caller.kind == "anonymous" and refused.status in {401, 404}:
         return
     look.detail["status"] = refused.status
-    async with look.house.database.transaction() as connection:
-        await write_entry(connection, look.entry("refused", refused.code))
+    async with look.house.database.transaction() as look.connection:
+        await _record(look, "refused", refused.code)
+
+
+async def _record(look: Look, outcome: str, result: str) -> None:
+    await write_entry(look.connection, look.entry(outcome, result))
 
 
 class Door(APIRouter):
     """A router all of whose endpoints are behind the door."""
 
     def __init__(self, prefix: str, tag: str) -> None:
-        super().__init__(prefix=prefix, tags=[tag], route_class=DoorRoute)
+        super().__init__(
+            prefix=prefix, tags=[tag], route_class=DoorRoute, responses=problem_responses()
+        )

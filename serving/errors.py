@@ -73,11 +73,32 @@ class NotFoundError(ServingError):
     status = 404
 
 
+class MethodNotAllowedError(ServingError):
+    """The path is known, the method is not one of its own."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
 class ConflictError(ServingError):
     """The state of things does not allow it."""
 
     code = "conflict"
     status = 409
+
+
+class IdempotencyConflictError(ServingError):
+    """An idempotency key comes again with another request."""
+
+    code = "idempotency_conflict"
+    status = 409
+
+
+class MisdirectedError(ServingError):
+    """The request names a host that is not this service."""
+
+    code = "misdirected"
+    status = 421
 
 
 class MalformedError(ServingError):
@@ -106,6 +127,20 @@ class TooManyRequestsError(ServingError):
 
     code = "too_many_requests"
     status = 429
+
+
+class InternalError(ServingError):
+    """A defect of ours; the log has its place under the request id."""
+
+    code = "internal"
+    status = 500
+
+
+class OverloadedError(ServingError):
+    """More requests are in work than this process takes; nothing was begun."""
+
+    code = "overloaded"
+    status = 503
 
 
 class UnavailableError(ServingError):

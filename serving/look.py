@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
@@ -37,9 +37,12 @@ class Look:
     consents: set[str] = field(default_factory=set[str])
     fields: set[str] = field(default_factory=set[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
+    outcome: Literal["granted", "replayed"] = "granted"
 
     async def allow(self, resource: Resource) -> LiveConsent:
         """Let the caller take the action on this, or refuse; every endpoint asks before it answers.
+
+        An answer that is only given again asks, too, and spends nothing of a consent with a limit.
 
         Raises
         ------
@@ -55,6 +58,7 @@ class Look:
                 self.caller.tenant,
                 resource.purpose,
                 self.now.date(),
+                spend=self.outcome == "granted",
             )
         refused = refusal(self.caller, self.action, resource, consent)
         if refused is not None:

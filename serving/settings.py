@@ -27,8 +27,18 @@ class Settings:
         How long a request waits for a connection, and how long it may take in all.
     body_bytes : int
         The largest body that is read.
+    in_flight : int
+        Requests a worker has in work at once; one more is refused.
     is_https : bool
         Whether people come over TLS: cookies are then `Secure`, and HSTS is sent.
+    hosts : tuple of str
+        Names in the `Host` header that are this service; empty takes any.
+    metrics : Path or None
+        Where the workers keep their counts together; None counts in this process alone.
+    metrics_secret : str
+        Bearer secret that opens `/metrics` from afar; empty opens it on loopback only.
+    revision : str
+        Schema this program was written for; readiness compares it. Empty compares nothing.
     """
 
     home: Path
@@ -39,15 +49,25 @@ class Settings:
     pool_wait_seconds: float = 2.0
     request_seconds: float = 10.0
     body_bytes: int = 1_048_576
+    in_flight: int = 64
     is_https: bool = False
+    hosts: tuple[str, ...] = ()
+    metrics: Path | None = None
+    metrics_secret: str = ""
+    revision: str = ""
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read what the parent process left for its workers."""
+    metrics = environment.get("PROMETHEUS_MULTIPROC_DIR", "")
     return Settings(
         home=Path(environment["XINQIAO_HOME"]),
         database=environment["XINQIAO_DATABASE_URL"],
         language="en" if environment.get("XINQIAO_LANG", "zh").startswith("en") else "zh",
         workers=int(environment.get("XINQIAO_WORKERS", "1")),
         is_https=environment.get("XINQIAO_HTTPS", "") == "1",
+        hosts=tuple(environment.get("XINQIAO_HOSTS", "").split()),
+        metrics=Path(metrics) if metrics else None,
+        metrics_secret=environment.get("XINQIAO_METRICS_SECRET", ""),
+        revision=environment.get("XINQIAO_REVISION", ""),
     )

@@ -9,6 +9,7 @@ from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
+from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
 
@@ -28,6 +29,7 @@ def docs() -> None:
         "published-lists.md": published_page(lists),
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
+        "problems.md": problems_page(),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():

@@ -1,0 +1,1 @@
+"""The service describes itself: OpenAPI, its page, and what every problem means."""
