@@ -12,6 +12,7 @@ from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
 from serving.db import open_database
+from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.observe import endpoints as health
@@ -23,7 +24,7 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = ()
+ROOMS: tuple[APIRouter, ...] = (*disputes.DOORS,)
 
 
 def create_app(
@@ -56,7 +57,12 @@ def create_app(
         app.state.house.limits.close()
 
     app = FastAPI(
-        title="Xinqiao 信桥", version="1", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None
+        title="Xinqiao 信桥",
+        version="1",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     app.state.meters = meters
     app.state.is_stopping = False

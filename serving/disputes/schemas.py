@@ -60,13 +60,6 @@ class RepairApplied(Body):
     text: LongText = Field(description="What was made good, and the promise given.")
 
 
-class OwnerSteps(Body):
-    """A step of the firm's."""
-
-    step: Literal["appeal", "withdraw", "reapply"]
-    text: LongText | None = None
-
-
 class StepTaken(Body):
     """A step; which fields it needs is said by the step."""
 
