@@ -12,6 +12,7 @@ from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
 from serving.db import open_database
+from serving.disputes import beside_endpoints as beside
 from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
@@ -24,7 +25,7 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*disputes.DOORS,)
+ROOMS: tuple[APIRouter, ...] = (*disputes.DOORS, *beside.DOORS)
 
 
 def create_app(

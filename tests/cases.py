@@ -144,7 +144,12 @@ def rating_of(running: Running, uscc: str, rating_id: str) -> str:
 def repair_granted(running: Running) -> str:
     """A repair of the firm's penalty that the authority granted; not landed yet."""
     owner, operator = running.owner(FIRM), running.operator()
-    body = {"dataset": "admin_penalty", "record_no": PENALTY_NO, "application_no": "XF-1", "text": PLEA}
+    body = {
+        "dataset": "admin_penalty",
+        "record_no": PENALTY_NO,
+        "application_no": "XF-1",
+        "text": PLEA,
+    }
     case_id = running.post("/v1/repairs", owner, json=body).json()["case_id"]
     step(running, operator, case_id, "forward", reference="函〔2026〕9号")
     said = {"basis": "已履行", "decided_by": "测试市监管局", "certificate_no": "修〔2026〕7号"}
@@ -159,7 +164,14 @@ def penalties_seen(home: Path, *, now: datetime, purpose: Purpose = Purpose.SELF
     firm = [view.find_enterprise(FIRM).key]
     as_of = date(2026, 10, 31)
     with open_snapshot(
-        view, CATALOGUE, as_of, scope, now=now, enterprises=firm, threads=1, datasets=["admin_penalty"]
+        view,
+        CATALOGUE,
+        as_of,
+        scope,
+        now=now,
+        enterprises=firm,
+        threads=1,
+        datasets=["admin_penalty"],
     ) as snapshot:
         return len(snapshot.connection.sql("SELECT row_id FROM visible_admin_penalty").fetchall())
 

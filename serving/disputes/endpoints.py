@@ -1,37 +1,28 @@
 """Cases over HTTP: the firm files and follows, the platform handles, an institution sees marks."""
 
-from secrets import token_hex
 from typing import Annotated
 
 from fastapi import Query, Response
 
-from features.lake import Lake
-from features.scope import Purpose
 from serving.access.callers import Role
-from serving.access.decision import Action, Resource, not_found
-from serving.disputes import beside, repository
+from serving.access.decision import Action, Resource
+from serving.disputes import repository
 from serving.disputes.clocks import Kind
 from serving.disputes.filing import (
-    held_record,
+    lake_of,
     new_dispute,
     new_repair,
     new_review,
-    shared_catalogue,
 )
 from serving.disputes.machine import Actor
-from serving.disputes.records import named_record
-from serving.disputes.rows import CaseRow, NewCase, StatementRow
+from serving.disputes.rows import CaseRow, NewCase
 from serving.disputes.schemas import (
     CaseAnswer,
     CaseSummary,
     DisputeFiled,
-    MarkAnswer,
-    MarksAnswer,
     OverdueAnswer,
     RepairApplied,
     ReviewRequested,
-    StatementAnswer,
-    StatementMade,
     StepTaken,
 )
 from serving.disputes.service import file_case, find_case, take_step
@@ -44,11 +35,12 @@ disputes = Door("/v1/disputes", "disputes")
 reviews = Door("/v1/reviews", "reviews")
 repairs = Door("/v1/repairs", "repairs")
 duties = Door("/v1/duties", "disputes")
-statements = Door("/v1/statements", "disputes")
-DOORS = (disputes, reviews, repairs, duties, statements)
+DOORS = (disputes, reviews, repairs, duties)
 
 _NEWEST = 2**62
-State = Annotated[str, Query(max_length=40, description="Only cases in this state.")]
+State = Annotated[
+    str, Query(pattern=r"^[a-z_]*$", max_length=40, description="Only cases in this state.")
+]
 
 
 @disputes.post("", status_code=201)
@@ -56,7 +48,7 @@ State = Annotated[str, Query(max_length=40, description="Only cases in this stat
 async def file_dispute(filed: DisputeFiled, look: CurrentLook, response: Response) -> CaseAnswer:
     """Object to a record of one's own firm; it is marked 异议中 at once."""
     await look.allow(Resource(uscc=look.caller.tenant))
-    case = await new_dispute(_lake(look), look.caller.tenant, filed)
+    case = await new_dispute(lake_of(look), look.caller.tenant, filed, look.now)
     return await _filed(look, case, response)
 
 
@@ -78,31 +70,8 @@ async def apply_for_repair(
 ) -> CaseAnswer:
     """Follow here a repair that was applied for at the one window 信用中国."""
     await look.allow(Resource(uscc=look.caller.tenant))
-    case = await new_repair(_lake(look), look.caller.tenant, filed)
+    case = await new_repair(lake_of(look), look.caller.tenant, filed, look.now)
     return await _filed(look, case, response)
-
-
-@disputes.get("/marks")
-@asks(Action.DISPUTE_MARKS)
-async def read_marks(
-    uscc: Annotated[str, Query(max_length=18)], look: CurrentLook, purpose: Purpose | None = None
-) -> MarksAnswer:
-    """Which records of a firm are disputed, and what the firm says beside its records.
-
-    An institution sees marks of public records and of those its consent opens.
-    """
-    consent = await look.allow(Resource(uscc=uscc, institution=look.caller.tenant, purpose=purpose))
-    marks = await beside.open_marks(look.connection, uscc)
-    said = await beside.live_statements(look.connection, uscc)
-    if look.caller.role is not Role.OWNER:
-        seen = beside.seen_datasets(shared_catalogue(), consent.scopes)
-        marks = [mark for mark in marks if mark.record.dataset in seen]
-        said = [one for one in said if one.record.dataset in seen]
-    look.says(fields=["marks", "statements"], marks=len(marks), statements=len(said))
-    return MarksAnswer(
-        marks=[MarkAnswer.of(mark) for mark in marks],
-        statements=[StatementAnswer.of(one) for one in said],
-    )
 
 
 @disputes.get("")
@@ -186,35 +155,6 @@ async def list_overdue(
     return [OverdueAnswer.of(row) for row in rows]
 
 
-@statements.post("", status_code=201)
-@asks(Action.STATEMENT_CHANGE)
-async def make_statement(made: StatementMade, look: CurrentLook) -> StatementAnswer:
-    """Say something beside a record of one's own firm, in place of what was said before."""
-    uscc = look.caller.tenant
-    await look.allow(Resource(uscc=uscc))
-    record = named_record(shared_catalogue(), made.dataset, made.record)
-    await held_record(_lake(look), uscc, record)
-    number = f"S-{token_hex(10)}"
-    row = StatementRow(number, uscc, record.dataset, record.text, made.text, look.now)
-    await beside.write_statement(look.connection, row, look.caller.id, look.now)
-    look.says(fields=["statement"], statement_id=number)
-    return StatementAnswer.of(beside.Statement(number, record, made.text, look.now))
-
-
-@statements.delete("/{statement_id}", status_code=204)
-@asks(Action.STATEMENT_CHANGE)
-async def withdraw_statement(statement_id: str, look: CurrentLook) -> None:
-    """Take a statement back."""
-    found = await beside.read_statement(look.connection, statement_id)
-    if found is None:
-        raise not_found()
-    await look.allow(Resource(uscc=found.uscc))
-    look.says(statement_id=statement_id)
-    await beside.withdraw_statement(
-        look.connection, found.uscc, found.dataset, found.record_key, look.now
-    )
-
-
 async def _filed(look: Look, case: NewCase, response: Response) -> CaseAnswer:
     await file_case(look.connection, case, Actor(look.caller.id, "owner"), look.now)
     look.says(fields=["case"], case_id=case.case_id, dataset=case.dataset)
@@ -263,7 +203,3 @@ def _by(look: Look) -> By | None:
     if look.caller.role is Role.OWNER:
         return "owner"
     return "operator" if look.caller.role is Role.OPERATOR else None
-
-
-def _lake(look: Look) -> Lake:
-    return Lake(look.house.settings.home / "lake")

@@ -1,6 +1,7 @@
 """What a firm may file: a record it has, a rating that is about it, a repair that is possible."""
 
 import asyncio
+from datetime import datetime
 from functools import cache
 
 from features.contracts import Catalogue, load_catalogue
@@ -12,6 +13,7 @@ from serving.disputes.records import Record, named_record, repairable_record, re
 from serving.disputes.rows import NewCase
 from serving.disputes.schemas import DisputeFiled, RepairApplied, ReviewRequested
 from serving.disputes.service import new_id
+from serving.look import Look
 
 _RATING = "SELECT 1 FROM rating WHERE rating_id = %(rating_id)s AND uscc = %(uscc)s"
 
@@ -22,8 +24,8 @@ def shared_catalogue() -> Catalogue:
     return load_catalogue()
 
 
-async def held_record(lake: Lake, uscc: str, record: Record) -> Record:
-    """The record, if the firm has it.
+async def held_record(lake: Lake, uscc: str, record: Record, now: datetime) -> Record:
+    """The record, if a look of the firm's own shows it.
 
     Raises
     ------
@@ -32,16 +34,16 @@ async def held_record(lake: Lake, uscc: str, record: Record) -> Record:
     """
 
     def look() -> None:
-        require_held(lake.view(), shared_catalogue(), uscc, record)
+        require_held(lake.view(), shared_catalogue(), uscc, record, now)
 
     await asyncio.to_thread(look)
     return record
 
 
-async def new_dispute(lake: Lake, uscc: str, filed: DisputeFiled) -> NewCase:
+async def new_dispute(lake: Lake, uscc: str, filed: DisputeFiled, now: datetime) -> NewCase:
     """A dispute of a record the firm has."""
     record = named_record(shared_catalogue(), filed.dataset, filed.record)
-    await held_record(lake, uscc, record)
+    await held_record(lake, uscc, record, now)
     return NewCase(
         case_id=new_id("dispute"),
         kind="dispute",
@@ -68,10 +70,10 @@ async def new_review(connection: Connection, uscc: str, filed: ReviewRequested) 
     )
 
 
-async def new_repair(lake: Lake, uscc: str, filed: RepairApplied) -> NewCase:
+async def new_repair(lake: Lake, uscc: str, filed: RepairApplied, now: datetime) -> NewCase:
     """A repair of a bad record the firm has."""
     record = repairable_record(shared_catalogue(), filed.dataset, filed.record_no)
-    await held_record(lake, uscc, record)
+    await held_record(lake, uscc, record, now)
     return NewCase(
         case_id=new_id("repair"),
         kind="repair",
@@ -87,3 +89,8 @@ async def new_repair(lake: Lake, uscc: str, filed: RepairApplied) -> NewCase:
 def _about(dataset: str) -> About:
     is_own = shared_catalogue()[dataset].document.sharing_mode == "platform"
     return "own" if is_own else "others"
+
+
+def lake_of(look: Look) -> Lake:
+    """The lake of this house."""
+    return Lake(look.house.settings.home / "lake")

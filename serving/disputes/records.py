@@ -7,10 +7,11 @@ from datetime import datetime
 
 from features.contracts import Catalogue, Dataset, Sensitivity, lake_column
 from features.documents import suggestion
-from features.engine import connect, identifier, parquet
+from features.engine import connect, identifier
 from features.errors import UnknownEnterpriseError
-from features.lake import RETIRED_COLUMNS, LakeView
-from features.snapshot import REPAIRS
+from features.lake import LakeView
+from features.scope import DataScope, Purpose
+from features.snapshot import REPAIRS, open_snapshot
 from serving.access.decision import not_found
 from serving.errors import MalformedError
 
@@ -84,17 +85,36 @@ def repairable_record(catalogue: Catalogue, dataset: str, record_no: str) -> Rec
     return Record(dataset, {_number_column(catalogue[dataset]): record_no})
 
 
-def require_held(lake: LakeView, catalogue: Catalogue, uscc: str, record: Record) -> None:
-    """Make sure that the firm has the record now.
+def require_held(
+    lake: LakeView, catalogue: Catalogue, uscc: str, record: Record, now: datetime
+) -> None:
+    """Make sure that a look of the firm's own shows the record now.
 
     Raises
     ------
     NotFoundError
-        If it has not; another firm's record is none that it may know of.
+        If not: it is another firm's, it was repaired, or its publicity has ended.
     """
-    versions = _versions(lake, catalogue[record.dataset], uscc, record.key)
-    if not any(is_current for _, is_current in versions):
-        raise not_found()
+    try:
+        firm = lake.find_enterprise(uscc).key
+    except UnknownEnterpriseError:
+        raise not_found() from None
+    dataset, today = catalogue[record.dataset], now.date()
+    scope = DataScope(frozenset({dataset.name}), Purpose.SELF_REPORT, today)
+    conditions, values = _conditions(dataset, record.key)
+    with open_snapshot(
+        lake,
+        catalogue,
+        today,
+        scope,
+        now=now,
+        enterprises=[firm],
+        threads=1,
+        datasets=[dataset.name],
+    ) as snapshot:
+        query = f"SELECT row_id FROM visible_{dataset.name} WHERE {conditions} LIMIT 1"
+        if not snapshot.connection.execute(query, values).fetchall():
+            raise not_found()
 
 
 def is_changed_since(
@@ -106,13 +126,13 @@ def is_changed_since(
     """
     dataset = catalogue[record.dataset]
     versions = _versions(lake, dataset, uscc, record.key)
-    notices: list[tuple[int, bool]] = []
+    notices: list[int] = []
     if dataset.document.negative and REPAIRS in catalogue.datasets:
         number = record.key.get(_number_column(dataset), "")
         named = {"dataset": record.dataset, "record_no": number}
         notices = _versions(lake, catalogue[REPAIRS], uscc, named)
     moment = since.isoformat(timespec="seconds")
-    came = [lake.batch_of(row)[0].collected_at for row, _ in (*versions, *notices)]
+    came = [lake.batch_of(row)[0].collected_at for row in (*versions, *notices)]
     return not versions or any(at > moment for at in came)
 
 
@@ -120,26 +140,23 @@ def _number_column(dataset: Dataset) -> str:
     return next(name for name in dataset.document.primary_key if name != "uscc")
 
 
-def _versions(
-    lake: LakeView, dataset: Dataset, uscc: str, key: Mapping[str, str]
-) -> list[tuple[int, bool]]:
-    """(row id, whether nothing has taken its place) of every version of a record."""
-    if not lake.files(dataset.name):
-        return []
-    try:
-        firm = lake.find_enterprise(uscc).key
-    except UnknownEnterpriseError:
-        return []
-    values: dict[str, object] = {"firm": firm}
-    conditions = ["enterprise_key = $firm"]
+def _conditions(dataset: Dataset, key: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The predicate that finds a record by its key, and the values to bind."""
+    conditions: list[str] = []
+    values: dict[str, str] = {}
     for place, (name, value) in enumerate(key.items()):
         stored = identifier(next(iter(lake_column(name, dataset.columns[name]))))
         conditions.append(f"CAST({stored} AS VARCHAR) = $v{place}")
         values[f"v{place}"] = value
-    retired = parquet(lake.retired_files(dataset.name), RETIRED_COLUMNS)
+    return " AND ".join(conditions) or "true", values
+
+
+def _versions(lake: LakeView, dataset: Dataset, uscc: str, key: Mapping[str, str]) -> list[int]:
+    """Row ids of every version of a record that is held, superseded ones too."""
+    firm = lake.find_enterprise(uscc).key
+    conditions, values = _conditions(dataset, key)
     query = (
-        f"SELECT row_id, row_id NOT IN (SELECT row_id FROM {retired}) FROM {lake.rows(dataset)} "
-        f"WHERE {' AND '.join(conditions)} ORDER BY row_id"
+        f"SELECT row_id FROM {lake.rows(dataset)} WHERE enterprise_key = {firm:d} AND {conditions}"
     )
     with connect(threads=1) as connection:
-        return [(int(row), bool(now)) for row, now in connection.execute(query, values).fetchall()]
+        return [int(row) for (row,) in connection.execute(query, values).fetchall()]

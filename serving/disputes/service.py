@@ -11,7 +11,7 @@ from serving.disputes import beside, repository
 from serving.disputes.clocks import Kind, duties_done, duties_opened
 from serving.disputes.machine import Actor, Standing, take
 from serving.disputes.records import record_of
-from serving.disputes.rows import CaseRow, NewCase, NoticeRow
+from serving.disputes.rows import CaseRow, NewCase, NoticeRow, StatementRow
 from serving.disputes.steps import FINAL, FIRST
 from serving.errors import ConflictError, MalformedError
 
@@ -61,11 +61,32 @@ async def find_case(connection: Connection, kind: Kind, case_id: str, *, lock: b
         If there is none.
     """
     found = None
-    if case_id.isascii() and case_id.isprintable():
+    if _is_id(case_id):
         found = await repository.read_case(connection, kind, case_id, lock=lock)
     if found is None:
         raise not_found()
     return found
+
+
+async def find_statement(connection: Connection, statement_id: str) -> StatementRow:
+    """One statement that stands.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    found = None
+    if _is_id(statement_id):
+        found = await beside.read_statement(connection, statement_id)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _is_id(text: str) -> bool:
+    """Whether the ledger could be asked for it; it refuses some characters."""
+    return text.isascii() and text.isprintable()
 
 
 async def take_step(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.contracts import Catalogue
+from features.errors import RejectedBatchError
 from features.lake import Lake
 from features.mapping import identity_mapping
 from features.pull.spool import Row, land_rows
@@ -18,7 +19,7 @@ from serving.audit.record import Entry, write_entry
 from serving.db import Connection, Database
 from serving.disputes import beside, repository
 from serving.disputes.clocks import due_of, load_clocks
-from serving.disputes.machine import appeal_until
+from serving.disputes.machine import appeal_until, next_steps
 from serving.disputes.records import is_changed_since, record_of
 from serving.disputes.rows import CaseRow, NoticeRow, OpenDutyRow
 from serving.disputes.service import SYSTEM, find_case, take_step
@@ -57,17 +58,25 @@ async def land_repairs(desk: Desk, now: datetime) -> int:
     Raises
     ------
     XinqiaoError
-        If the lake cannot be written or refuses a notice; then the ledger still has it.
+        If the lake cannot be written or refuses a notice; then the ledger still has it, and the other
+        notices have landed.
     """
     async with desk.database.transaction() as connection:
         notices = await beside.unlanded_notices(connection)
+    refused: RejectedBatchError | None = None
     for notice in notices:
-        await asyncio.to_thread(_land, desk, notice, now)
+        try:
+            await asyncio.to_thread(_land, desk, notice, now)
+        except RejectedBatchError as one:
+            refused = one
+            continue
         async with desk.database.transaction() as connection:
             case = await find_case(connection, "repair", notice.case_id, lock=True)
             if case.state == "granted":
                 await beside.notice_landed(connection, notice.case_id, now)
                 await _step(desk, connection, case, "land", now)
+    if refused is not None:
+        raise refused
     return len(notices)
 
 
@@ -127,16 +136,24 @@ async def rerate_due(connection: Connection) -> list[OpenDutyRow]:
 
 async def rated(
     desk: Desk, connection: Connection, duty: OpenDutyRow, rating_id: str | None, now: datetime
-) -> None:
+) -> bool:
     """Note that a firm was rated again; to be called in the transaction that writes the rating.
 
     Parameters
     ----------
     rating_id : str or None
         The new rating; None where the firm cannot be rated any more, which also does the duty.
+
+    Returns
+    -------
+    bool
+        False if another worker had told it before; then nothing is changed.
     """
     case = await find_case(connection, duty.kind, duty.case_id, lock=True)
+    if "rated" not in next_steps(case.kind, case.state, "system"):
+        return False
     await _step(desk, connection, case, "rated", now, rating_id=rating_id)
+    return True
 
 
 async def close_answered(desk: Desk, now: datetime) -> int:

@@ -1,12 +1,15 @@
 """Cases over HTTP: who may ask, what a firm and the platform do, what an institution sees."""
 
+import json
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from serving.database.addresses import Addresses
+from serving.disputes.steps import FIRST, STEPS
 from serving.disputes.tasks import tend_cases
+from serving.disputes.words import load_words
 from tests.cases import FIRM, NEIGHBOUR, PENALTY, PLEA, SHANDONG, cases, checking, desk, filed, step
 from tests.databases import Ledger
 from tests.service import ANYBODY, BANK, Running
@@ -51,7 +54,7 @@ def test_nobody_is_asked_who_he_is(empty: Running, room: str) -> None:
         assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
-@pytest.mark.parametrize("path", ["/v1/disputes/marks?uscc=x", "/v1/duties/overdue"])
+@pytest.mark.parametrize("path", ["/v1/marks?uscc=x", "/v1/duties/overdue"])
 def test_nobody_reads_marks_or_duties(empty: Running, path: str) -> None:
     assert empty.get(path).status_code == 401
 
@@ -174,6 +177,31 @@ def test_steps_out_of_turn_change_nothing(running: Running) -> None:
     assert running.get(f"/v1/disputes/{case_id}", operator).json()["state"] == "received"
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("disputes/%00", 404),
+        ("disputes/%E5%BC%82", 404),
+        ("disputes?state=%00", 422),
+        ("marks?uscc=%00", 422),
+    ],
+)
+def test_strange_characters_find_nothing(empty: Running, path: str, status: int) -> None:
+    assert empty.get(f"/v1/{path}", empty.owner(FIRM)).status_code == status
+
+
+def test_half_a_character_is_no_text(empty: Running) -> None:
+    body = json.dumps({**ROOMS["disputes"], "text": "\ud800"}).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = empty.post("/v1/disputes", empty.owner(FIRM), content=body, headers=headers)
+    assert answer.status_code == 422
+
+
+def test_every_state_has_words() -> None:
+    states = {step.target for step in STEPS} | set(FIRST.values())
+    assert set(load_words().states) == states
+
+
 def test_lists_are_of_one_firm_and_go_on(running: Running) -> None:
     owner = running.owner(FIRM)
     ids: list[str] = []
@@ -226,7 +254,7 @@ def test_a_bank_sees_the_mark_and_the_statement_under_consent(running: Running) 
     said = running.post("/v1/statements", owner, json={**PENALTY, "text": "正在与执法机关核对。"})
     assert said.status_code == 201
     bank = running.bank(["dispute:marks"])
-    marks = f"/v1/disputes/marks?uscc={FIRM}&purpose=apply"
+    marks = f"/v1/marks?uscc={FIRM}&purpose=apply"
     assert running.get(marks, bank).json()["code"] == "need_authorisation"
     consent(running, ["invoice"])
     seen = running.get(marks, bank)
@@ -245,14 +273,14 @@ def test_a_mark_of_a_closed_dataset_is_not_told(running: Running) -> None:
         uscc=FIRM,
     )
     bank = running.bank(["dispute:marks"])
-    marks = f"/v1/disputes/marks?uscc={FIRM}&purpose=apply"
+    marks = f"/v1/marks?uscc={FIRM}&purpose=apply"
     consent(running, ["invoice"])
     assert running.get(marks, bank).json()["marks"] == []
     running.sql("UPDATE consent SET scopes = '{tax}'")
     assert [m["dataset"] for m in running.get(marks, bank).json()["marks"]] == ["tax_credit_rating"]
-    mine = running.get(f"/v1/disputes/marks?uscc={FIRM}", running.owner(FIRM)).json()["marks"]
+    mine = running.get(f"/v1/marks?uscc={FIRM}", running.owner(FIRM)).json()["marks"]
     assert [m["record"] for m in mine] == [{"rating_year": "2025"}]
-    other = running.get(f"/v1/disputes/marks?uscc={FIRM}", running.owner(NEIGHBOUR))
+    other = running.get(f"/v1/marks?uscc={FIRM}", running.owner(NEIGHBOUR))
     assert other.status_code == 404
 
 
@@ -261,7 +289,7 @@ def test_a_record_that_cannot_be_settled_keeps_both_views(running: Running) -> N
     case_id = filed(running, owner)
     checking(running, operator, case_id)
     step(running, operator, case_id, "record_both", basis="双方各执一词")
-    marks = f"/v1/disputes/marks?uscc={FIRM}"
+    marks = f"/v1/marks?uscc={FIRM}"
     assert running.get(marks, owner).json()["marks"][0]["mark"] == "disputed"
     step(running, operator, case_id, "answer", answer_zh="并列记载。")
     assert running.get(marks, owner).json()["marks"][0]["mark"] == "both_views"
@@ -273,7 +301,7 @@ def test_a_statement_is_replaced_and_taken_back(running: Running) -> None:
     owner = running.owner(FIRM)
     first = running.post("/v1/statements", owner, json={**PENALTY, "text": "一"}).json()
     second = running.post("/v1/statements", owner, json={**PENALTY, "text": "二"}).json()
-    marks = f"/v1/disputes/marks?uscc={FIRM}"
+    marks = f"/v1/marks?uscc={FIRM}"
     assert [s["text"] for s in running.get(marks, owner).json()["statements"]] == ["二"]
     path = f"/v1/statements/{second['statement_id']}"
     assert running.ask("DELETE", path, running.owner(NEIGHBOUR)).status_code == 404

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from features.errors import RejectedBatchError
 from features.scope import Purpose
 from serving.db import Connection
 from serving.disputes import beside, tasks
@@ -57,7 +58,10 @@ def state_of(running: Running, case_id: str) -> str:
 def worker(running: Running, point: str) -> int:
     arguments = [str(home_of(running)), running.addresses.app, point]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.repair_worker", *arguments], cwd=ROOT, check=False, timeout=120
+        [sys.executable, "-m", "tests.repair_worker", *arguments],
+        cwd=ROOT,
+        check=False,
+        timeout=120,
     )
     return done.returncode
 
@@ -73,11 +77,11 @@ def due_for_rating(running: Running) -> list[OpenDutyRow]:
 def rate(running: Running, rating_id: str | None, now: datetime = MONDAY) -> None:
     (duty,) = due_for_rating(running)
 
-    async def tell() -> None:
+    async def tell() -> bool:
         async with running.house.database.transaction() as connection:
-            await tasks.rated(desk(running), connection, duty, rating_id, now)
+            return await tasks.rated(desk(running), connection, duty, rating_id, now)
 
-    running.run(tell())
+    assert [running.run(tell()), running.run(tell())] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +95,8 @@ def test_a_repair_lands_once_whoever_dies(
     assert penalties_seen(home_of(running), now=MONDAY) == 1
     assert worker(running, point) == -signal.SIGKILL
     assert (notices_in_lake(home_of(running)), state_of(running, case_id)) == (in_lake, state)
-    assert worker(running, "end") == 0
-    assert worker(running, "end") == 0
+    assert running.run(tasks.land_repairs(desk(running), MONDAY)) == 1
+    assert running.run(tasks.land_repairs(desk(running), MONDAY)) == 0
     assert (notices_in_lake(home_of(running)), state_of(running, case_id)) == (1, "effective")
     assert running.sql("SELECT count(*) FROM repair_notice WHERE landed_at IS NULL") == [(0,)]
     assert running.sql("SELECT count(*) FROM case_event WHERE step = 'land'") == [(1,)]
@@ -105,6 +109,9 @@ def test_a_repaired_record_is_gone_but_for_a_replay(running: Running) -> None:
     assert running.run(tasks.land_repairs(desk(running), MONDAY)) == 1
     assert penalties_seen(home, now=MONDAY) == 0
     assert penalties_seen(home, now=MONDAY, purpose=Purpose.REPLAY) == 1
+    running.clock.now = MONDAY
+    gone = running.post("/v1/disputes", running.owner(FIRM), json={**PENALTY, "text": PLEA})
+    assert gone.status_code == 404
 
 
 def test_a_repair_ends_with_a_new_rating(running: Running) -> None:
@@ -122,7 +129,12 @@ def test_a_repair_ends_with_a_new_rating(running: Running) -> None:
 
 def test_a_refused_repair_is_applied_for_again(running: Running) -> None:
     owner, operator = running.owner(FIRM), running.operator()
-    body = {"dataset": "admin_penalty", "record_no": "罚〔2026〕1号", "application_no": "XF-1", "text": PLEA}
+    body = {
+        "dataset": "admin_penalty",
+        "record_no": "罚〔2026〕1号",
+        "application_no": "XF-1",
+        "text": PLEA,
+    }
     case_id = running.post("/v1/repairs", owner, json=body).json()["case_id"]
     step(running, operator, case_id, "forward", reference="函")
     step(running, operator, case_id, "refuse", basis="公示期未满", decided_by="测试市监管局")
@@ -273,7 +285,11 @@ def test_a_deadline_is_counted_anew_when_holidays_are_arranged(
     assert due == [(datetime(2026, 11, 24, 18),), (datetime(2026, 12, 10, 18),)]
     running.sql("UPDATE case_duty SET is_provisional = true")
     unknown = Due(datetime(2027, 1, 5, 18), is_provisional=True)
-    monkeypatch.setattr(tasks, "due_of", lambda *_, **__: unknown)
+
+    def not_arranged(*_: object, **__: object) -> Due:
+        return unknown
+
+    monkeypatch.setattr(tasks, "due_of", not_arranged)
     assert running.run(tasks.settle_deadlines(desk(running))) == 0
 
 
@@ -293,3 +309,18 @@ def test_the_same_record_is_not_filed_twice_at_once(running: Running) -> None:
     asked = [running.asking("POST", "/v1/disputes", owner, json=body) for _ in range(4)]
     answers = sorted(answer.status_code for answer in running.together(*asked))
     assert answers == [201, 409, 409, 409]
+
+
+def test_a_notice_the_lake_refuses_keeps_no_other_back(running: Running) -> None:
+    case_id = repair_granted(running)
+    running.sql(
+        "INSERT INTO credit_case (case_id, kind, uscc, dataset, record_key, about, text, state, state_since, filed_by, filed_at) "
+        "VALUES ('R-0', 'repair', 'no code', 'admin_penalty', '{}', 'others', 'x', 'granted', '2026-11-20', 'p', '2026-11-20')"
+    )
+    running.sql(
+        "INSERT INTO repair_notice VALUES ('R-0', 'no code', 'admin_penalty', '1', '2026-11-20', 'a', 'c')"
+    )
+    with pytest.raises(RejectedBatchError, match="repair-R-0"):
+        running.run(tasks.land_repairs(desk(running), MONDAY))
+    assert state_of(running, case_id) == "effective"
+    assert state_of(running, "R-0") == "granted"
