@@ -191,6 +191,16 @@ def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
     )
 
 
+def consent_events_by(lake: LakeView, catalogue: Catalogue, moment: datetime) -> str:
+    """Query of every consent event that had happened and was known by a moment, under `uscc`."""
+    consents = catalogue[CONSENTS]
+    return (
+        f"SELECT party_id AS uscc, e.* FROM {lake.rows(consents)} AS e JOIN {lake.parties_sql()} "
+        f"ON party_key = e.enterprise_key WHERE {_current_at(moment, consents, lake, 'e')} "
+        f"AND e.occurred_at <= {_instant(moment)}"
+    )
+
+
 def known_by(
     dataset: Dataset,
     lake: LakeView,

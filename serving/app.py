@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from features.clock import now_in_shanghai
 from features.vault import Vault
+from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
 from serving.db import open_database
@@ -25,7 +26,7 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*disputes.DOORS, *beside.DOORS)
+ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, *disputes.DOORS, *beside.DOORS)
 
 
 def create_app(

@@ -4,7 +4,6 @@ One plain ASGI layer. Whatever goes wrong inside, it answers with a problem and 
 exception passes it, so that no library can print one with its values.
 """
 
-import asyncio
 import re
 import secrets
 import time
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from features.errors import XinqiaoError
+from serving.deadline import Deadline, LateError
 from serving.errors import MisdirectedError, OverloadedError, TimeoutExceededError
 from serving.observe.log import frames_of
 from serving.observe.meters import Meters, known_method
@@ -47,10 +47,6 @@ HEADERS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
-class _LateError(Exception):
-    """The deadline passed, as against a time-out of some part."""
-
-
 @dataclass
 class _Passage:
     """One request on its way in and its answer on the way out."""
@@ -59,7 +55,7 @@ class _Passage:
     receive: Receive
     send: Send
     settings: Settings
-    deadline: asyncio.Timeout | None = None
+    deadline: Deadline | None = None
     status: int = _CLIENT_LEFT
     has_started: bool = False
     received: int = 0
@@ -85,7 +81,7 @@ class _Passage:
             self.has_started = True
             self.status = message["status"]
             if self.deadline is not None:
-                self.deadline.reschedule(None)
+                self.deadline.lift()
             self._dress(MutableHeaders(scope=message))
         await self.send(message)
 
@@ -94,8 +90,6 @@ class _Passage:
         if self.has_started:
             return
         answer = problem(Request(self.scope), error, self.settings.language)
-        if error.status == 413:  # noqa: PLR2004 - the rest of the body is not read
-            answer.headers["Connection"] = "close"
         await answer(self.scope, self.receive, self.give)
 
     def _dress(self, headers: MutableHeaders) -> None:
@@ -104,6 +98,8 @@ class _Passage:
         headers.setdefault("Cache-Control", "no-store")
         if self.settings.is_https:
             headers["Strict-Transport-Security"] = HSTS
+        if self.status == 413:  # noqa: PLR2004 - the rest of the body is not read
+            headers["Connection"] = "close"
         headers["X-Request-Id"] = self.state["request_id"]
 
 
@@ -140,27 +136,16 @@ class Guard:
 
     async def _through(self, passage: _Passage) -> None:
         try:
-            await self._in_time(passage)
+            async with Deadline(self.settings.request_seconds) as passage.deadline:
+                await self.app(passage.scope, passage.take, passage.give)
         except ClientDisconnect:
             return
-        except _LateError:
+        except LateError:
             await passage.refuse(_timeout())
         except HTTPException:  # a body beyond the limit, read outside any route
             await passage.refuse(too_large())
         except Exception as broken:  # noqa: BLE001 - the last place that can answer
             await passage.refuse(self._defect(passage, broken))
-
-    async def _in_time(self, passage: _Passage) -> None:
-        """Cancel what has not begun to answer in time; the transaction inside is rolled back."""
-        try:
-            async with asyncio.timeout(self.settings.request_seconds) as passage.deadline:
-                await self.app(passage.scope, passage.take, passage.give)
-        except TimeoutError as late:
-            if passage.deadline is not None and passage.deadline.expired():
-                raise _LateError from late
-            raise
-        finally:
-            passage.deadline = None
 
     def _refused(self, scope: Scope, headers: Headers) -> XinqiaoError | None:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()

@@ -1,11 +1,12 @@
 """What one worker holds: the ledger's pool, keys, limits and the clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from features.vault import Vault
 from serving.auth.limits import RateLimits
+from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
 from serving.settings import Settings
@@ -27,6 +28,7 @@ class House:
     token_keys: TokenKeys
     limits: RateLimits
     clock: Callable[[], datetime]
+    passwords: PasswordChecks = field(default_factory=PasswordChecks)
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""

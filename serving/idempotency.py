@@ -127,7 +127,8 @@ def _kept(look: Look, claim: _Claim, response: Response) -> dict[str, object]:
         "status": response.status_code,
         "media_type": response.headers.get("content-type"),
         "location": response.headers.get("location"),
-        "body": nonce + _cipher(look, claim).encrypt(nonce, bytes(response.body), claim.request_hash),
+        "body": nonce
+        + _cipher(look, claim).encrypt(nonce, bytes(response.body), claim.request_hash),
     }
 
 

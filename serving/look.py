@@ -57,7 +57,7 @@ class Look:
                 resource.uscc,
                 self.caller.tenant,
                 resource.purpose,
-                self.now.date(),
+                self.now,
                 spend=self.outcome == "granted",
             )
         refused = refusal(self.caller, self.action, resource, consent)

@@ -31,7 +31,9 @@ from serving.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 MEANINGS = Path(__file__).with_name("problems.yaml")
-_CHOICE = re.compile(r"^\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d*)?))?")
+_CHOICE = re.compile(
+    r"^\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d*)?))?"
+)
 #: Names of fields are ours; whatever else a place holds came from the caller.
 _FIELD = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 _MOST_FIELDS = 20

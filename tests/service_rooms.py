@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.scope import Purpose
 from serving.access.decision import Action, Resource
 from serving.door import Door, asks
 from serving.errors import ConflictError
@@ -35,7 +36,7 @@ async def count_up(count: Count, look: CurrentLook, response: Response) -> Count
     """Add, and fail afterwards if the step is 13."""
     await look.allow(Resource())
     await look.connection.execute("INSERT INTO trial (step) VALUES (%(step)s)", {"step": count.step})
-    if count.step == 13:  # noqa: PLR2004 - the unlucky one
+    if count.step == 13:
         raise ConflictError(en="Unlucky.", zh="不吉利。")
     rows = await look.connection.execute("SELECT sum(step)::int FROM trial")
     found = await rows.fetchone()
@@ -49,6 +50,20 @@ async def count_up(count: Count, look: CurrentLook, response: Response) -> Count
 async def read_consented(count: Count, look: CurrentLook) -> Counted:
     """Something an institution may do with its own."""
     await look.allow(Resource(institution=look.caller.tenant))
+    return Counted(total=count.step)
+
+
+@door.post("/spent")
+@asks(Action.CONSENT_READ)
+async def spend_consent(count: Count, look: CurrentLook) -> Counted:
+    """Something that needs the firm's consent for tax, before a loan."""
+    asked = Resource(
+        uscc=count.uscc,
+        institution=look.caller.tenant,
+        needs=frozenset({"tax"}),
+        purpose=Purpose("pre_credit"),
+    )
+    await look.allow(asked)
     return Counted(total=count.step)
 
 

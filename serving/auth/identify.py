@@ -7,7 +7,7 @@ from fastapi import Request
 from serving.access.callers import NOBODY, Caller, Role
 from serving.auth.browsers import require_same_site, session_token
 from serving.auth.marks import digest_of
-from serving.auth.repository import Program, program_of, touch_session, visitor_of
+from serving.auth.repository import KeyStates, program_of, touch_session, visitor_of
 from serving.auth.rules import load_rules
 from serving.auth.tokens import Claims
 from serving.db import Connection
@@ -67,7 +67,7 @@ async def _program(connection: Connection, claims: Claims, now: datetime) -> Cal
     )
 
 
-def require_live(program: Program, today: date) -> None:
+def require_live(program: KeyStates, today: date) -> None:
     """Refuse a program whose secret, client or institution is no longer good.
 
     Raises

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -95,7 +96,7 @@ def rotate(folder: Path, now: datetime, *, at_once: bool = False) -> str:
     with _Lock(folder):
         keys = sorted(folder.glob("*.pem"))
         name = _write(folder, now)
-        for older, newer in zip(keys, keys[1:], strict=False):
+        for older, newer in pairwise(keys):
             made_at = datetime.strptime(newer.stem.partition("-")[0], _STAMP)  # noqa: DTZ007
             if made_at + timedelta(seconds=kept_seconds) < now:
                 older.unlink()

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from serving.auth.rules import load_rules
-from serving.errors import MalformedError, UnavailableError
+from serving.errors import MalformedError, OverloadedError
 
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{2,31}")
 #: Phones, identity cards, birthdays and credit codes all hold six digits in a row.
@@ -92,7 +92,7 @@ class PasswordChecks:
     @asynccontextmanager
     async def _slot(self) -> AsyncGenerator[None]:
         if self._room == 0:
-            raise UnavailableError(
+            raise OverloadedError(
                 en="Too many people are logging in at this moment. Try again in a second.",
                 zh="当前登录人数过多，请一秒后重试。",
                 details={"retry_after_seconds": 1},

@@ -35,7 +35,17 @@ WHERE token_digest = (SELECT token_digest FROM session WHERE token_digest = %(di
 
 
 @dataclass(frozen=True)
-class Program:
+class KeyStates:
+    """What decides whether a program's secret opens anything."""
+
+    client_state: str
+    institution_state: str
+    assessed_until: date | None
+    is_secret_live: bool
+
+
+@dataclass(frozen=True)
+class Program(KeyStates):
     """A client with the states that decide whether its token still holds."""
 
     client_no: int
@@ -44,10 +54,6 @@ class Program:
     permissions: list[str]
     rate_per_second: float
     burst: int
-    client_state: str
-    institution_state: str
-    assessed_until: date | None
-    is_secret_live: bool
 
 
 @dataclass(frozen=True)

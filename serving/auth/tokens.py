@@ -2,14 +2,13 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from jwt.types import Options
 
 from features.clock import SHANGHAI
 from serving.auth.key_files import KeyFile, make_first_key, read_keys
@@ -21,7 +20,7 @@ ISSUER = AUDIENCE = "xinqiao"
 _ALGORITHM = "EdDSA"
 _REQUIRED = ["iss", "aud", "sub", "sid", "inst", "permissions", "iat", "exp", "jti"]
 #: Times are held against the clock that was passed in, by `_is_timely`.
-_OPTIONS: dict[str, Any] = {
+_OPTIONS: Options = {
     "require": _REQUIRED,
     "strict_aud": True,
     "verify_exp": False,
@@ -63,7 +62,7 @@ class TokenKeys:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._keys: Mapping[str, KeyFile] = {}
+        self._keys: dict[str, KeyFile] = {}
         self._read_at: datetime | None = None
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
@@ -157,7 +156,7 @@ def _claims(token: str, key: Ed25519PublicKey) -> Claims:
         [_ALGORITHM],
         _OPTIONS,
         audience=AUDIENCE,
-        issuer=ISSUER,  # pyright: ignore[reportArgumentType] - a TypedDict there
+        issuer=ISSUER,
     )
     claims = Claims(
         client_id=content["sub"],

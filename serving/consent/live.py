@@ -1,39 +1,52 @@
 """What an enterprise opens to one institution now, read in the transaction that writes the record."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
 from features.scope import Purpose
 from serving.access.decision import LiveConsent
+from serving.consent import repository
+from serving.consent.rules import separate_scopes
 from serving.db import Connection
 
-_LIVE = """
-SELECT consent_id, scopes, max_queries FROM consent
+LIVE = """
+SELECT consent_id, scopes, max_queries, status FROM consent
 WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status = 'active'
   AND valid_from <= %(today)s AND valid_to >= %(today)s
-  AND (max_queries IS NULL OR queries_used < max_queries)
 ORDER BY consent_id
 """
 _STILL_OPEN = """
-SELECT consent_id, scopes, max_queries FROM consent
+SELECT consent_id, scopes, max_queries, status FROM consent
 WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status IN ('active', 'used_up')
   AND valid_from <= %(today)s AND valid_to >= %(today)s
 ORDER BY consent_id
 """
+#: Locks are taken in the order of ids; what was revoked or narrowed while we waited is read as it is then.
 _SPEND = """
-UPDATE consent SET queries_used = queries_used + 1
-WHERE consent_id = ANY(%(ids)s) AND status = 'active' AND queries_used < max_queries
-RETURNING consent_id
+WITH mine AS (
+    SELECT consent_id FROM consent WHERE consent_id = ANY(%(ids)s) AND status = 'active'
+    ORDER BY consent_id FOR UPDATE
+)
+UPDATE consent SET queries_used = queries_used + 1,
+    status = CASE WHEN queries_used + 1 >= max_queries THEN 'used_up' ELSE status END,
+    ended_at = CASE WHEN queries_used + 1 >= max_queries THEN %(now)s ELSE ended_at END
+FROM mine WHERE consent.consent_id = mine.consent_id
+RETURNING consent.consent_id, scopes, max_queries, status
 """
 
 
 @dataclass(frozen=True)
-class _Row:
+class Opening:
+    """What one live consent opens."""
+
     consent_id: str
     scopes: list[str]
     max_queries: int | None
+    status: str
 
 
 async def live_consent(
@@ -41,29 +54,67 @@ async def live_consent(
     uscc: str,
     grantee: str,
     purpose: Purpose,
-    today: date,
+    now: datetime,
     *,
     spend: bool = True,
 ) -> LiveConsent:
     """Read the live consents of one enterprise to one institution for one purpose.
 
-    Their scopes are united. A consent with a query limit is spent by this look; where another look
-    took the last query meanwhile, it opens nothing. Without `spend` an answer is given again that was
-    paid for: a consent used up since still opens it, one revoked or expired does not.
+    A consent with a query limit is spent by this look; where another look took the last query
+    meanwhile, it opens nothing. The last query ends the consent. A look that is undone spends nothing.
+    Without `spend` an answer is given again that was paid for: a consent used up since still opens it,
+    one revoked or expired does not.
     """
-    asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": today}
-    async with connection.cursor(row_factory=class_row(_Row)) as cursor:
-        rows = await (await cursor.execute(_LIVE if spend else _STILL_OPEN, asked)).fetchall()
+    rows = await read_live(connection, uscc, grantee, purpose, now, LIVE if spend else _STILL_OPEN)
     limited = [row.consent_id for row in rows if row.max_queries is not None]
     if limited and spend:
-        spent = await _spend(connection, limited)
-        rows = [row for row in rows if row.max_queries is None or row.consent_id in spent]
-    return LiveConsent(
-        ids=tuple(row.consent_id for row in rows),
-        scopes=frozenset(scope for row in rows for scope in row.scopes),
-    )
+        spent = await _spend(connection, limited, now)
+        rows = [*(row for row in rows if row.max_queries is None), *spent]
+    return LiveConsent(ids=tuple(sorted(row.consent_id for row in rows)), scopes=united(rows))
 
 
-async def _spend(connection: Connection, ids: list[str]) -> set[str]:
-    cursor = await connection.execute(_SPEND, {"ids": ids})
-    return {row[0] for row in await cursor.fetchall()}
+async def read_live(
+    connection: Connection,
+    uscc: str,
+    grantee: str,
+    purpose: Purpose,
+    now: datetime,
+    query: LiteralString = LIVE,
+) -> list[Opening]:
+    """The live consents one by one, in the order of their ids; nothing is spent."""
+    asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": now.date()}
+    async with connection.cursor(row_factory=class_row(Opening)) as cursor:
+        return await (await cursor.execute(query, asked)).fetchall()
+
+
+def united(openings: Sequence[Opening]) -> frozenset[str]:
+    """What several consents open together.
+
+    A separately confirmed scope (`raw`) was confirmed for the kinds beside it. It counts only if the
+    consents that hold it open every kind that is open, so that `raw` for tax is never raw invoices.
+
+    Examples
+    --------
+    >>> tax, invoice = (Opening("1", ["tax", "raw"], None, ""), Opening("2", ["invoice"], None, ""))
+    >>> sorted(united([tax])), sorted(united([tax, invoice]))
+    (['raw', 'tax'], ['invoice', 'tax'])
+    """
+    everything = {scope for opening in openings for scope in opening.scopes}
+    separate = separate_scopes(everything)
+    kinds = everything.difference(separate)
+    held = {
+        scope: {kind for one in openings if scope in one.scopes for kind in one.scopes}
+        for scope in separate
+    }
+    return frozenset(kinds | {scope for scope in separate if kinds <= held[scope]})
+
+
+async def _spend(connection: Connection, ids: list[str], now: datetime) -> list[Opening]:
+    async with connection.cursor(row_factory=class_row(Opening)) as cursor:
+        spent = await (await cursor.execute(_SPEND, {"ids": ids, "now": now})).fetchall()
+    used_up = [opening.consent_id for opening in spent if opening.status == "used_up"]
+    if used_up:
+        await repository.append(
+            connection, "expired", used_up, now=now, actor="system", cause="used_up"
+        )
+    return spent

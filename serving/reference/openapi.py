@@ -48,9 +48,7 @@ def describe(app: FastAPI) -> None:
 
 def document(app: FastAPI) -> dict[str, Any]:
     """The whole document."""
-    made = get_openapi(
-        title=app.title, version=app.version, description=_ABOUT, routes=app.routes
-    )
+    made = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
     parts: dict[str, Any] = made.setdefault("components", {})
     problem = Problem.model_json_schema(ref_template=REF)
     parts.setdefault("schemas", {})["Problem"] = problem

@@ -32,7 +32,12 @@ def problems_page() -> str:
     found = statuses()
     meanings = load_meanings()
     for code in sorted(found):
-        lines += [f"## `{code}`", "", f"HTTP {found[code]}. {meanings[code].zh} {meanings[code].en}", ""]
+        lines += [
+            f"## `{code}`",
+            "",
+            f"HTTP {found[code]}. {meanings[code].zh} {meanings[code].en}",
+            "",
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 

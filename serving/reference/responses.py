@@ -38,7 +38,9 @@ class Problem(BaseModel):
     title: str = Field(description="What the code means.")
     status: int
     code: str = Field(description="Stable; programs decide by it.")
-    detail: str = Field(description="What was found, needed and can be done, in the asker's language.")
+    detail: str = Field(
+        description="What was found, needed and can be done, in the asker's language."
+    )
     instance: str = Field(description="Id of the request, the same as in X-Request-Id.")
 
 

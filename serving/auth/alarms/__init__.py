@@ -1,0 +1,1 @@
+"""Alarms: who looked at more strangers than its work can need."""

@@ -1,0 +1,1 @@
+"""Programs of institutions: clients, their secrets and their tokens."""

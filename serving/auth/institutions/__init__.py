@@ -1,0 +1,1 @@
+"""Institutions: how they come in, are held out, and leave."""

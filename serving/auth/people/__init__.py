@@ -1,0 +1,1 @@
+"""People: who they are, what they are to the platform, and their sessions."""
