@@ -9,6 +9,7 @@ from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
+from serving.disputes.reference import cases_page
 from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
@@ -30,6 +31,7 @@ def docs() -> None:
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
         "problems.md": problems_page(),
+        "cases.md": cases_page(),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():
