@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     area_alerts,
+    area_audit,
     area_beijing,
     area_city,
     area_features,
@@ -38,6 +39,7 @@ AREAS: Mapping[str, Area] = {
     area_fit.AREA: area_fit.compare,
     area_city.AREA: area_city.compare,
     area_alerts.AREA: area_alerts.compare,
+    area_audit.AREA: area_audit.compare,
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,

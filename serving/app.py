@@ -12,6 +12,7 @@ from features.vault import Vault
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
+from serving.consent import endpoints as consents
 from serving.db import open_database
 from serving.disputes import beside_endpoints as beside
 from serving.disputes import endpoints as disputes
@@ -26,7 +27,7 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, *disputes.DOORS, *beside.DOORS)
+ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consents.door, *disputes.DOORS, *beside.DOORS)
 
 
 def create_app(

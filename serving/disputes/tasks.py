@@ -41,11 +41,11 @@ async def tend_cases(desk: Desk, now: datetime) -> dict[str, int]:
     Rating is not among it: the rooms that rate ask `rerate_due` and tell `rated`.
     """
     return {
-        "repairs_landed": await land_repairs(desk, now),
-        "corrections_noticed": await notice_corrections(desk, now),
-        "deadlines_settled": await settle_deadlines(desk),
-        "closed": await close_answered(desk, now),
         "alarms": await raise_alarms(desk, now),
+        "closed": await close_answered(desk, now),
+        "deadlines_settled": await settle_deadlines(desk),
+        "corrections_noticed": await notice_corrections(desk, now),
+        "repairs_landed": await land_repairs(desk, now),
     }
 
 

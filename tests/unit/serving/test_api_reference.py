@@ -26,11 +26,24 @@ def test_every_endpoint_behind_the_door_lists_every_way_of_failing(running: Runn
     ]
     assert len(operations) >= 7
     for operation in operations:
-        assert operation["responses"].keys() >= {"401", "403", "404", "409", "413", "422", "429", "503", "504"}
+        assert operation["responses"].keys() >= {
+            "401",
+            "403",
+            "404",
+            "409",
+            "413",
+            "422",
+            "429",
+            "503",
+            "504",
+        }
         for status, answer in operation["responses"].items():
             if status >= "400":
                 (media,) = answer["content"].items()
-                assert media == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+                assert media == (
+                    "application/problem+json",
+                    {"schema": {"$ref": "#/components/schemas/Problem"}},
+                )
         assert operation["x-action"]
         assert "security" in operation
 
@@ -61,7 +74,9 @@ def test_pages_ask_nothing_of_another_host(running: Running, path: str, language
     assert " style=" not in page.text
     wanted = re.findall(r'(?:src|href)="([^"]*)"', page.text)
     assert wanted
-    assert [address for address in wanted if not re.match(r"[/#]", address) or address.startswith("//")] == []
+    assert [
+        address for address in wanted if not re.match(r"[/#]", address) or address.startswith("//")
+    ] == []
     (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     sheet = running.get(style)
     assert sheet.headers["Content-Type"].startswith("text/css")

@@ -172,7 +172,9 @@ def test_a_notice_of_repair_is_a_correction_too(running: Running) -> None:
     checking(running, operator, case_id)
     step(running, operator, case_id, "correct", basis="已修复")
     repair_granted(running)
-    running.run(tasks.tend_cases(desk(running), MONDAY))
+    done = [running.run(tasks.tend_cases(desk(running), MONDAY)) for _ in range(2)]
+    assert [one["repairs_landed"] for one in done] == [1, 0]
+    assert [one["corrections_noticed"] for one in done] == [0, 1]
     assert state_of(running, case_id) == "correction_landed"
 
 
