@@ -6,6 +6,7 @@ from features.errors import XinqiaoError
 from xinqiao import (
     audit,
     catalogue,
+    database,
     declare,
     demo,
     docs,
@@ -15,6 +16,7 @@ from xinqiao import (
     fit,
     ingest,
     lake,
+    people,
     predict,
     pull,
     quality,
@@ -36,7 +38,9 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
+app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
+app.add_typer(people.app, name="people")
 app.add_typer(quality.app, name="quality")
 train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")

@@ -9,6 +9,7 @@ from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
+from serving.access.reference import access_page
 from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
@@ -24,6 +25,7 @@ def docs() -> None:
     catalogue = load_catalogue()
     lists = [load_published(name) for name in list_names()]
     pages = {
+        "access.md": access_page(),
         "features.md": features_page(REGISTRY),
         "catalogue.md": catalogue_page(catalogue, lists),
         "published-lists.md": published_page(lists),

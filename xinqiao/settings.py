@@ -1,6 +1,7 @@
 """Where things are: the only place that reads the environment."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,11 @@ class Settings:
     def lake(self) -> Path:
         """The Parquet lake."""
         return self.home / "lake"
+
+    @property
+    def database(self) -> Path:
+        """The private PostgreSQL, where no other one is given."""
+        return self.home / "database"
 
     @property
     def vault(self) -> Path:
@@ -102,6 +108,13 @@ def load_settings() -> Settings:
 def provider_secret(variable: str) -> str | None:
     """What an endpoint file's `secret_variable` holds; None where it is not set."""
     return os.environ.get(variable) or None
+
+
+def database_addresses() -> Mapping[str, str]:
+    """What is set of the ledger's addresses on a server of one's own."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("XINQIAO_DATABASE_")
+    }
 
 
 def _given_folder(variable: str) -> Path | None:
