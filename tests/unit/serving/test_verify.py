@@ -143,3 +143,15 @@ def test_every_finding_has_words_for_its_place() -> None:
         finding = Finding(kind, 3, 4, "5..6")
         assert "{" not in finding.en + finding.zh
         assert finding.en != finding.zh
+
+
+def test_an_auditor_without_the_vault_is_told_what_was_not_checked(
+    owner: Sync, custody: Custody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(path)
+
+    assert verify_record(owner, custody).papers.is_note_read
+    monkeypatch.setattr("serving.audit.papers.read_note", refused)
+    report = verify_record(owner, custody)
+    assert (report.is_whole, report.papers.is_note_read) == (True, False)
