@@ -30,7 +30,8 @@ from serving.audit.merkle import (
     leaf_hash,
     proves_consistency,
 )
-from serving.audit.repository import Place, Sync
+from serving.audit.repository import Sync
+from serving.audit.rows import Place
 from serving.audit.signing import PublicKey, Signer
 from serving.audit.tiles import MissingHashError, frontier_at, span_hash, wanted
 

@@ -16,7 +16,8 @@ from serving.audit.heads import Custody, Head
 from serving.audit.leaf import leaf_bytes
 from serving.audit.merkle import Frontier, Span, Tile, leaf_hash
 from serving.audit.papers import Papers, read_papers
-from serving.audit.repository import START, Leaf, Place, Sync
+from serving.audit.repository import Sync
+from serving.audit.rows import START, Leaf, Place
 from serving.audit.tiles import MissingHashError, frontier_at, wanted
 
 #: A broken log can have a finding a row; more than this say nothing new.
