@@ -12,7 +12,7 @@ from features.vault import Vault
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
-from serving.consent import endpoints as consent
+from serving.consent import endpoints as consents
 from serving.db import open_database
 from serving.guard import Guard
 from serving.house import House
@@ -25,7 +25,7 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consent.door)
+ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consents.door)
 
 
 def create_app(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fastapi import Request
+
 from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
@@ -33,3 +35,9 @@ class House:
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
         return self.vault.token("audit_subject", uscc)
+
+
+def house_of(request: Request) -> House:
+    """What the worker that has this request holds."""
+    house: House = request.app.state.house
+    return house

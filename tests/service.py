@@ -165,9 +165,7 @@ class Running:
         token = self.token(client_id, secret_id, uscc, permissions)
         return Ask(client_id, uscc, {"Authorization": f"Bearer {token}"})
 
-    def token(
-        self, client_id: str, secret_id: str, uscc: str, permissions: Sequence[str]
-    ) -> str:
+    def token(self, client_id: str, secret_id: str, uscc: str, permissions: Sequence[str]) -> str:
         """A token for ten minutes from now."""
         start = unix_seconds(self.clock.now)
         claims = Claims(client_id, secret_id, uscc, frozenset(permissions), start, start + 600)

@@ -6,6 +6,7 @@ from features.errors import XinqiaoError
 from xinqiao import (
     audit,
     catalogue,
+    consent,
     database,
     declare,
     demo,
@@ -22,6 +23,7 @@ from xinqiao import (
     quality,
     rate,
     registry,
+    serve,
     simulate,
     train,
     train_alert,
@@ -38,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
+app.add_typer(consent.app, name="consent")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(people.app, name="people")
@@ -59,6 +62,7 @@ app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.command("serve", help=serve.HELP)(serve.serve)
 app.command("docs", help=docs.HELP)(docs.docs)
 
 

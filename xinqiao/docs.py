@@ -10,6 +10,9 @@ from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from serving.access.reference import access_page
+from serving.consent.notices import load_notices
+from serving.consent.reference import scopes_page
+from serving.consent.rules import load_rules as load_consent_rules
 from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
@@ -31,6 +34,7 @@ def docs() -> None:
         "published-lists.md": published_page(lists),
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
+        "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
     }
     folder = CHECKOUT / "docs" / "reference"

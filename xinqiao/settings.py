@@ -105,6 +105,11 @@ def load_settings() -> Settings:
     )
 
 
+def environment() -> dict[str, str]:
+    """All of it, for the processes that the service starts and for the ledger's addresses."""
+    return dict(os.environ)
+
+
 def provider_secret(variable: str) -> str | None:
     """What an endpoint file's `secret_variable` holds; None where it is not set."""
     return os.environ.get(variable) or None
@@ -112,9 +117,8 @@ def provider_secret(variable: str) -> str | None:
 
 def database_addresses() -> Mapping[str, str]:
     """What is set of the ledger's addresses on a server of one's own."""
-    return {
-        name: value for name, value in os.environ.items() if name.startswith("XINQIAO_DATABASE_")
-    }
+    names = ("XINQIAO_DATABASE_URL", "XINQIAO_DATABASE_OWNER_URL", "XINQIAO_DATABASE_SEALER_URL")
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def _given_folder(variable: str) -> Path | None:

@@ -1,0 +1,96 @@
+"""What has to be done beside answering: one function a job, one line of the table each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+
+from features.vault import Vault
+from serving.audit.heads import Custody
+from serving.audit.sealer import Sealing, seal
+from serving.auth.alarms.watch import watch_access
+from serving.db import Database
+from serving.observe.meters import Meters
+from serving.settings import Settings
+
+#: How long an answer is remembered under its key, and a session that has ended.
+ANSWERS_KEPT = timedelta(hours=24)
+SESSIONS_KEPT = timedelta(days=7)
+
+_OLD_ANSWERS = "DELETE FROM idempotent_answer WHERE created_at < %(before)s"
+_DEAD_SESSIONS = "DELETE FROM session WHERE expires_at < %(before)s OR ended_at < %(before)s"
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What a job may use."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    meters: Meters
+
+    def subject_of(self, uscc: str) -> str:
+        """The pseudonym under which the record keeps an enterprise."""
+        return self.vault.token("audit_subject", uscc)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something done again and again.
+
+    Attributes
+    ----------
+    every_seconds : float
+        Pause after each round.
+    work : callable
+        Given the upkeep and the time; says how many things it did.
+    """
+
+    name: str
+    every_seconds: float
+    work: Callable[[Upkeep, datetime], Awaitable[int]]
+
+
+async def seal_record(upkeep: Upkeep, now: datetime) -> int:
+    """Take new rows of the record into the tree and sign its head."""
+    sealing = await asyncio.to_thread(_seal, upkeep.settings, now)
+    upkeep.meters.seal_lag.set(sealing.oldest_wait.total_seconds())
+    return sealing.sealed
+
+
+async def watch(upkeep: Upkeep, now: datetime) -> int:
+    """Raise an alarm about who looks at too many strangers."""
+    async with upkeep.database.transaction() as connection:
+        return await watch_access(connection, now, upkeep.subject_of)
+
+
+async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
+    """Forget answers whose key may be used anew."""
+    async with upkeep.database.transaction() as connection:
+        return (await connection.execute(_OLD_ANSWERS, {"before": now - ANSWERS_KEPT})).rowcount
+
+
+async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
+    """Forget sessions that ended a while ago; the record keeps that there were any."""
+    async with upkeep.database.transaction() as connection:
+        return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
+
+
+#: Every job of the platform; a new one is a line here.
+JOBS: tuple[Job, ...] = (
+    Job("seal_record", 2.0, seal_record),
+    Job("watch_access", 60.0, watch),
+    Job("drop_old_answers", 300.0, drop_old_answers),
+    Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
+)
+
+
+def _seal(settings: Settings, now: datetime) -> Sealing:
+    custody = Custody(
+        settings.home / "audit", settings.home / "vault" / "audit", settings.audit_mirror
+    )
+    with psycopg.connect(settings.sealer, autocommit=True) as connection:
+        return seal(connection, custody, now)
