@@ -5,6 +5,8 @@ from dataclasses import astuple, dataclass
 
 from serving.audit.leaf import Value
 
+_HIGHEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Row:
@@ -38,6 +40,10 @@ class Place:
 
     transaction_id: int
     audit_id: int
+
+    def end_of_transaction(self) -> "Place":
+        """Behind every row of the same transaction: once a head covers it, none may come any more."""
+        return Place(self.transaction_id, _HIGHEST)
 
 
 START = Place(0, 0)

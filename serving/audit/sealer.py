@@ -179,7 +179,8 @@ def _taken_up(
     stored = repository.hashes_of(connection, wanted([Span(0, size)]))
     tree = _whole(lambda: frontier_at(size, stored))
     _require_growth(connection, newest, tree)
-    return tree, place
+    # A pass that ended with its head took whole transactions; one that was cut off may have stopped within.
+    return tree, place.end_of_transaction() if size == newest.size else place
 
 
 def _require_growth(connection: Sync, newest: Head, tree: Frontier) -> None:

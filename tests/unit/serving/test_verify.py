@@ -66,6 +66,16 @@ def test_the_row_or_the_seal_is_named(owner: Sync, custody: Custody) -> None:
     assert found(owner, custody, tile) == [Finding("tile_changed", detail="1/0")]
 
 
+def test_a_row_added_to_the_last_sealed_transaction_is_named(owner: Sync, custody: Custody) -> None:
+    # It stands behind the last leaf in the log's order, but its transaction was taken in whole.
+    added = (
+        "INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, "
+        "fields, result, detail) SELECT transaction_id, at, request_id, actor_kind, actor, role, action, consents, "
+        "fields, result, detail FROM audit_event JOIN audit_seal USING (audit_id) ORDER BY leaf_index DESC LIMIT 1"
+    )
+    assert [it.kind for it in found(owner, custody, added)] == ["row_skipped"]
+
+
 def test_a_rewritten_past_shows_between_two_heads(owner: Sync, custody: Custody) -> None:
     # Seal and tile both fit what stands there now; only the head of 300 knows better.
     changes = ("UPDATE audit_seal SET leaf_hash = sha256('x') WHERE leaf_index = 299",)
