@@ -7,7 +7,6 @@ from datetime import datetime
 from fastapi import APIRouter, FastAPI
 from structlog.typing import FilteringBoundLogger
 
-from features.clock import now_in_shanghai
 from features.vault import Vault
 from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
@@ -42,7 +41,7 @@ ROOMS: tuple[APIRouter, ...] = (
 def create_app(
     settings: Settings | None = None,
     *,
-    clock: Callable[[], datetime] = now_in_shanghai,
+    clock: Callable[[], datetime] | None = None,
     rooms: Sequence[APIRouter] = ROOMS,
     log: FilteringBoundLogger | None = None,
 ) -> FastAPI:
@@ -61,7 +60,7 @@ def create_app(
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=clock,
+            clock=clock or chosen.now,
         )
         yield
         app.state.is_stopping = True
