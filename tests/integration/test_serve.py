@@ -124,7 +124,10 @@ def test_who_is_killed_is_replaced_and_nobody_outlives_the_parent() -> None:
         until(lambda: set(server.children("serving.maintenance")) - set(upkeep))
         until(lambda: sum(line["event"] == "upkeep.acts" for line in server.log) == 2)
         assert server.ask("/readyz")[0] == 200
-        assert {line.get("part") for line in server.log if line["event"] == "part.ended"} == {"worker", "upkeep"}
+        assert {line.get("part") for line in server.log if line["event"] == "part.ended"} == {
+            "worker",
+            "upkeep",
+        }
         assert 'xinqiao_jobs_total{job="seal_record",outcome="done"}' in server.ask("/metrics")[1]
 
         server.process.kill()
@@ -137,7 +140,9 @@ def test_who_is_killed_is_replaced_and_nobody_outlives_the_parent() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_told_to_stop_it_finishes_what_is_in_work() -> None:
     with serving() as server:
-        locked = administrator(server.home / "database").replace("dbname=postgres", "dbname=xinqiao")
+        locked = administrator(server.home / "database").replace(
+            "dbname=postgres", "dbname=xinqiao"
+        )
         answers: list[tuple[int, Any]] = []
         with psycopg.connect(locked) as holder:
             holder.execute("LOCK TABLE alembic_version")
@@ -159,7 +164,10 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
         process = command(tmp_path, "--port", str(taken.getsockname()[1]))
         assert process.wait(60) == 1
     words = (tmp_path / "log").read_text("utf-8")
-    assert re.search(r"^Error: The service cannot listen on 127\.0\.0\.1 port \d+: Address already in use\.", words)
+    assert re.search(
+        r"^Error: The service cannot listen on 127\.0\.0\.1 port \d+: Address already in use\.",
+        words,
+    )
     assert "Traceback" not in words
     assert not (tmp_path / "database").exists()
 

@@ -132,7 +132,11 @@ def test_answers_are_kept_a_day_and_dead_sessions_a_week(running: Running) -> No
         )
     kept, gone = running.operator(), running.operator()
     for who, age in ((kept, timedelta(days=7)), (gone, timedelta(days=7, seconds=1))):
-        running.sql("UPDATE session SET expires_at = %(at)s WHERE person_id = %(id)s", at=NOON - age, id=who.id)
+        running.sql(
+            "UPDATE session SET expires_at = %(at)s WHERE person_id = %(id)s",
+            at=NOON - age,
+            id=who.id,
+        )
     upkeep = _upkeep(running)
     assert running.run(drop_old_answers(upkeep, NOON)) == 1
     assert running.run(drop_dead_sessions(upkeep, NOON)) == 1
