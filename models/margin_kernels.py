@@ -27,18 +27,16 @@ def margins_kernel(  # noqa: PLR0917  plain arrays are what compiles well
     for row in range(values.shape[0]):
         total = 0.0
         for tree in range(len(roots)):
-            node = roots[tree]
+            node = int(roots[tree])
             while node >= 0:
-                value = values[row, feature[node]]
+                value = float(values[row, int(feature[node])])
                 if is_categorical[node]:
-                    goes_left = (
-                        is_in(value, category_start[node], category_count[node], category_words)
-                        == 1
-                    )
+                    start, count = int(category_start[node]), int(category_count[node])
+                    goes_left = is_in(value, start, count, category_words) == 1
                 elif np.isnan(value) or (zero_is_missing[node] and value == 0.0):
                     goes_left = missing_goes_left[node]
                 else:
                     goes_left = value <= threshold[node]
-                node = left[node] if goes_left else right[node]
+                node = int(left[node]) if goes_left else int(right[node])
             total += leaf_value[~node]
         margin[row] = total

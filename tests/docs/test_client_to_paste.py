@@ -62,10 +62,14 @@ def pasted() -> ModuleType:
     return module
 
 
+def _at_once(_: float) -> None:
+    """Nobody sleeps in a test."""
+
+
 def test_a_bank_rates_orders_and_collects(
     running: Running, town: Town, pasted: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pasted.time, "sleep", lambda _: None)
+    monkeypatch.setattr(pasted.time, "sleep", _at_once)
     first, second, third, *_ = town.usccs
     grant(running, first, "tax", "invoice")
     grant(running, second, "tax", purpose="postloan")
