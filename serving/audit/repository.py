@@ -94,6 +94,8 @@ FROM audit_event e LEFT JOIN audit_seal s USING (audit_id)
 WHERE e.subject = %(subject)s AND e.audit_id < %(before)s ORDER BY e.audit_id DESC LIMIT %(limit)s
 """
 )
+_OF_TENANT = _OF_SUBJECT.replace("e.subject = %(subject)s", "e.tenant = %(tenant)s")
+_OF_ALL = _OF_SUBJECT.replace("e.subject = %(subject)s AND ", "")
 _ONE = (
     "SELECT"
     + _COLUMNS
@@ -219,6 +221,14 @@ async def rows_about(connection: Async, subject: str, *, before: int, limit: int
     """Rows about a subject before an audit id, newest first."""
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
         await cursor.execute(_OF_SUBJECT, {"subject": subject, "before": before, "limit": limit})
+        return await cursor.fetchall()
+
+
+async def rows_of(connection: Async, tenant: str | None, *, before: int, limit: int) -> list[Row]:
+    """Rows of what one tenant did, of everybody's without one, before an audit id, newest first."""
+    query = _OF_ALL if tenant is None else _OF_TENANT
+    async with connection.cursor(row_factory=class_row(Row)) as cursor:
+        await cursor.execute(query, {"tenant": tenant, "before": before, "limit": limit})
         return await cursor.fetchall()
 
 
