@@ -20,12 +20,13 @@ from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.problems import install
+from serving.ratings import rooms as ratings
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consents.door)
+ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consents.door, *ratings.DOORS)
 
 
 def create_app(
@@ -56,6 +57,7 @@ def create_app(
         app.state.is_stopping = True
         await database.close()
         app.state.house.limits.close()
+        app.state.house.desks.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import psycopg
 
@@ -13,11 +14,15 @@ from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
 from serving.db import Database
 from serving.observe.meters import Meters
+from serving.ratings.batches.work import work_batches
+from serving.ratings.desks import Desks
 from serving.settings import Settings
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
 SESSIONS_KEPT = timedelta(days=7)
+#: Rows of orders rated before the time is looked at again.
+ROWS_A_ROUND = 500
 
 _OLD_ANSWERS = "DELETE FROM idempotent_answer WHERE created_at < %(before)s"
 _DEAD_SESSIONS = "DELETE FROM session WHERE expires_at < %(before)s OR ended_at < %(before)s"
@@ -31,6 +36,11 @@ class Upkeep:
     database: Database
     vault: Vault
     meters: Meters
+
+    @cached_property
+    def desks(self) -> Desks:
+        """Where ratings are made; the first order opens the model."""
+        return Desks(self.settings.home)
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
@@ -79,9 +89,18 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
         return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
 
 
+async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
+    """Work off orders of many ratings, a while at most, so that a stop is not kept waiting."""
+    done = 0
+    while done < ROWS_A_ROUND and (rows := await work_batches(upkeep, now)):
+        done += rows
+    return done
+
+
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
+    Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

@@ -75,7 +75,17 @@ member AS (
 agreed AS (
     INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, status, valid_from, valid_to, method, granted_at)
     VALUES (%(consent)s, %(firm)s, %(institution)s, 'apply', '{tax}', 'active', %(today)s, %(today)s,
-            'online_sign', %(now)s))
+            'online_sign', %(now)s)),
+ordered AS (
+    INSERT INTO rating_batch (batch_id, institution, role, asked_by, purpose, is_public_only, state, rows, ordered_at)
+    VALUES (%(batch)s, %(institution)s, 'client', %(client)s, 'apply', false, 'running', 1, %(now)s)),
+row AS (
+    INSERT INTO rating_batch_row (batch_id, row_no, uscc, state) VALUES (%(batch)s, 1, %(firm)s, 'waiting')),
+rated AS (
+    INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
+        is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
+    VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 600, 'A', 'f', '{}'))
 INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
 VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
 """
@@ -94,6 +104,8 @@ def _things(running: Running) -> dict[str, str]:
         "new_login": f"new-{number}",
         "password": PASSWORD,
         "consent": f"C-w{number}",
+        "rating": f"R-w{number}",
+        "batch": f"B-w{number}",
         "today": running.clock.now.date().isoformat(),
     }
     more = {
