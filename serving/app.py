@@ -14,6 +14,8 @@ from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
 from serving.consent import endpoints as consents
 from serving.db import open_database
+from serving.disputes import beside_endpoints as beside
+from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.observe import endpoints as health
@@ -26,7 +28,13 @@ from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, consents.door, *ratings.DOORS)
+ROOMS: tuple[APIRouter, ...] = (
+    *auth.DOORS,
+    consents.door,
+    *ratings.DOORS,
+    *disputes.DOORS,
+    *beside.DOORS,
+)
 
 
 def create_app(

@@ -8,11 +8,14 @@ from functools import cached_property
 
 import psycopg
 
+from features.lake import Lake
 from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
 from serving.db import Database
+from serving.disputes.filing import shared_catalogue
+from serving.disputes.tasks import Desk, tend_cases
 from serving.observe.meters import Meters
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
@@ -97,11 +100,19 @@ async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
     return done
 
 
+async def tend(upkeep: Upkeep, now: datetime) -> int:
+    """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
+    lake = Lake(upkeep.settings.home / "lake")
+    desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
+    return sum((await tend_cases(desk, now)).values())
+
+
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
+    Job("tend_cases", 30.0, tend),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )

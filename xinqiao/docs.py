@@ -13,6 +13,7 @@ from serving.access.reference import access_page
 from serving.consent.notices import load_notices
 from serving.consent.reference import scopes_page
 from serving.consent.rules import load_rules as load_consent_rules
+from serving.disputes.reference import cases_page
 from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
@@ -36,6 +37,7 @@ def docs() -> None:
         "reasons.md": reasons_page(load_reasons()),
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
+        "cases.md": cases_page(),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():

@@ -117,9 +117,8 @@ def provider_secret(variable: str) -> str | None:
 
 def database_addresses() -> Mapping[str, str]:
     """What is set of the ledger's addresses on a server of one's own."""
-    return {
-        name: value for name, value in os.environ.items() if name.startswith("XINQIAO_DATABASE_")
-    }
+    names = ("XINQIAO_DATABASE_URL", "XINQIAO_DATABASE_OWNER_URL", "XINQIAO_DATABASE_SEALER_URL")
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def _given_folder(variable: str) -> Path | None:

@@ -10,6 +10,7 @@ from benchmarks import pages
 from features.definitions import REGISTRY
 from models.reasons import check_reasons, load_reasons
 from models.reference import reasons_page
+from serving.disputes.reference import cases_page
 from xinqiao.app import main
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,11 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 def test_the_reasons_page_is_what_the_yaml_says() -> None:
     committed = (ROOT / "docs/reference/reasons.md").read_text(encoding="utf-8")
     assert committed == reasons_page(load_reasons()), "run `make docs`"
+
+
+def test_the_page_of_cases_is_what_the_tables_say() -> None:
+    committed = (ROOT / "docs/reference/cases.md").read_text(encoding="utf-8")
+    assert committed == cases_page(), "run `make docs`"
 
 
 def test_reasons_and_features_know_each_other() -> None:

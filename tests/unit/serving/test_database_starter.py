@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from serving.database import installing
 from serving.database.addresses import Addresses, given_addresses
 from serving.database.embedded import administrator, embedded, is_running, wait_until_stopped
+from serving.database.processes import of_data_folder
 from serving.database.site import read_site
 from serving.errors import DatabaseError
 from tests.databases import Ledger, reachable_folder, remove_home
@@ -104,6 +105,17 @@ def test_a_home_too_deep_for_a_socket(home: Path) -> None:
     with embedded(deep, extra=QUICK) as addresses:
         psycopg.connect(addresses.app).close()
     wait_until_stopped(deep)
+
+
+def test_a_home_behind_a_link(home: Path) -> None:
+    (home / "real").mkdir(mode=0o711)
+    (home / "link").symlink_to("real")
+    with embedded(home / "link" / "a", extra=QUICK), embedded(home / "real" / "a") as addresses:
+        psycopg.connect(addresses.app).close()
+        site = read_site(home / "real" / "a")
+        assert site is not None
+        assert len(of_data_folder(site.data)) >= 5
+    wait_until_stopped(home / "link" / "a")
 
 
 def test_a_first_start_cut_short_is_begun_again(home: Path) -> None:
