@@ -91,7 +91,8 @@ _OF_SUBJECT = (
     + _COLUMNS
     + """, s.leaf_index
 FROM audit_event e LEFT JOIN audit_seal s USING (audit_id)
-WHERE e.subject = %(subject)s AND e.audit_id < %(before)s ORDER BY e.audit_id DESC LIMIT %(limit)s
+WHERE e.subject = %(subject)s AND e.audit_id < %(before)s AND (%(own)s OR e.role <> 'owner')
+ORDER BY e.audit_id DESC LIMIT %(limit)s
 """
 )
 _ONE = (
@@ -262,10 +263,13 @@ def skipped_until(connection: Sync, place: Place, limit: int) -> list[int]:
     return [row[0] for row in found]
 
 
-async def rows_about(connection: Async, subject: str, *, before: int, limit: int) -> list[Row]:
-    """Rows about a subject before an audit id, newest first."""
+async def rows_about(
+    connection: Async, subject: str, *, before: int, limit: int, with_own: bool = True
+) -> list[Row]:
+    """Rows about a subject before an audit id, newest first; or without the looks of its own people."""
+    asked = {"subject": subject, "before": before, "limit": limit, "own": with_own}
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
-        await cursor.execute(_OF_SUBJECT, {"subject": subject, "before": before, "limit": limit})
+        await cursor.execute(_OF_SUBJECT, asked)
         return await cursor.fetchall()
 
 

@@ -140,7 +140,11 @@ def test_two_workers_share_an_order(running: Running, bank: Ask, town: Town) -> 
     for uscc in usccs:
         grant(running, uscc, "tax")
     batch_id = order(running, bank, usccs)
-    while sum(running.together(*(work_batches(running.house, running.clock.now, most=2) for _ in range(3)))):
+    while sum(
+        running.together(
+            *(work_batches(running.house, running.clock.now, most=2) for _ in range(3))
+        )
+    ):
         pass
     rows = result(running, bank, batch_id)
     assert [row["state"] for row in rows] == ["rated"] * 8
