@@ -2,23 +2,30 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 import psycopg
 
+from features.contracts import load_catalogue
 from features.lake import Lake
 from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
+from serving.auth.institutions.leaving import finish_leaving
+from serving.consent.export import Destination, export_new
+from serving.consent.service import expire_due
 from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
 from serving.observe.meters import Meters
+from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
+from serving.ratings.errors import NoModelError
 from serving.settings import Settings
 
 #: How long an answer is remembered under its key, and a session that has ended.
@@ -26,6 +33,9 @@ ANSWERS_KEPT = timedelta(hours=24)
 SESSIONS_KEPT = timedelta(days=7)
 #: Rows of orders rated before the time is looked at again.
 ROWS_A_ROUND = 500
+
+#: Consents ended in one transaction.
+BATCH = 1000
 
 _OLD_ANSWERS = "DELETE FROM idempotent_answer WHERE created_at < %(before)s"
 _DEAD_SESSIONS = "DELETE FROM session WHERE expires_at < %(before)s OR ended_at < %(before)s"
@@ -40,9 +50,13 @@ class Upkeep:
     vault: Vault
     meters: Meters
 
-    @cached_property
+    @property
     def desks(self) -> Desks:
         """Where ratings are made; the first order opens the model."""
+        return self._desks
+
+    @cached_property
+    def _desks(self) -> Desks:
         return Desks(self.settings.home)
 
     def subject_of(self, uscc: str) -> str:
@@ -80,6 +94,32 @@ async def watch(upkeep: Upkeep, now: datetime) -> int:
         return await watch_access(connection, now, upkeep.subject_of)
 
 
+async def finish_exits(upkeep: Upkeep, now: datetime) -> int:
+    """End a batch of the consents that an institution which has left still holds."""
+    async with upkeep.database.transaction() as connection:
+        return await finish_leaving(connection, now, upkeep.subject_of)
+
+
+async def expire_consents(upkeep: Upkeep, now: datetime) -> int:
+    """End consents whose last day has passed."""
+    total, ended = 0, BATCH
+    while ended == BATCH:
+        async with upkeep.database.transaction() as connection:
+            ended = await expire_due(connection, now, upkeep.subject_of, limit=BATCH)
+        total += ended
+    return total
+
+
+async def export_consents(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what was granted, narrowed, revoked or expired since."""
+    home = upkeep.settings.home
+    to = Destination(
+        Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
+    )
+    async with upkeep.database.transaction() as connection:
+        return await export_new(connection, to, now=now)
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -104,14 +144,22 @@ async def tend(upkeep: Upkeep, now: datetime) -> int:
     """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
     lake = Lake(upkeep.settings.home / "lake")
     desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
-    return sum((await tend_cases(desk, now)).values())
+    tended = sum((await tend_cases(desk, now)).values())
+    with suppress(
+        NoModelError
+    ):  # the duty to rate again stays open, and its alarm is raised in time
+        tended += await rate_again(upkeep, desk, now)
+    return tended
 
 
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
+    Job("expire_consents", 60.0, expire_consents),
+    Job("export_consents", 10.0, export_consents),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
+    Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

@@ -59,7 +59,10 @@ class Town:
     @property
     def move_in(self) -> Callable[[Path], None]:
         """Put a copy of the town where a service will start."""
-        return lambda home: (shutil.copytree(self.home, home, dirs_exist_ok=True), None)[1]
+        return lambda home: (
+            shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True),
+            None,
+        )[1]
 
 
 def land_town(home: Path, seed: int = 1, code: str | Callable[[int], str] = CODE) -> TinyLake:
@@ -93,7 +96,7 @@ def promote_model(home: Path, seed: int = 1) -> str:
     features = REGISTRY.select(REGISTRY.names[::PARTS])
     rng = np.random.default_rng(seed)
     sample = rng.gamma(2.0, 1.0, (600, len(features)))
-    risk = 1 / (1 + np.exp(2.0 - (sample @ rng.normal(0, 0.3, len(features)))))
+    risk = 1 / (1 + np.exp(1.0 - (sample - 2.0) @ rng.normal(0, 0.3, len(features))))
     is_default = rng.random(len(sample)) < risk
     sample[rng.random(sample.shape) < 0.2] = np.nan
     spec = RatingSpec(
@@ -151,7 +154,7 @@ def make_town(home: Path, code: str | Callable[[int], str] = CODE) -> Town:
 
 def _rated_on_public_data(home: Path) -> list[str]:
     online, closed = open_online(home / "online"), Opened("grantee").withheld(load_catalogue())
-    proves = [f.missing == "unknown" and f.datasets != {REGISTER} for f in model_features()]
+    proves = [f.missing == "unknown" and set(f.datasets) != {REGISTER} for f in model_features()]
     is_open = ~online.hidden(closed) & np.array(proves)
     is_rated = ~np.isnan(online.vectors[:, is_open]).all(axis=1)
     return [code.decode() for code in online.usccs[is_rated].tolist()]

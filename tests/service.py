@@ -15,7 +15,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -236,7 +236,7 @@ def service(
     with tempfile.TemporaryDirectory(prefix="service-") as folder, asyncio.Runner() as runner:
         home = Path(folder)
         before(home)
-        settings = Settings(**({"home": home, "database": addresses.app} | overrides))
+        settings = replace(Settings(home, addresses.app, sealer=addresses.sealer), **overrides)
         app = create_app(settings, clock=clock, rooms=rooms, log=make_log(logged))
         stack = AsyncExitStack()
 

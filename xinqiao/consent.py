@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +15,8 @@ from xinqiao.console import Json, show, show_json
 from xinqiao.settings import database_addresses, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from serving.db import Connection
 
 app = typer.Typer(no_args_is_help=True, help="授权 · consents between the ledger and the lake")

@@ -1,7 +1,5 @@
 """The reference page of consent scopes, rendered from the catalogue, the rules and the notice."""
 
-from collections.abc import Sequence
-
 from features.contracts import Catalogue
 from features.markdown import GENERATED, table
 from serving.consent.notices import Notice, told
@@ -46,7 +44,7 @@ def _scope(scope: str, words: ScopeWords, catalogue: Catalogue) -> str:
         )
     opened = [catalogue[name].document for name in sorted(catalogue.opened_by(scope))]
     if opened:
-        rows: Sequence[Sequence[str]] = [
+        rows = [
             (document.code, f"`{document.name}`", document.title.zh, document.title.en)
             for document in opened
         ]

@@ -1,5 +1,6 @@
 """What kind of firm a row is about, from the records of its own date."""
 
+import itertools
 from datetime import date
 from pathlib import Path
 
@@ -80,10 +81,18 @@ def test_size_rests_on_the_latest_report_and_on_hidden_figures_only_if_seen(
 def test_kinds_are_the_segments_of_the_snapshot(tmp_path: Path) -> None:
     day = date(2025, 5, 31)
     lake = TinyLake(tmp_path)
-    land_whole(
-        lake,
-        {name: rows for name, rows in whole_world(seeded(3), day).items() if name != "penalty"},
-    )
+    world = dict(whole_world(seeded(3), day))
+    codes = itertools.cycle(["C3911", "5211", "7010", "I65", "99", None])
+    world["reg_basic"] = [row | {"industry_code": next(codes)} for row in world["reg_basic"]]
+    for name in ("reg_annual_report", "annual_figures"):
+        figures = itertools.product([None, 3, 250, 2_000], [None, 10**8, 10**11, 10**13])
+        world[name] = [
+            row
+            | {"revenue_fen": fen, "assets_fen": fen}
+            | ({"employees": people} if "employees" in row else {})
+            for row, (people, fen) in zip(world[name], itertools.cycle(figures), strict=False)
+        ]
+    land_whole(lake, world)
     for scope in (whole_scope(), whole_scope().without("annual_figures")):
         with open_snapshot(lake.view, CATALOGUE, day, scope, now=NOW) as snapshot:
             firms = snapshot.connection.sql("SELECT uscc FROM enterprise ORDER BY enterprise_key")

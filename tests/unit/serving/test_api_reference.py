@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,20 @@ def test_the_page_names_every_endpoint(running: Running) -> None:
 def test_a_file_that_is_not_there_is_not_found(running: Running) -> None:
     assert running.get("/static/reference.css").status_code == 404
     assert running.get("/static/..%2f..%2fsettings.py").status_code == 404
+
+
+def test_every_setting_of_the_service_has_its_heading() -> None:
+    root = Path(__file__).parents[3]
+    named = set(
+        re.findall(
+            r"(?:XINQIAO|PROMETHEUS)_[A-Z_]+", (root / "serving/settings.py").read_text("utf-8")
+        )
+    )
+    headings = "".join(
+        re.findall(
+            r"^## .*$", (root / "docs/reference/settings.md").read_text("utf-8"), re.MULTILINE
+        )
+    )
+    others = {"XINQIAO_DATABASE_URL", "XINQIAO_DATABASE_SEALER_URL", "XINQIAO_AUDIT_MIRROR"}
+    assert len(named) > 6
+    assert {name for name in named - others if f"`{name}`" not in headings} == set()

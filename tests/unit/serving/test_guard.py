@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,12 @@ from tests.service_rooms import GRANT, TRIAL, door
 
 @pytest.fixture(scope="module")
 def running(fresh_database: Addresses) -> Generator[Running]:
-    limits = {"request_seconds": 0.4, "body_bytes": 1000, "in_flight": 3, "pool_size": 2}
+    limits: dict[str, Any] = {
+        "request_seconds": 0.4,
+        "body_bytes": 1000,
+        "in_flight": 3,
+        "pool_size": 2,
+    }
     with service(fresh_database, rooms=[door], hosts=("xinqiao.test",), **limits) as started:
         started.sql(TRIAL)
         started.sql(GRANT)
