@@ -91,13 +91,13 @@ class Site:
 
 @contextmanager
 def site(
-    addresses: Addresses, *, before: Callable[[Path], None] = lambda _: None, **overrides: Any
+    addresses: Addresses, *, before: Callable[[Path], None] = lambda _: None
 ) -> Generator[Site]:
     """Serve the application until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="site-"))
     before(home)
     clock, logged = Clock(), StringIO()
-    settings = Settings(**({"home": home, "database": addresses.app} | overrides))
+    settings = Settings(home=home, database=addresses.app)
     app = create_app(settings, clock=clock, log=make_log(logged))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

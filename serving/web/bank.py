@@ -6,12 +6,13 @@ from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.access.callers import Role
-from serving.access.decision import Action, Resource, not_found
+from serving.access.decision import Action, Resource
 from serving.door import asks
-from serving.look import CurrentLook, Look
+from serving.look import CurrentLook
 from serving.ratings.schemas import RatingRequest
 from serving.ratings.service import FIELDS, give_rating, read_rating
 from serving.web import repository
+from serving.web.callers import require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.rating_view import view_of
 from serving.web.site import Pages, go_to, page
@@ -25,7 +26,7 @@ PURPOSES = ("apply", "pre_credit", "postloan")
 @asks(Action.RATING_LIST)
 async def read_desk(look: CurrentLook, request: Request) -> HTMLResponse:
     """The form, and what was asked last."""
-    _require_officer(look)
+    require_role(look, Role.OFFICER)
     await look.allow(Resource(institution=look.caller.tenant))
     asked = await repository.asked_ratings(look.connection, look.caller.tenant, _LISTED)
     names = await repository.named(look.connection, [look.caller.tenant])
@@ -44,7 +45,7 @@ async def read_desk(look: CurrentLook, request: Request) -> HTMLResponse:
 @asks(Action.RATING_CREATE)
 async def ask_rating(look: CurrentLook, form: CurrentForm) -> RedirectResponse:
     """Rate a firm under its live consent, or say what to ask it for."""
-    _require_officer(look)
+    require_role(look, Role.OFFICER)
     given = {
         "uscc": form.one("uscc").upper(),
         "purpose": form.one("purpose"),
@@ -60,7 +61,7 @@ async def read_one(
     rating_id: Annotated[str, Path(max_length=40)], look: CurrentLook, request: Request
 ) -> HTMLResponse:
     """A rating while all it was made from is still open."""
-    _require_officer(look)
+    require_role(look, Role.OFFICER)
     rating = await read_rating(look, rating_id)
     look.says(fields=FIELDS, rating=rating.rating_id)
     return page(
@@ -75,9 +76,3 @@ async def read_one(
         is_newest=True,
         is_expired=rating.valid_until < look.now.date(),
     )
-
-
-def _require_officer(look: Look) -> None:
-    """Programs ask the API; a firm's own page is another."""
-    if look.caller.role is not Role.OFFICER:
-        raise not_found()

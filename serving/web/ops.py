@@ -6,7 +6,7 @@ from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.access.callers import Role
-from serving.access.decision import Action, not_found
+from serving.access.decision import Action
 from serving.auth.alarms import service as alarms
 from serving.auth.alarms.schemas import Acknowledgement
 from serving.auth.institutions import service as institutions
@@ -15,8 +15,9 @@ from serving.auth.institutions.states import ALLOWED, State
 from serving.disputes.clocks import Kind, load_clocks
 from serving.disputes.steps import STEPS
 from serving.door import asks
-from serving.look import CurrentLook, Look
+from serving.look import CurrentLook
 from serving.web import repository
+from serving.web.callers import require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.own_cases import case_page, take
 from serving.web.site import Pages, go_to, page
@@ -32,7 +33,7 @@ FIELDS = tuple(sorted({name for step in STEPS if "operator" in step.by for name 
 @asks(Action.INSTITUTION_READ)
 async def read_desk(look: CurrentLook, request: Request) -> HTMLResponse:
     """What there is to do."""
-    _require_operator(look)
+    require_role(look, Role.OPERATOR)
     found = await institutions.list_some(look, "", _LISTED)
     raised = await alarms.list_some(look, only_open=True, after=0, limit=_LISTED)
     return page(
@@ -86,7 +87,7 @@ async def read_case(
     request: Request,
 ) -> HTMLResponse:
     """One case with every step that can be taken."""
-    _require_operator(look)
+    require_role(look, Role.OPERATOR)
     return await case_page(look, request, kind, case_id)
 
 
@@ -99,12 +100,6 @@ async def step_case(
     form: CurrentForm,
 ) -> RedirectResponse:
     """Take it a step on."""
-    _require_operator(look)
+    require_role(look, Role.OPERATOR)
     await take(look, kind, case_id, form, FIELDS)
     return go_to(f"/ops/cases/{kind}/{case_id}")
-
-
-def _require_operator(look: Look) -> None:
-    """Others read what is theirs on pages of their own."""
-    if look.caller.role is not Role.OPERATOR:
-        raise not_found()

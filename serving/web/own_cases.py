@@ -25,6 +25,7 @@ from serving.door import asks
 from serving.errors import MalformedError
 from serving.look import CurrentLook, Look
 from serving.web import repository
+from serving.web.callers import own_firm, require_role
 from serving.web.forms import CurrentForm, Form, as_body
 from serving.web.records import FirmRecord, Held, held_by, records_in
 from serving.web.site import Pages, go_to, page
@@ -41,9 +42,7 @@ _STEP_FIELDS = ("text",)
 @asks(Action.DISPUTE_READ)
 async def list_own(look: CurrentLook, request: Request) -> HTMLResponse:
     """Cases with what is due next, marks, statements, and the datasets that hold something."""
-    uscc = look.caller.tenant if look.caller.role is Role.OWNER else ""
-    _require_firm(look)
-    await look.allow(Resource(uscc=uscc))
+    uscc = await own_firm(look)
     lines = await repository.cases_of(look.connection, uscc, _LISTED)
     look.says(fields=["case", "list"], count=len(lines))
     return page(
@@ -62,14 +61,13 @@ async def list_own(look: CurrentLook, request: Request) -> HTMLResponse:
 @asks(Action.DISPUTE_READ)
 async def list_records(dataset: DatasetName, look: CurrentLook, request: Request) -> HTMLResponse:
     """The records of one dataset, each with the way to object to it."""
-    _require_firm(look)
-    await look.allow(Resource(uscc=look.caller.tenant))
+    uscc = await own_firm(look)
     known = shared_catalogue().datasets.get(dataset)
     if known is None:
         raise not_found()
     found = await _records(look, dataset)
     look.says(fields=[dataset], count=len(found))
-    marks = await beside.open_marks(look.connection, look.caller.tenant)
+    marks = await beside.open_marks(look.connection, uscc)
     marked = {mark.record.text for mark in marks if mark.record.dataset == dataset}
     return page(
         look,
@@ -89,10 +87,9 @@ async def show_form(
     key: Annotated[str, Query(max_length=1000)],
 ) -> HTMLResponse:
     """The form by which the firm objects to one record, or says something beside it."""
-    _require_firm(look)
-    await look.allow(Resource(uscc=look.caller.tenant))
+    uscc = await own_firm(look)
     record = named_record(shared_catalogue(), dataset, _key(key))
-    await held_record(lake_of(look), look.caller.tenant, record, look.now)
+    await held_record(lake_of(look), uscc, record, look.now)
     found = [one for one in await _records(look, dataset) if dict(one.key) == dict(record.key)]
     look.says(fields=[dataset])
     return page(
@@ -110,10 +107,10 @@ async def show_form(
 @asks(Action.DISPUTE_FILE)
 async def file(dataset: DatasetName, look: CurrentLook, form: CurrentForm) -> RedirectResponse:
     """Object to it; it is marked 异议中 at once."""
-    await look.allow(Resource(uscc=look.caller.tenant))
+    uscc = await own_firm(look)
     given = {"dataset": dataset, "record": _key(form.one("key")), "text": form.one("text")}
     filed = as_body(DisputeFiled, given)
-    case = await new_dispute(lake_of(look), look.caller.tenant, filed, look.now)
+    case = await new_dispute(lake_of(look), uscc, filed, look.now)
     await file_case(look.connection, case, Actor(look.caller.id, "owner"), look.now)
     look.says(fields=["case"], case_id=case.case_id, dataset=dataset)
     return go_to(f"/me/cases/dispute/{case.case_id}")
@@ -123,8 +120,7 @@ async def file(dataset: DatasetName, look: CurrentLook, form: CurrentForm) -> Re
 @asks(Action.STATEMENT_CHANGE)
 async def state(dataset: DatasetName, look: CurrentLook, form: CurrentForm) -> RedirectResponse:
     """Say something beside a record; it is shown wherever the record is."""
-    uscc = look.caller.tenant
-    await look.allow(Resource(uscc=uscc))
+    uscc = await own_firm(look)
     given = {"dataset": dataset, "record": _key(form.one("key")), "text": form.one("text")}
     made = as_body(StatementMade, given)
     record = named_record(shared_catalogue(), made.dataset, made.record)
@@ -155,6 +151,7 @@ async def read_case(
     kind: CaseKind, case_id: CaseId, look: CurrentLook, request: Request
 ) -> HTMLResponse:
     """One case: where it stands, until when what is due, the answer, and what the firm can do."""
+    require_role(look, Role.OWNER)
     return await case_page(look, request, kind, case_id)
 
 
@@ -164,6 +161,7 @@ async def step(
     kind: CaseKind, case_id: CaseId, look: CurrentLook, form: CurrentForm
 ) -> RedirectResponse:
     """Withdraw, or appeal."""
+    require_role(look, Role.OWNER)
     await take(look, kind, case_id, form, _STEP_FIELDS)
     return go_to(f"/me/cases/{kind}/{case_id}")
 
@@ -219,12 +217,6 @@ async def _records(look: Look, dataset: str) -> list[FirmRecord]:
         return await asyncio.to_thread(read)
     except UnknownEnterpriseError:
         raise not_found() from None
-
-
-def _require_firm(look: Look) -> None:
-    """Operators read cases on their own page; here are one firm's."""
-    if look.caller.role is not Role.OWNER:
-        raise not_found()
 
 
 def _text(record: FirmRecord) -> str:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from features.contracts import load_catalogue
 from features.scope import PLATFORM, Purpose
+from serving.access.callers import Role
 from serving.access.decision import Action, Resource, not_found
 from serving.consent import repository as consents
 from serving.consent import service
@@ -22,6 +23,7 @@ from serving.errors import MalformedError
 from serving.look import CurrentLook, Look
 from serving.problems import language_of
 from serving.web import repository
+from serving.web.callers import own_firm, require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.repository import Institution
 from serving.web.site import Pages, go_to, page
@@ -46,10 +48,9 @@ class Kind:
 @asks(Action.CONSENT_READ)
 async def list_own(look: CurrentLook, request: Request) -> HTMLResponse:
     """Live ones first, then those that have ended, the newest before the older."""
-    await look.allow(Resource(uscc=look.caller.tenant))
     found = await consents.read_page(
         look.connection,
-        uscc=look.caller.tenant,
+        uscc=await own_firm(look),
         grantee=None,
         status=None,
         after="",
@@ -72,7 +73,7 @@ async def list_own(look: CurrentLook, request: Request) -> HTMLResponse:
 @asks(Action.CONSENT_READ)
 async def show_form(look: CurrentLook, request: Request) -> HTMLResponse:
     """The first of two steps: to whom, for what, which kinds, how long."""
-    await look.allow(Resource(uscc=look.caller.tenant))
+    await own_firm(look)
     today = look.now.date()
     rules = rules_on(today)
     return page(
@@ -99,7 +100,7 @@ async def show_notice(
     scope: Annotated[list[str], Query(max_length=32)] = [],  # noqa: B006 - FastAPI copies it
 ) -> HTMLResponse:
     """The second: the notice of risks in full, for this very consent, before the button."""
-    await look.allow(Resource(uscc=look.caller.tenant))
+    await own_firm(look)
     today = look.now.date()
     notice = notice_on(today)
     body = _body(grantee, purpose, scope, until, today, notice.version, separate_scopes(scope))
@@ -204,6 +205,7 @@ async def _shown(look: Look, request: Request, consent_id: str, name: str) -> HT
 
 
 async def _found(look: Look, consent_id: str) -> Consent:
+    require_role(look, Role.OWNER)
     consent = await consents.read(look.connection, consent_id)
     if consent is None:
         raise not_found()

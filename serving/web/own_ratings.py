@@ -6,6 +6,7 @@ from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from features.scope import Purpose
+from serving.access.callers import Role
 from serving.access.decision import Action, Resource, not_found
 from serving.disputes.beside import review_notes
 from serving.disputes.filing import new_review
@@ -18,6 +19,7 @@ from serving.ratings.repository import Rating, find_rating
 from serving.ratings.schemas import RatingRequest
 from serving.ratings.service import FIELDS, give_rating
 from serving.web import repository
+from serving.web.callers import own_firm, require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.rating_view import view_of
 from serving.web.site import Pages, go_to, page
@@ -31,8 +33,7 @@ _LISTED = 12
 @asks(Action.RATING_READ)
 async def read_newest(look: CurrentLook, request: Request) -> HTMLResponse:
     """The newest rating, or how to get the first."""
-    await look.allow(Resource(uscc=look.caller.tenant))
-    listed = await repository.own_ratings(look.connection, look.caller.tenant, _LISTED)
+    listed = await repository.own_ratings(look.connection, await own_firm(look), _LISTED)
     if not listed:
         look.says(fields=["list"])
         return page(look, request, "no_rating.html")
@@ -46,7 +47,7 @@ async def read_newest(look: CurrentLook, request: Request) -> HTMLResponse:
 @asks(Action.RATING_CREATE)
 async def rate_again(look: CurrentLook) -> RedirectResponse:
     """Rate the own firm now; free, and as often as it likes."""
-    asked = RatingRequest(uscc=look.caller.tenant, purpose=Purpose.SELF_REPORT)
+    asked = RatingRequest(uscc=await own_firm(look), purpose=Purpose.SELF_REPORT)
     await give_rating(look, asked)
     return go_to("/me")
 
@@ -71,15 +72,16 @@ async def show_objection(rating_id: RatingId, look: CurrentLook, request: Reques
 @asks(Action.REVIEW_FILE)
 async def object_to(rating_id: RatingId, look: CurrentLook, form: CurrentForm) -> RedirectResponse:
     """Ask for it."""
-    await look.allow(Resource(uscc=look.caller.tenant))
+    uscc = await own_firm(look)
     filed = as_body(ReviewRequested, {"rating_id": rating_id, "text": form.one("text")})
-    case = await new_review(look.connection, look.caller.tenant, filed)
+    case = await new_review(look.connection, uscc, filed)
     await file_case(look.connection, case, Actor(look.caller.id, "owner"), look.now)
     look.says(fields=["case"], case_id=case.case_id)
     return go_to(f"/me/cases/review/{case.case_id}")
 
 
 async def _own(look: Look, rating_id: str) -> Rating:
+    require_role(look, Role.OWNER)
     found = await find_rating(look.connection, rating_id)
     if found is None:
         raise not_found()

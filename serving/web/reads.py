@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from serving.access.decision import Action, Resource
+from serving.access.decision import Action
 from serving.audit.heads import Custody
 from serving.audit.service import proof_of, who_read
 from serving.door import asks
 from serving.look import CurrentLook
 from serving.pages import CurrentPager, cursor_of
 from serving.web import repository
+from serving.web.callers import own_firm
 from serving.web.site import Pages, page
 
 door = Pages("/me/reads")
@@ -27,8 +28,7 @@ async def list_reads(
     own: Annotated[bool, Query(description="Also the firm's own looks.")] = False,  # noqa: FBT002 - a query parameter
 ) -> HTMLResponse:
     """Every look at the firm's data, the newest first; without the firm's own unless it asks."""
-    uscc = look.caller.tenant
-    await look.allow(Resource(uscc=uscc))
+    uscc = await own_firm(look)
     found = await who_read(
         look.connection,
         look.house.subject_of(uscc),
@@ -55,8 +55,7 @@ async def list_reads(
 @asks(Action.AUDIT_READ)
 async def read_proof(audit_id: Annotated[int, Path(ge=1, lt=2**63)], look: CurrentLook) -> Response:
     """The way from one row of the record to a signed root, as a file that anybody can check."""
-    uscc = look.caller.tenant
-    await look.allow(Resource(uscc=uscc))
+    uscc = await own_firm(look)
     custody = Custody(look.house.settings.home / "audit")
     proved = await proof_of(look.connection, custody, audit_id, subject=look.house.subject_of(uscc))
     look.says(fields=["proof"], audit_id=audit_id)
