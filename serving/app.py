@@ -1,7 +1,7 @@
 """The application: rooms behind the door, one handler of errors, one guard around everything."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from fastapi import APIRouter, FastAPI
@@ -24,6 +24,7 @@ from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.problems import install
 from serving.ratings import rooms as ratings
+from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
@@ -63,6 +64,8 @@ def create_app(
             limits=RateLimits(chosen.home / "run" / "rates"),
             clock=clock,
         )
+        with suppress(NoModelError):  # without a model everything else still works
+            await app.state.house.desks.desk(clock())
         yield
         app.state.is_stopping = True
         await database.close()

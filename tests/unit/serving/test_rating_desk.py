@@ -38,13 +38,6 @@ def later(**step: float) -> datetime:
     return NOW + timedelta(**step)
 
 
-async def settled(desks: Desks, now: datetime) -> Desk:
-    """The desk after everything that has changed was read."""
-    await desks.desk(now)
-    await desks.settle()
-    return await desks.desk(now)
-
-
 async def rating(desks: Desks, desk: Desk, uscc: str, now: datetime) -> Rating:
     order = Order(uscc, Purpose.APPLY, "bank", "A-1")
     return await rate(desks, desk, order, LiveConsent(("C-1",), SCOPES), now)
@@ -60,9 +53,9 @@ async def test_a_promoted_bundle_is_read_once_and_swapped_whole(home: Path, town
     desks = Desks(home)
     first = await desks.desk(NOW)
     before = await rating(desks, first, town.usccs[0], NOW)
-    assert await settled(desks, later(seconds=1)) is first
+    assert await desks.fresh(later(seconds=1)) is first
     bundle_id = promote_model(home, seed=2)
-    second = await settled(desks, later(seconds=2))
+    second = await desks.fresh(later(seconds=2))
     assert (second.bundle.id, second.online) == (bundle_id, first.online)
     # A request that began at the old desk ends at it.
     after = await rating(desks, first, town.usccs[0], NOW)
@@ -79,11 +72,11 @@ async def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
     bundle_id = promote_model(home, seed=3)
     model = home / "bundles" / bundle_id / "model.txt"
     model.write_text(model.read_text().replace("leaf_value=", "leaf_value=9", 1))
-    assert await settled(desks, later(seconds=1)) is first
+    assert await desks.fresh(later(seconds=1)) is first
     assert "another model.txt" in desks.refused
     assert [record.message for record in caplog.records] == ["desk refused: bundle"]
     good = promote_model(home, seed=4)
-    assert (await settled(desks, later(seconds=2))).bundle.id == good
+    assert (await desks.fresh(later(seconds=2))).bundle.id == good
     assert desks.refused == ""
 
 
@@ -106,14 +99,14 @@ async def test_a_landing_makes_only_its_firms_stale(home: Path, town: Town) -> N
         "published_on": AS_OF - timedelta(days=9),
     }
     lake.land("dishonest_debtor", [_filled("dishonest_debtor", row)])
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert desk.at_hand(touched, AS_OF) is None
     assert desk.at_hand(calm, AS_OF) is not None
     fresh = await rating(desks, desk, touched, later(seconds=1))
     assert '"online_build":""' in fresh.document
     assert "dishonest_debtor" in fresh.document.split('"unknown_knockouts"')[0]
     build_vectors(home, lake, town.features, later(seconds=2))
-    newest = await settled(desks, later(seconds=3))
+    newest = await desks.fresh(later(seconds=3))
     again = await rating(desks, newest, touched, later(seconds=3))
     assert (again.score, again.grade, again.feature_hash) == (
         fresh.score,
@@ -129,7 +122,7 @@ async def test_consent_events_in_the_lake_make_nobody_stale(home: Path, town: To
     await desks.desk(NOW)
     row = {"enterprise_key": key_of(town.usccs[0]), "available_at": NOW, "occurred_at": NOW}
     TinyLake(home / "lake", CODE).land("consent_event", [_filled("consent_event", row)])
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert desk.stale.usccs == frozenset()
 
 
@@ -147,7 +140,7 @@ async def test_a_rating_replays_after_what_came_later(home: Path, town: Town) ->
     }
     lake.land("dishonest_debtor", [_filled("dishonest_debtor", row)])
     promote_model(home, seed=5)
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert replay(desk, home, given, later(seconds=1)).outcome == "equal"
     changed = await rating(desks, desk, uscc, later(seconds=1))
     assert changed.grade != given.grade or changed.bundle_id != given.bundle_id
