@@ -175,8 +175,15 @@ def test_a_file_is_an_order_too(running: Running, bank: Ask, town: Town) -> None
             headers={"Content-Type": kind},
         )
         assert (answer.status_code, answer.json()["waiting"]) == (202, 2)
-    for content in (b"name\nx\n", b"\xff", b""):
-        answer = running.post(f"{PATH}/file?purpose=apply", bank, content=content)
+    for content, kind in (
+        (b"name\nx\n", "text/csv"),
+        (b"\xff", "text/csv"),
+        (b"", "text/csv"),
+        (b"[" * 100_000, "application/x-ndjson"),
+    ):
+        answer = running.post(
+            f"{PATH}/file?purpose=apply", bank, content=content, headers={"Content-Type": kind}
+        )
         assert answer.status_code == 422
     work_off(running)
 
