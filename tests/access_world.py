@@ -95,6 +95,27 @@ VALUES (%(now)s, 'r', 'client', 'A-0', 'client', %(tenant)s, 'rating:create:gran
 RETURNING audit_id
 """
 
+# What the room of cases asks about: one of each kind, just filed, and a statement beside a record.
+_CASES = """
+WITH cases AS (
+    INSERT INTO credit_case (case_id, kind, uscc, dataset, record_key, rating_id, about, text, state, state_since,
+        filed_by, filed_at)
+    VALUES (%(dispute)s, 'dispute', %(firm)s, 'admin_penalty', '{"doc_no": "1"}', '', 'others', 'x', 'received',
+            %(now)s, 'U-0', %(now)s),
+           (%(review)s, 'review', %(firm)s, '', '', 'R-0', 'own', 'x', 'requested', %(now)s, 'U-0', %(now)s),
+           (%(repair)s, 'repair', %(firm)s, 'admin_penalty', '{"doc_no": "1"}', '', 'others', 'x', 'applied',
+            %(now)s, 'U-0', %(now)s))
+INSERT INTO owner_statement (statement_id, uscc, dataset, record_key, text, made_by, made_at)
+VALUES (%(statement)s, %(firm)s, 'admin_penalty', '{"doc_no": "1"}', 'x', 'U-0', %(now)s)
+"""
+
+
+def _cases(running: Running, firm: str, number: int) -> dict[str, str]:
+    letters = {"dispute": "D", "review": "M", "repair": "R", "statement": "T"}
+    made = {name: f"{letter}-w{number}" for name, letter in letters.items()}
+    running.sql(_CASES, **made, firm=firm, now=running.clock.now)
+    return made
+
 
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
@@ -122,4 +143,5 @@ def _things(running: Running) -> dict[str, str]:
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
+    made |= _cases(running, things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -68,8 +68,8 @@ def _within(route: BaseRoute) -> list[BaseRoute]:
 
 
 def shape(ask: str) -> str:
-    """The request with nameless places: tables name things, the code its parameters."""
-    return re.sub(r"\{[^}]*\}", "{}", ask)
+    """The request with nameless places and no query: tables name things, the code its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", ask.split("?", maxsplit=1)[0])
 
 
 def test_every_endpoint_has_a_line_and_every_line_an_endpoint(running: Running) -> None:
