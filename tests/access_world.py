@@ -11,6 +11,7 @@ from serving.access.callers import Role
 from serving.auth.clients.service import grantable
 from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
+from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
 PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
@@ -85,7 +86,7 @@ rated AS (
     INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
         is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
     VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
-        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 600, 'A', 'f', '{}'))
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s))
 INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
 VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
 """
@@ -139,6 +140,7 @@ def _things(running: Running) -> dict[str, str]:
         "digest": digest_of(things["secret"]),
         "hash": _HASHED,
         "now": running.clock.now,
+        "document": rating_document(rating_id=things["rating"], uscc=things["firm"]),
     }
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])

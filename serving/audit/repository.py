@@ -91,10 +91,10 @@ _OF_SUBJECT = (
     + _COLUMNS
     + """, s.leaf_index
 FROM audit_event e LEFT JOIN audit_seal s USING (audit_id)
-WHERE e.subject = %(subject)s AND e.audit_id < %(before)s AND (%(own)s OR e.role <> 'owner')
-ORDER BY e.audit_id DESC LIMIT %(limit)s
+WHERE e.subject = %(subject)s AND e.audit_id < %(before)s ORDER BY e.audit_id DESC LIMIT %(limit)s
 """
 )
+_BY_OTHERS = _OF_SUBJECT.replace("ORDER BY", "AND e.role <> 'owner' ORDER BY")
 _OF_TENANT = _OF_SUBJECT.replace("e.subject = %(subject)s", "e.tenant = %(tenant)s")
 _OF_ALL = _OF_SUBJECT.replace("e.subject = %(subject)s AND ", "")
 _ONE = (
@@ -222,9 +222,9 @@ async def rows_about(
     connection: Async, subject: str, *, before: int, limit: int, with_own: bool = True
 ) -> list[Row]:
     """Rows about a subject before an audit id, newest first; or without the looks of its own people."""
-    asked = {"subject": subject, "before": before, "limit": limit, "own": with_own}
+    query = _OF_SUBJECT if with_own else _BY_OTHERS
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
-        await cursor.execute(_OF_SUBJECT, asked)
+        await cursor.execute(query, {"subject": subject, "before": before, "limit": limit})
         return await cursor.fetchall()
 
 

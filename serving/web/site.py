@@ -46,9 +46,6 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["style"] = FILES.address("site.css")
-    made.globals["icon"] = FILES.address("icon.svg")
-    made.globals["step_needs"] = _step_needs
     made.filters.update(percent=_percent, signed=_signed, moment=_moment, share=_share)
     return made
 
@@ -76,6 +73,9 @@ def render(
         .get_template(name)
         .render(
             **_speech(choices.language),
+            style=FILES.address("site.css"),
+            icon=FILES.address("icon.svg"),
+            step_needs=_step_needs,
             lang="zh-CN" if choices.language == "zh" else "en",
             is_zh=choices.language == "zh",
             is_large=choices.is_large,
