@@ -27,6 +27,8 @@ from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
+from serving.web import rooms as web
+from serving.web.failures import problem_page
 
 #: Every room that answers; a new one is added here.
 ROOMS: tuple[APIRouter, ...] = (
@@ -36,6 +38,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,
+    *web.DOORS,
 )
 
 
@@ -83,6 +86,8 @@ def create_app(
     app.state.meters = meters
     app.state.is_stopping = False
     app.state.language = chosen.language
+    app.state.settings = chosen
+    app.state.problem_page = problem_page
     install(app, chosen.language)
     for router in (*rooms, health.router, reference.router):
         app.include_router(router)
