@@ -17,11 +17,11 @@ from features.definitions import REGISTRY
 from features.errors import BundleError
 from features.lake import Lake
 from models.alert import alert_6m
+from models.aliases import candidate_of, named_bundle
 from models.bundle import Bundle, load_bundle
 from models.rating import BASE_12M
 from training.alert_evaluation import AlertReport
 from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, TrainedAlert, train_alert
-from training.aliases import candidate_of, named_bundle
 from training.evaluate import Estimate
 from training.warning import load_warning_rules
 

@@ -26,7 +26,7 @@ import shutil
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -114,10 +114,17 @@ class Enterprise:
 
 @dataclass(frozen=True)
 class LakeView:
-    """The lake as of one commit; later commits do not change it."""
+    """The lake as of one commit; later commits do not change it.
+
+    Attributes
+    ----------
+    last_batch : int or None
+        Rows of later batches are not seen, see `as_at`.
+    """
 
     root: Path
     commits: tuple[Commit, ...]
+    last_batch: int | None = None
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -133,6 +140,15 @@ class LakeView:
     def version(self) -> int:
         """Number of the last commit; 0 for an empty lake."""
         return self.commits[-1].number if self.commits else 0
+
+    def as_at(self, version: int) -> "LakeView":
+        """The rows the lake held at an earlier version, in the files it has now.
+
+        Rows deleted since stay deleted. Of files merged since, what their batches superseded cannot
+        be told apart any more and counts as superseded.
+        """
+        last = sum(len(commit.batches) for commit in self.commits if commit.number <= version)
+        return replace(self, last_batch=last)
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -166,7 +182,7 @@ class LakeView:
             If a stored column has another type now, or the view is older than a deletion of files.
         """
         try:
-            return read_rows(self.root, dataset, self.segments_of(dataset.name))
+            rows = read_rows(self.root, dataset, self.segments_of(dataset.name))
         except duckdb.Error as failed:
             self.require_files()
             raise LakeError(
@@ -174,10 +190,18 @@ class LakeView:
                 "Restore them from a backup.",
                 zh=f"数据湖 {self.root} 中“{dataset.name}”的文件无法读取，请从备份恢复。",
             ) from failed
+        if self.last_batch is None:
+            return rows
+        return f"(SELECT * FROM {rows} WHERE row_id < {self.last_batch + 1 << LINE_BITS})"
 
     def retired_files(self, dataset: str) -> list[Path]:
         """Files that name superseded rows of one dataset."""
-        return [self.root / s.retired for s in self.segments_of(dataset) if s.retired]
+        last = self.last_batch
+        return [
+            self.root / s.retired
+            for s in self.segments_of(dataset)
+            if s.retired and (last is None or min(s.batches) <= last)
+        ]
 
     def quarantine_files(self, dataset: str) -> list[Path]:
         """Files of rejected rows of one dataset."""

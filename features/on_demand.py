@@ -7,6 +7,7 @@ what a full rebuild would give, bit for bit. Where that is not enough (another a
 were rewritten) the caller is told to rebuild.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -47,7 +48,13 @@ class Touched:
 
 
 def touched_since(
-    lake: LakeView, catalogue: Catalogue, version: int, *, after: datetime, now: datetime
+    lake: LakeView,
+    catalogue: Catalogue,
+    version: int,
+    *,
+    after: datetime,
+    now: datetime,
+    among: Collection[str] | None = None,
 ) -> Touched:
     """Datasets and firms that commits after a version brought, and repairs that fell due.
 
@@ -57,8 +64,16 @@ def touched_since(
         Of the lake the build has seen.
     after, now : datetime
         Moments of the build and of this look.
+    among : collection of str, optional
+        Datasets that count beside the notices of repair; all when omitted.
     """
-    batches = [b for commit in lake.commits if commit.number > version for b in commit.batches]
+    batches = [
+        batch
+        for commit in lake.commits
+        if commit.number > version
+        for batch in commit.batches
+        if among is None or batch.dataset in among or batch.dataset == REPAIRS
+    ]
     datasets = {batch.dataset for batch in batches}
     looks: list[str] = []
     for dataset in datasets:
@@ -91,12 +106,16 @@ def needs_rebuild(build: OnlineVectors, lake: LakeView, registry: Registry) -> b
     rows are in no batch.
     """
     known = {feature.name: feature.definition_hash for feature in registry}
+    return dict(build.manifest.features) != known or was_rewritten(build, lake)
+
+
+def was_rewritten(build: OnlineVectors, lake: LakeView) -> bool:
+    """Whether files that the build has seen were replaced since, or it has seen a lake other than this."""
     version = build.manifest.lake_version
-    rewritten = any(c.rewrites for c in lake.commits if c.number > version)
-    return dict(build.manifest.features) != known or rewritten or version > lake.version
+    return version > lake.version or any(c.rewrites for c in lake.commits if c.number > version)
 
 
-def _reads_neighbours(feature: Feature, datasets: frozenset[str], as_of_date: date) -> bool:
+def reads_neighbours(feature: Feature, datasets: frozenset[str], as_of_date: date) -> bool:
     """Whether a feature looks up other firms in one of the datasets (views `everyone_…`)."""
     grains = {grain for own in feature.grains for grain in lineage_of(own)}
     texts = [grain.select(as_of_date) for grain in grains]
@@ -140,7 +159,7 @@ def refreshed(
     vectors, found = Vectors(build.usccs, build.vectors), set[str]()
     if not touched.enterprises:
         return vectors
-    is_shared = {f.name: _reads_neighbours(f, touched.datasets, build.as_of_date) for f in chosen}
+    is_shared = {f.name: reads_neighbours(f, touched.datasets, build.as_of_date) for f in chosen}
     own = Registry(tuple(f for f in chosen if not is_shared[f.name]))
     shared = Registry(tuple(f for f in chosen if is_shared[f.name]))
     for part, enterprises in ((own, sorted(touched.enterprises)), (shared, None)):

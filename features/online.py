@@ -1,7 +1,7 @@
 """The latest feature vector of every enterprise, memory-mapped for whoever answers requests.
 
 A build is a folder that is never changed: `vectors.npy` (float64, one row an enterprise, NaN where
-NULL), `usccs.npy` (sorted codes) and `manifest.json`. `current` is a link that a refresh swings in
+NULL), `usccs.npy` (sorted codes), `kinds.npy` (size and industry) and `manifest.json`. `current` is a link that a refresh swings in
 one step, so a reader sees the old build or the new one, never a mixture; a reader that has the old
 one mapped keeps it until it opens again. Vectors hold everything that is held about a firm; whoever
 hands them on masks the columns its scope does not open, which by the law of consent is the same as
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,9 @@ from features.registry import Registry
 
 CURRENT = "current"
 _FILES = ("usccs.npy", "vectors.npy")
+_KINDS = "kinds.npy"
+#: What kind of firm each is, empty where unknown; `size_class_public` is its size by public figures alone.
+KIND = np.dtype([("size_class", "S8"), ("size_class_public", "S8"), ("industry_section", "S1")])
 _KEPT_BUILDS = 2
 
 
@@ -39,10 +43,13 @@ class Vectors:
     usccs : ndarray of bytes, shape (n,)
     vectors : ndarray of float64, shape (n, k)
         In registry order, NaN where NULL.
+    kinds : ndarray of `KIND`, shape (n,), or None
+        A build without them serves vectors, not portraits among peers.
     """
 
     usccs: npt.NDArray[np.bytes_]
     vectors: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.void] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,12 +86,15 @@ class OnlineVectors:
     usccs : ndarray of bytes, shape (n,)
         Sorted.
     vectors : ndarray of float64, shape (n, k)
+    kinds : ndarray of `KIND`, shape (n,), or None
+        None in a build made without them.
     """
 
     folder: Path
     manifest: OnlineManifest
     usccs: npt.NDArray[np.bytes_]
     vectors: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.void] | None = None
 
     @property
     def as_of_date(self) -> date:
@@ -147,11 +157,16 @@ class OnlineVectors:
 
 
 def write_online(
-    table: FeatureTable, folder: Path, *, lake_version: int, now: datetime
+    table: FeatureTable,
+    folder: Path,
+    *,
+    lake_version: int,
+    now: datetime,
+    kinds: npt.NDArray[np.void] | None = None,
 ) -> OnlineVectors:
-    """Write a whole feature table; see `write_vectors`."""
+    """Write a whole feature table and the kinds of its firms, row for row; see `write_vectors`."""
     usccs = np.array([uscc.encode() for uscc in table.usccs], dtype=np.bytes_)
-    vectors = Vectors(usccs, table.matrix())
+    vectors = Vectors(usccs, table.matrix(), kinds)
     return write_vectors(
         vectors, table.registry, table.as_of_date, folder, lake_version=lake_version, now=now
     )
@@ -174,7 +189,12 @@ def write_vectors(
         If the folder cannot be written.
     """
     order = np.argsort(vectors.usccs)
-    arrays = {"usccs.npy": vectors.usccs[order], "vectors.npy": vectors.vectors[order]}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "usccs.npy": vectors.usccs[order],
+        "vectors.npy": vectors.vectors[order],
+    }
+    if vectors.kinds is not None:
+        arrays[_KINDS] = vectors.kinds[order]
     build = folder / f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}"
     try:
         build.mkdir(parents=True)
@@ -187,7 +207,7 @@ def write_vectors(
             enterprises=len(order),
             features={f.name: f.definition_hash for f in registry},
             datasets={f.name: sorted(f.datasets) for f in registry},
-            files={name: _sha256(build / name) for name in _FILES},
+            files={name: _sha256(build / name) for name in arrays},
         )
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
         (build / "manifest.json").write_text(text, encoding="utf-8")
@@ -229,16 +249,20 @@ def _open(build: Path, *, check: bool) -> OnlineVectors:
         content = json.loads((build / "manifest.json").read_text(encoding="utf-8"))
         manifest = OnlineManifest(**content)
         usccs, vectors = (np.load(build / n, mmap_mode="r", allow_pickle=False) for n in _FILES)
+        has_kinds = _KINDS in manifest.files
+        kinds = np.load(build / _KINDS, allow_pickle=False) if has_kinds else None
     except (OSError, ValueError, TypeError) as damaged:
         raise _damaged(build, type(damaged).__name__) from damaged
     shape = (manifest.enterprises, len(manifest.features))
     if usccs.shape != shape[:1] or vectors.shape != shape or vectors.dtype != np.float64:
         raise _damaged(build, "shape")
+    if kinds is not None and (kinds.shape != shape[:1] or kinds.dtype != KIND):
+        raise _damaged(build, _KINDS)
     if check:
         for name, digest in manifest.files.items():
             if _sha256(build / name) != digest:
                 raise _damaged(build, name)
-    return OnlineVectors(build, manifest, usccs, vectors)
+    return OnlineVectors(build, manifest, usccs, vectors, kinds)
 
 
 def _damaged(build: Path, what: str) -> OnlineError:

@@ -9,7 +9,7 @@ about a firm that lie in its neighbours.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import TracebackType
 from typing import Literal, Self
@@ -17,10 +17,11 @@ from typing import Literal, Self
 import duckdb
 
 from features.clock import end_of
-from features.contracts import REGISTER, Catalogue, Dataset, Sensitivity
+from features.contracts import REGISTER, Catalogue, Dataset
 from features.engine import connect, identifier, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.scope import DataScope, Purpose
+from features.withheld import is_closed, is_decided_by_consent
 
 CONSENTS = "consent_event"
 #: Public datasets that features read beyond the firm asked about. A view costs a millisecond of every
@@ -88,6 +89,7 @@ def open_snapshot(
     scope: DataScope,
     *,
     now: datetime,
+    made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
@@ -100,6 +102,9 @@ def open_snapshot(
     now : datetime
         Asia/Shanghai wall time. Records repaired by now are gone from every as-of, except for
         purpose `replay`.
+    made_at : datetime, optional
+        The moment of the look that is replayed: records repaired by then are gone, as they were. Only
+        for purpose `replay`, which without it goes by the end of `as_of_date`.
     enterprises : sequence of int, optional
         Surrogate keys to look at; all registered enterprises when omitted.
     threads, memory_limit
@@ -113,7 +118,14 @@ def open_snapshot(
         If the scope has ended by now, or before `as_of_date`.
     """
     statements = snapshot_sql(
-        lake, catalogue, as_of_date, scope, now=now, enterprises=enterprises, datasets=datasets
+        lake,
+        catalogue,
+        as_of_date,
+        scope,
+        now=now,
+        made_at=made_at,
+        enterprises=enterprises,
+        datasets=datasets,
     )
     connection = connect(threads=threads, memory_limit=memory_limit)
     try:
@@ -134,6 +146,7 @@ def snapshot_sql(
     scope: DataScope,
     *,
     now: datetime,
+    made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     datasets: Collection[str] | None = None,
 ) -> list[Statement]:
@@ -148,6 +161,9 @@ def snapshot_sql(
         If the scope has ended by now, or before `as_of_date`.
     """
     scope.require_live(as_of_date, today=now.date())
+    if made_at is not None and scope.purpose is Purpose.REPLAY:
+        # What was gone at the time of the look is gone in its replay: its own rule, at its own moment.
+        scope, now = replace(scope, purpose=Purpose.SELF_REPORT), made_at
     chosen = "true"
     if enterprises is not None:
         listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
@@ -282,9 +298,9 @@ def _visible_rows(
 ) -> str:
     rows = lake.rows(dataset)
     predicate = known_by(dataset, lake, as_of_date, scope, now, repairs)
-    if _is_closed(dataset, scope):
+    if is_closed(dataset, scope):
         predicate = "false"
-    elif _is_decided_by_consent(dataset, scope):
+    elif is_decided_by_consent(dataset, scope):
         predicate += f" AND enterprise_key IN (SELECT enterprise_key FROM visibility WHERE {identifier(dataset.name)})"
     return f"SELECT * FROM {rows} WHERE {chosen} AND {predicate}"
 
@@ -342,9 +358,9 @@ def _visibility(catalogue: Catalogue, scope: DataScope) -> str:
     consented: list[str] = []
     for dataset in catalogue:
         name = identifier(dataset.name)
-        if _is_closed(dataset, scope):
+        if is_closed(dataset, scope):
             flags.append(f"false AS {name}")
-        elif _is_decided_by_consent(dataset, scope):
+        elif is_decided_by_consent(dataset, scope):
             wanted = literal(dataset.document.consent_scope or "")
             consented.append(f"max(CASE WHEN consent_scope = {wanted} THEN 1 ELSE 0 END) AS {name}")
             flags.append(f"coalesce(c.{name}, 0) = 1 AS {name}")
@@ -356,16 +372,6 @@ def _visibility(catalogue: Catalogue, scope: DataScope) -> str:
         f"(SELECT {listed} FROM live_consent GROUP BY enterprise_key) AS c "
         "ON c.enterprise_key = e.enterprise_key"
     )
-
-
-def _is_closed(dataset: Dataset, scope: DataScope) -> bool:
-    """Outside the scope, or the platform's own records, which no institution reads."""
-    is_internal = dataset.document.sensitivity is Sensitivity.INTERNAL
-    return not scope.opens(dataset.name) or (is_internal and scope.grantee is not None)
-
-
-def _is_decided_by_consent(dataset: Dataset, scope: DataScope) -> bool:
-    return dataset.needs_consent and scope.grantee is not None
 
 
 def _instant(moment: datetime) -> str:

@@ -118,7 +118,7 @@ def rating_columns(
         "coverage": same(ratings.coverage),
         "confidence": same(ratings.confidence),
         "unrated_because": [None if known else NO_RECORD for known in has_record.tolist()],
-        "feature_hash": [_hash(row) for row in seen],
+        "feature_hash": [feature_hash(row) for row in seen],
         "valid_until": [as_of_date + timedelta(days=VALID_DAYS)] * rows,
         "disclaimer": [bundle.manifest.disclaimer.zh] * rows,
     }
@@ -130,14 +130,18 @@ def has_any_record(features: Sequence[ModelFeature], matrix: FloatArray) -> npt.
     A feature that is zero without records proves none, nor does one that reads the register alone. A
     model made of nothing else goes by what it has.
     """
+    return np.asarray(~np.isnan(matrix[:, proving_columns(features)]).all(axis=1), dtype=np.bool_)
+
+
+def proving_columns(features: Sequence[ModelFeature]) -> npt.NDArray[np.bool_]:
+    """Columns in which a value proves that something is on record, shape (k,); see `has_any_record`."""
     proves = np.array(
         [f.missing == "unknown" and set(f.datasets) != {REGISTER} for f in features], dtype=np.bool_
     )
-    shown = matrix[:, proves] if proves.any() else matrix
-    return np.asarray(~np.isnan(shown).all(axis=1), dtype=np.bool_)
+    return proves if proves.any() else np.ones_like(proves)
 
 
-def _hash(row: FloatArray) -> str:
+def feature_hash(row: FloatArray) -> str:
     """SHA-256 of a feature vector; every NaN counts as the same."""
     canonical = np.where(np.isnan(row), np.nan, row).astype("<f8")
     return hashlib.sha256(canonical.tobytes()).hexdigest()

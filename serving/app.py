@@ -19,12 +19,13 @@ from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.problems import install
+from serving.ratings import rooms as ratings
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.settings import Settings, settings_from
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS,)
+ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, *ratings.DOORS)
 
 
 def create_app(
@@ -55,6 +56,7 @@ def create_app(
         app.state.is_stopping = True
         await database.close()
         app.state.house.limits.close()
+        app.state.house.desks.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
+from serving.ratings.desks import Desks
 from serving.settings import Settings
 
 
@@ -29,6 +31,11 @@ class House:
     limits: RateLimits
     clock: Callable[[], datetime]
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
+
+    @cached_property
+    def desks(self) -> Desks:
+        """Where ratings are made; the first one asked for opens the model."""
+        return Desks(self.settings.home)
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""

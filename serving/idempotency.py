@@ -161,6 +161,7 @@ def _resource(kept: dict[str, Any]) -> Resource:
         institution=kept["institution"],
         needs=frozenset(kept["needs"]),
         purpose=None if purpose is None else Purpose(purpose),
+        is_public=kept["is_public"],
     )
 
 

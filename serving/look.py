@@ -51,7 +51,11 @@ class Look:
         """
         self.asked.append(resource)
         consent = LiveConsent()
-        if needs_consent(self.caller, self.action) and resource.purpose is not None:
+        if (
+            needs_consent(self.caller, self.action)
+            and resource.purpose is not None
+            and not resource.is_public
+        ):
             consent = await live_consent(
                 self.connection,
                 resource.uscc,

@@ -76,9 +76,12 @@ class TinyLake:
     ----------
     root : Path
         An empty folder.
+    code : str
+        How an enterprise's code is made of its key.
     """
 
     root: Path
+    code: str = "F{:05d}"
     _view: LakeView | None = field(default=None, init=False)
 
     @property
@@ -123,13 +126,12 @@ class TinyLake:
         self._view = None
         return row_ids
 
-    @staticmethod
-    def _name_parties(writer: LakeWriter, rows: Sequence[Row]) -> tuple[Path | None, int]:
+    def _name_parties(self, writer: LakeWriter, rows: Sequence[Row]) -> tuple[Path | None, int]:
         known = set(_known_parties(writer.view))
         keys = {int(str(row["enterprise_key"])) for row in rows} - known
         if not keys:
             return None, 0
-        named = [{"party_key": key, "party_id": f"F{key:05d}"} for key in sorted(keys)]
+        named = [{"party_key": key, "party_id": self.code.format(key)} for key in sorted(keys)]
         path = writer.root / "parties" / f"{writer.view.version + 1:08d}.parquet"
         path.parent.mkdir(exist_ok=True)
         shape = {"party_key": "INTEGER", "party_id": "VARCHAR", "origin": "VARCHAR"}

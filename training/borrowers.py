@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from features.contracts import Catalogue
 from features.errors import CohortError
+from features.firm_segments import SEGMENT_DATASETS
 from features.lake import LakeView
 from features.registry import Registry
 from features.scope import PLATFORM, DataScope, Purpose
@@ -23,7 +24,6 @@ from models.arrays import BoolArray, FloatArray
 from training.cohort import MAX_REFERENCE, MIN_DEFAULTS, MIN_REFERENCE
 from training.looks import Looks, Opened, Rows, first_month, stack
 from training.performance import load_performance_rules, whole_months
-from training.segments import SEGMENT_DATASETS
 from training.timeline import Timeline, last_day_of
 from training.warning import (
     EVENT,

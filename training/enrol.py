@@ -9,10 +9,11 @@ import numpy as np
 
 from features.errors import BundleError
 from features.lake import LakeView
+from models.aliases import Entry
 from models.arrays import FloatArray
 from models.bundle import Bundle, BundleRecipe, write_bundle
 from models.portrait_tables import Peers
-from training.aliases import Entry, add_entry
+from training.aliases import add_entry
 from training.fit import FittedRating
 from training.registry import RunRecord, log_run, user_name
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from features.contracts import Catalogue
 from features.engine import identifier
 from features.errors import CohortError
+from features.firm_segments import add_segments
 from features.lake import LakeView
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
@@ -27,7 +28,6 @@ from features.scope import DataScope
 from features.snapshot import Snapshot, open_snapshot
 from models.arrays import BoolArray, FloatArray
 from training.performance import LABEL_DATASETS
-from training.segments import add_segments
 from training.study import SEGMENTS
 
 IntArray = npt.NDArray[np.int64]

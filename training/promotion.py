@@ -9,17 +9,17 @@ from pathlib import Path
 from features.contracts import Words
 from features.errors import BundleError, GateError, RegistryError, StudyError
 from features.registry import Registry
-from models.bundle import Bundle, load_bundle
-from training.aliases import (
+from models.aliases import (
     Action,
     Entry,
-    add_entry,
     champion_of,
     find_bundle,
     named_entry,
     read_record,
     served_before,
 )
+from models.bundle import Bundle, load_bundle
+from training.aliases import add_entry
 from training.gate import judge_candidate
 from training.gate_terms import Check, failed_checks
 from training.rivals import Rival

@@ -10,6 +10,12 @@ import numpy.typing as npt
 
 from features.contracts import Catalogue
 from features.errors import CohortError
+from features.firm_segments import (
+    HIDDEN_FIGURES,
+    PUBLIC_SIZE,
+    SEGMENT_DATASETS,
+    segment_of,
+)
 from features.lake import LakeView
 from features.pipeline import FeatureTable
 from features.registry import Registry
@@ -25,12 +31,6 @@ from training.performance import (
     Performance,
     load_performance_rules,
     performance,
-)
-from training.segments import (
-    HIDDEN_FIGURES,
-    PUBLIC_SIZE,
-    SEGMENT_DATASETS,
-    segment_of,
 )
 from training.study import SEGMENTS, TextArray
 from training.timeline import Timeline, plan_timeline

@@ -7,14 +7,14 @@ import typer
 
 from features.definitions import REGISTRY
 from features.errors import BundleError, Language
+from models.aliases import CHAMPION, find_bundle, named_bundle, read_record
 from models.bundle import load_bundle
-from training.aliases import CHAMPION, find_bundle, named_bundle, read_record
 from training.study import read_study
 from xinqiao.console import LANGUAGE, Json, Lang, show, show_json, use_language
 from xinqiao.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from training.aliases import Entry
+    from models.aliases import Entry
 
 HELP = """写出模型档案，供独立评审。 Write the dossier of a model, one HTML page for an independent review.
 

@@ -12,9 +12,9 @@ from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import RequestError
 from features.lake import Lake
+from models.aliases import CHAMPION, named_bundle
 from models.bundle import load_bundle
 from models.drift import Drift, measure_drift
-from training.aliases import CHAMPION, named_bundle
 from xinqiao.console import Json, out, say, show, show_json
 from xinqiao.settings import Settings, load_settings
 

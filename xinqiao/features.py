@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import typer
 
@@ -13,7 +15,8 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import OnlineError
-from features.lake import Lake
+from features.firm_segments import SEGMENT_DATASETS, kinds_of
+from features.lake import Lake, LakeView
 from features.lineage import origins_of
 from features.on_demand import needs_rebuild, refreshed
 from features.online import OnlineVectors, open_online, write_online, write_vectors
@@ -164,10 +167,22 @@ def renew_online(settings: Settings, as_of_date: date) -> tuple[OnlineVectors, b
     if build.as_of_date != as_of_date or needs_rebuild(build, lake, REGISTRY):
         return refresh_online(settings, as_of_date), True
     vectors = refreshed(build, lake, load_catalogue(), REGISTRY, self_scope(now.date()), now=now)
+    codes = [code.decode() for code in vectors.usccs.tolist()]
+    known = replace(vectors, kinds=_self_kinds(lake, as_of_date, codes, now))
     written = write_vectors(
-        vectors, REGISTRY, as_of_date, settings.online, lake_version=lake.version, now=now
+        known, REGISTRY, as_of_date, settings.online, lake_version=lake.version, now=now
     )
     return written, False
+
+
+def _self_kinds(
+    lake: LakeView, as_of_date: date, usccs: list[str], now: datetime
+) -> npt.NDArray[np.void]:
+    scope = self_scope(now.date())
+    with open_snapshot(
+        lake, load_catalogue(), as_of_date, scope, now=now, datasets=SEGMENT_DATASETS
+    ) as snapshot:
+        return kinds_of(snapshot, usccs)
 
 
 @app.command()
@@ -209,9 +224,10 @@ def trace_of(
 
 def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:
     """Build the vectors of every enterprise and make them current."""
-    version = Lake(settings.lake).view().version
+    lake, now = Lake(settings.lake).view(), now_in_shanghai()
     table = self_features(settings, REGISTRY, as_of_date)
-    return write_online(table, settings.online, lake_version=version, now=now_in_shanghai())
+    kinds = _self_kinds(lake, as_of_date, table.usccs, now)
+    return write_online(table, settings.online, lake_version=lake.version, now=now, kinds=kinds)
 
 
 def self_features(

@@ -14,12 +14,14 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import NoRecordError, OnlineError, RequestError, UnknownEnterpriseError
+from features.firm_segments import SEGMENT_DATASETS, add_segments, segment_of
 from features.lake import Enterprise, Lake, LakeView
 from features.online import OnlineVectors, open_online
 from features.pipeline import build_features
 from features.registry import Registry
 from features.rules.vocabulary import Vocabulary
 from features.snapshot import Snapshot, open_snapshot
+from models.aliases import CHAMPION, named_bundle
 from models.arrays import FloatArray
 from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
@@ -27,8 +29,6 @@ from models.knockouts import KnockoutAnswers, Knockouts
 from models.portrait import Kinds
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
-from training.aliases import CHAMPION, named_bundle
-from training.segments import SEGMENT_DATASETS, add_segments, segment_of
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
 from xinqiao.settings import Settings, load_settings

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from features.clock import now_in_shanghai
 from features.definitions import REGISTRY
-from training.aliases import CHAMPION, Entry, read_record
+from models.aliases import CHAMPION, Entry, read_record
 from xinqiao.console import LANGUAGE, Json, out, say, show, show_json
 from xinqiao.settings import Settings, load_settings
 

@@ -84,7 +84,7 @@ def train(settings: Settings, data_until: date) -> "TrainedAlert":
 
 def _base_rating(settings: Settings) -> Bundle | None:
     """The 12-month rating trained last; None if none was trained, or it no longer fits the features."""
-    from training.aliases import candidate_of, named_bundle  # noqa: PLC0415 - the training room
+    from models.aliases import candidate_of, named_bundle  # noqa: PLC0415 - the training room
 
     try:
         return load_bundle(named_bundle(settings.bundles, candidate_of(BASE_12M)), REGISTRY)

@@ -51,6 +51,13 @@ class Action(StrEnum):
     AUDIT_HEADS = "audit:heads"
     ALARM_READ = "alarm:read"
     ALARM_CHANGE = "alarm:change"
+    RATING_CREATE = "rating:create"
+    RATING_READ = "rating:read"
+    RATING_LIST = "rating:list"
+    RATING_REPLAY = "rating:replay"
+    RATING_BATCH_CREATE = "rating_batch:create"
+    RATING_BATCH_READ = "rating_batch:read"
+    RATING_BATCH_CHANGE = "rating_batch:change"
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,15 @@ class Resource:
         Consent scopes the answer would read.
     purpose : Purpose or None
         What a consent must be for; None where no consent counts.
+    is_public : bool
+        Public data alone are read, for which no consent is needed.
     """
 
     uscc: str = ""
     institution: str = ""
     needs: frozenset[str] = frozenset()
     purpose: Purpose | None = None
+    is_public: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,10 +155,11 @@ def refusal(
         return None
     if not _reaches(reach, caller, resource):
         return not_found()
-    closed = (
-        resource.needs - consent.scopes if rule.consent and reach != "own_firm" else frozenset()
-    )
-    if rule.consent and reach != "own_firm" and (closed or not consent.ids):
+    # A firm's own data are its own, and the platform's roles are not given the data themselves.
+    if not rule.consent or resource.is_public or reach != "own_institution":
+        return None
+    closed = resource.needs - consent.scopes
+    if closed or not consent.ids:
         return _closed(resource, closed)
     return None
 
@@ -156,7 +167,7 @@ def refusal(
 def needs_consent(caller: Caller, action: Action) -> bool:
     """Whether consent decides when this caller takes this action; a firm's own data are its own."""
     rule = load_policy()[action]
-    return rule.consent and rule.roles.get(caller.role) not in {None, "own_firm"}
+    return rule.consent and rule.roles.get(caller.role) == "own_institution"
 
 
 def not_found() -> NotFoundError:

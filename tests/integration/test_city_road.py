@@ -11,12 +11,12 @@ import yaml
 
 from features.contracts import Catalogue
 from models.alert import ALERT_6M, alert_6m
+from models.aliases import candidate_of, named_bundle
 from models.manifest import Manifest
 from models.metrics import auc
 from models.rating import BASE_12M, RatingSpec, base_12m
 from simulator.city import CityPlan, build_city
 from tests.command import run
-from training.aliases import candidate_of, named_bundle
 from training.study import read_study
 
 FIRMS, SEED = 1_000, 11

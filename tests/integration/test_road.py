@@ -24,10 +24,10 @@ from features.ingest import ingest_files
 from features.lake import Lake
 from features.mapping import identity_mapping
 from features.vault import Vault
+from models.aliases import named_bundle, read_record
 from models.rating import INVOICE_RATING
 from tests.command import run
 from tests.worlds import LABELLED, UNLABELLED, write_contest
-from training.aliases import named_bundle, read_record
 from training.cohort import build_cohort
 from xinqiao.settings import load_settings
 from xinqiao.tours import land_tour

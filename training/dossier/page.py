@@ -8,8 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from features.contracts import load_catalogue
 from features.errors import Language, StudyError
 from features.registry import Registry
+from models.aliases import Entry
 from models.bundle import Bundle
-from training.aliases import Entry
 from training.dossier.about import limits, purpose
 from training.dossier.calibration import calibration
 from training.dossier.consent import consent

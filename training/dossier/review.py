@@ -11,12 +11,12 @@ from features.codes.regions import region_name
 from features.contracts import Catalogue, Words
 from features.errors import CalibrationError, ModelInputError
 from features.registry import Registry
+from models.aliases import Entry
 from models.arrays import FloatArray, IntArray
 from models.bundle import Bundle
 from models.limits import Limits, load_limits
 from models.tree_shap import contributions
 from models.validation_tests import GradeTest, grade_tests
-from training.aliases import Entry
 from training.dossier.speech import Speech
 from training.evaluate import LEVEL
 from training.study import Sample, Study

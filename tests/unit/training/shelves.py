@@ -7,13 +7,14 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
+from models.aliases import Entry
 from models.bundle import Bundle, BundleRecipe, write_bundle
 from models.calibration import fit_logit_line
 from models.metrics import calibration_line, grade_rates
 from models.rating import BASE_12M, DISCLAIMER, INVOICE_RATING, RatingSpec
 from models.scale import load_scale
 from tests.unit.models.small_registry import REGISTRY
-from training.aliases import Entry, add_entry
+from training.aliases import add_entry
 from training.evaluate import Estimate
 from training.promotion import Shelf
 from training.study import SEGMENTS, Sample, Study, write_study

@@ -10,15 +10,8 @@ from pathlib import Path
 import pytest
 
 from features.errors import BundleError, RegistryError
-from training.aliases import (
-    Entry,
-    add_entry,
-    find_bundle,
-    named_bundle,
-    named_entry,
-    read_record,
-    served_before,
-)
+from models.aliases import Entry, find_bundle, named_bundle, named_entry, read_record, served_before
+from training.aliases import add_entry
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from features.errors import Language, StudyError
+from models.aliases import Entry
 from models.bundle import Bundle
 from models.metrics import auc
 from tests.command import run
 from tests.unit.models.small_registry import REGISTRY
 from tests.unit.training.dossier_pages import Page
 from tests.unit.training.shelves import NOW, entry_of, make_model, shelf_at
-from training.aliases import Entry
 from training.dossier.page import SECTIONS, keep_dossiers, render, write_dossier
 from training.evaluate import Estimate
 from training.out_of_time import judge_out_of_time

@@ -8,9 +8,9 @@ import pytest
 
 from features.contracts import Words
 from features.errors import BundleError, GateError, RegistryError, StudyError
+from models.aliases import champion_of, named_bundle, read_record
 from models.bundle import Bundle
 from tests.unit.training.shelves import NOW, make_model, shelf_at
-from training.aliases import champion_of, named_bundle, read_record
 from training.gate_terms import Check
 from training.promotion import Decision, Shelf, judge, promote, require_second_person, roll_back
 

@@ -4,8 +4,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from features.firm_segments import PUBLIC_SIZE, add_segments, segment_of
 from features.snapshot import Snapshot
-from training.segments import PUBLIC_SIZE, add_segments, segment_of
 from training.study import SEGMENTS
 
 REGISTER = [

@@ -5,10 +5,15 @@ annual report; figures it does not publish are seen under its consent only, and 
 still live is asked again on the day of training. So a size has two readings, with and without them.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from features.codes.industries import industry_table_sql
 from features.codes.sizes import size_class_sql
+from features.online import KIND
 from features.snapshot import Snapshot
 
 #: Beyond what the features read, a look for segments opens these.
@@ -37,6 +42,17 @@ def add_segments(table: pa.Table, snapshot: Snapshot) -> pa.Table:
 def segment_of(table: pa.Table, name: str) -> list[str]:
     """One segment of every row of a table from `add_segments`."""
     return table[_PREFIX + name].to_pylist()
+
+
+def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
+    """Size and industry of firms in the order asked, as `features.online.KIND`; blank where not in the snapshot."""
+    firms = snapshot.connection.sql("SELECT uscc FROM enterprise ORDER BY enterprise_key")
+    table = add_segments(firms.to_arrow_table(), snapshot)
+    found = np.zeros(table.num_rows + 1, dtype=KIND)
+    for name in KIND.names or ():
+        found[name][:-1] = np.array(segment_of(table, name), dtype=np.bytes_)
+    place = {uscc: row for row, uscc in enumerate(table["uscc"].to_pylist())}
+    return found[[place.get(uscc, -1) for uscc in usccs]]
 
 
 def _latest(dataset: str, columns: str) -> str:
