@@ -22,10 +22,17 @@ from serving.problems import install
 from serving.ratings import rooms as ratings
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
+from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.verifications import endpoints as verifications
 
 #: Every room that answers; a new one is added here.
-ROOMS: tuple[APIRouter, ...] = (*auth.DOORS, *ratings.DOORS)
+ROOMS: tuple[APIRouter, ...] = (
+    *auth.DOORS,
+    *ratings.DOORS,
+    *reports.DOORS,
+    verifications.door,
+)
 
 
 def create_app(
@@ -57,6 +64,7 @@ def create_app(
         await database.close()
         app.state.house.limits.close()
         app.state.house.desks.close()
+        app.state.house.reading.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",

@@ -11,6 +11,7 @@ from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
 from serving.ratings.desks import Desks
+from serving.reading import Reading
 from serving.settings import Settings
 
 
@@ -36,6 +37,11 @@ class House:
     def desks(self) -> Desks:
         """Where ratings are made; the first one asked for opens the model."""
         return Desks(self.settings.home)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Where the lake is read beside the event loop."""
+        return Reading()
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""

@@ -1,0 +1,74 @@
+"""A report as a page for A4: no script, its own style, in either language, from the kept document alone."""
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from features.errors import Language
+from serving.reports.repository import Report
+from serving.static import StaticFiles
+
+_HERE = Path(__file__).parent
+_STATIC = StaticFiles([_HERE / "files"], "/static/reports")
+files = _STATIC.router()
+
+_PURPOSES = {
+    "self_report": ("本人查询", "self-report"),
+    "apply": ("贷款申请", "loan application"),
+    "pre_credit": ("授信前审查", "review before credit"),
+    "postloan": ("贷后管理", "management after the loan"),
+}
+_MARKS = {
+    "disputed": ("异议中", "disputed"),
+    "both_views": ("双方意见并存", "both views recorded"),
+}
+_MISSING = "—"
+
+
+def report_page(report: Report, language: Language) -> str:
+    """The page of a report.
+
+    Parameters
+    ----------
+    language : Language
+        Of everything that is ours; what providers wrote stays as it is.
+    """
+    document = json.loads(report.document)
+    return _TEMPLATES.get_template("report.html").render(
+        lang="zh-CN" if language == "zh" else "en",
+        is_zh=language == "zh",
+        report=document,
+        sha256=report.sha256,
+        purpose=_PURPOSES[document["purpose"]][language != "zh"],
+        marks={name: words[language != "zh"] for name, words in _MARKS.items()},
+    )
+
+
+def _cell(value: object, language: str) -> str:
+    """One value in a table."""
+    if value is None or value == "":
+        return _MISSING
+    if isinstance(value, bool):
+        return ("是" if value else "否") if language == "zh-CN" else ("yes" if value else "no")
+    if isinstance(value, dict):
+        return str(value["zh" if language == "zh-CN" else "en"])  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return "；".join(str(item) for item in value) or _MISSING  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    return str(value)
+
+
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["style"] = _STATIC.address("report.css")
+    made.filters["cell"] = _cell
+    return made
+
+
+_TEMPLATES = _templates()
