@@ -11,8 +11,10 @@ from pathlib import Path
 
 from benchmarks import (
     area_alerts,
+    area_audit,
     area_beijing,
     area_city,
+    area_consent,
     area_features,
     area_fit,
     area_ingest,
@@ -37,7 +39,9 @@ AREAS: Mapping[str, Area] = {
     area_rating.AREA: area_rating.compare,
     area_fit.AREA: area_fit.compare,
     area_city.AREA: area_city.compare,
+    area_consent.AREA: area_consent.compare,
     area_alerts.AREA: area_alerts.compare,
+    area_audit.AREA: area_audit.compare,
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,

@@ -32,11 +32,14 @@ class Stale:
         The build as a whole says nothing of now: other definitions, or rows it has seen are gone.
     lake_version : int
         State of the lake for which this is true.
+    datasets : frozenset of str
+        What was touched: of a stale firm only features that read one of them may have changed.
     """
 
     usccs: frozenset[str]
     is_everyone: bool
     lake_version: int
+    datasets: frozenset[str] = frozenset()
 
     def holds(self, uscc: str) -> bool:
         """Whether the firm's vector may have changed."""
@@ -92,7 +95,9 @@ def stale_firms(
     )
     if len(shared):
         usccs |= _changed(build, lake, catalogue, shared, scope, now)
-    return Stale(frozenset(usccs), is_everyone=False, lake_version=lake.version)
+    return Stale(
+        frozenset(usccs), is_everyone=False, lake_version=lake.version, datasets=touched.datasets
+    )
 
 
 def _changed(

@@ -12,7 +12,10 @@ from features.vault import Vault
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
+from serving.consent import endpoints as consents
 from serving.db import open_database
+from serving.disputes import beside_endpoints as beside
+from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.observe import endpoints as health
@@ -29,7 +32,10 @@ from serving.verifications import endpoints as verifications
 #: Every room that answers; a new one is added here.
 ROOMS: tuple[APIRouter, ...] = (
     *auth.DOORS,
+    consents.door,
     *ratings.DOORS,
+    *disputes.DOORS,
+    *beside.DOORS,
     *reports.DOORS,
     verifications.door,
 )

@@ -23,9 +23,10 @@ from features.errors import XinqiaoError
 from serving.access.decision import Action, LiveConsent, refusal
 from serving.audit.record import write_entry
 from serving.auth.identify import address_of, identify
-from serving.house import House
+from serving.house import house_of
 from serving.idempotency import answer_once
 from serving.look import Look
+from serving.observe.meters import meters_of
 from serving.reference.responses import problem_responses
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -72,7 +73,7 @@ class DoorRoute(APIRoute):
         action = action_of(self.endpoint)
 
         async def through_the_door(request: Request) -> Response:
-            house: House = request.app.state.house
+            house = house_of(request)
             look = Look(house, action, request.state.request_id, house.clock())
             request.state.look = look
             await request.body()  # a slow sender keeps no connection of the ledger
@@ -88,7 +89,7 @@ class DoorRoute(APIRoute):
                 if refused.code not in _UNRECORDED:
                     await _record_refusal(look, refused)
                 raise
-            request.app.state.meters.audit_rows.labels(look.outcome).inc()
+            meters_of(request).audit_rows.labels(look.outcome).inc()
             return response
 
         return through_the_door

@@ -169,3 +169,10 @@ class DatabaseError(ServingError):
 
     code = "database"
     status = 503
+
+
+class ServiceStartError(ServingError):
+    """The service cannot start where it was told to, or will not stay up."""
+
+    code = "service_start"
+    status = 503

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from fastapi import Request
+
 from features.vault import Vault
 from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
@@ -33,9 +35,13 @@ class House:
     clock: Callable[[], datetime]
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
 
-    @cached_property
+    @property
     def desks(self) -> Desks:
         """Where ratings are made; the first one asked for opens the model."""
+        return self._desks
+
+    @cached_property
+    def _desks(self) -> Desks:
         return Desks(self.settings.home)
 
     @cached_property
@@ -46,3 +52,9 @@ class House:
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
         return self.vault.token("audit_subject", uscc)
+
+
+def house_of(request: Request) -> House:
+    """What the worker that has this request holds."""
+    house: House = request.app.state.house
+    return house

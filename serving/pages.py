@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from features.vault import Vault
 from serving.errors import MalformedError
 from serving.guard import route_of
-from serving.house import House
+from serving.house import house_of
 
 MOST = 200
 USUAL = 50
@@ -105,7 +105,7 @@ def _pager(
     limit: Annotated[int, Query(ge=1, le=MOST)] = USUAL,
     cursor: Annotated[str | None, Query(max_length=400, description="`next` of a page.")] = None,
 ) -> Pager:
-    house: House = request.app.state.house
+    house = house_of(request)
     listing = route_of(request.scope)
     after = None if cursor is None else position_of(house.vault, listing, cursor)
     return Pager(house.vault, listing, limit, after)

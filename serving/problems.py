@@ -37,6 +37,7 @@ _CHOICE = re.compile(
 #: Names of fields are ours; whatever else a place holds came from the caller.
 _FIELD = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 _MOST_FIELDS = 20
+_OURS = 500  # from this status on the failure is ours
 
 
 class Meanings(Document):
@@ -122,7 +123,7 @@ def _translated(error: Exception) -> ServingError:
     known = {404: not_found, 405: _method_not_allowed, 413: too_large}
     if status in known:
         return known[status]()
-    if status < 500:
+    if status < _OURS:
         return MalformedError(
             en="The request cannot be read. Send JSON as /docs shows.",
             zh="无法读取该请求，请按 /docs 的格式发送 JSON。",
@@ -164,7 +165,7 @@ def _beside(error: XinqiaoError) -> tuple[dict[str, object], dict[str, str]]:
 
 def _detail(error: XinqiaoError, meaning: Words, language: Language) -> str:
     """A failure of a part of ours may name folders, so only its meaning leaves."""
-    is_inside = error.status >= 500 and not isinstance(error, ServingError)
+    is_inside = error.status >= _OURS and not isinstance(error, ServingError)
     return _word(meaning, language) if is_inside else error.sentence(language)
 
 

@@ -37,6 +37,10 @@ class Settings:
         Where the workers keep their counts together; None counts in this process alone.
     metrics_secret : str
         Bearer secret that opens `/metrics` from afar; empty opens it on loopback only.
+    sealer : str
+        Address of the ledger under the role `xinqiao_sealer`; only the upkeep is given it.
+    audit_mirror : Path or None
+        A second folder for the heads of the record.
     revision : str
         Schema this program was written for; readiness compares it. Empty compares nothing.
     """
@@ -54,12 +58,15 @@ class Settings:
     hosts: tuple[str, ...] = ()
     metrics: Path | None = None
     metrics_secret: str = ""
+    sealer: str = ""
+    audit_mirror: Path | None = None
     revision: str = ""
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read what the parent process left for its workers."""
     metrics = environment.get("PROMETHEUS_MULTIPROC_DIR", "")
+    mirror = environment.get("XINQIAO_AUDIT_MIRROR", "")
     return Settings(
         home=Path(environment["XINQIAO_HOME"]),
         database=environment["XINQIAO_DATABASE_URL"],
@@ -69,5 +76,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         hosts=tuple(environment.get("XINQIAO_HOSTS", "").split()),
         metrics=Path(metrics) if metrics else None,
         metrics_secret=environment.get("XINQIAO_METRICS_SECRET", ""),
+        sealer=environment.get("XINQIAO_DATABASE_SEALER_URL", ""),
+        audit_mirror=Path(mirror) if mirror else None,
         revision=environment.get("XINQIAO_REVISION", ""),
     )

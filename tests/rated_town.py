@@ -13,10 +13,10 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
-from features.contracts import load_catalogue
+from features.contracts import REGISTER, load_catalogue
 from features.definitions import REGISTRY
 from features.firm_segments import kinds_of
-from features.online import write_online
+from features.online import open_online, write_online
 from features.pipeline import build_features
 from features.registry import Registry
 from features.rules.vocabulary import Vocabulary
@@ -29,11 +29,14 @@ from models.knockouts import load_knockouts
 from models.metrics import grade_rates
 from models.rating import DISCLAIMER, INVOICE_RATING, RatingSpec
 from models.scale import load_scale
-from tests.builders import NOW, TinyLake, seeded
-from tests.whole_worlds import FIRMS, whole_world
+from serving.ratings.sight import Opened
+from tests.builders import TinyLake, seeded
+from tests.whole_worlds import whole_world
 from training.aliases import add_entry
 
 AS_OF = date(2026, 5, 31)
+#: Shortly before the clock of `tests.service`.
+NOW = datetime(2026, 11, 20, 9)
 CODE = "91370100MA{:08d}"
 #: Of every family some, public and not, so that each consent scope opens something.
 PARTS = 5
@@ -41,20 +44,22 @@ PARTS = 5
 
 @dataclass(frozen=True)
 class Town:
-    """A home as the service finds it; copy it before changing anything."""
+    """A home as the service finds it; copy it before changing anything.
+
+    Attributes
+    ----------
+    usccs : list of str
+        Firms of which public data alone give a rating.
+    """
 
     home: Path
     features: Registry
-
-    @property
-    def usccs(self) -> list[str]:
-        """Codes of all firms."""
-        return [CODE.format(key) for key in FIRMS]
+    usccs: list[str]
 
     @property
     def move_in(self) -> Callable[[Path], None]:
         """Put a copy of the town where a service will start."""
-        return lambda home: (shutil.copytree(self.home, home, dirs_exist_ok=True), None)[1]
+        return lambda home: (shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True), None)[1]
 
 
 def land_town(home: Path, seed: int = 1) -> TinyLake:
@@ -88,7 +93,7 @@ def promote_model(home: Path, seed: int = 1) -> str:
     features = REGISTRY.select(REGISTRY.names[::PARTS])
     rng = np.random.default_rng(seed)
     sample = rng.gamma(2.0, 1.0, (600, len(features)))
-    risk = 1 / (1 + np.exp(2.0 - (sample @ rng.normal(0, 0.3, len(features)))))
+    risk = 1 / (1 + np.exp(1.0 - (sample - 2.0) @ rng.normal(0, 0.3, len(features))))
     is_default = rng.random(len(sample)) < risk
     sample[rng.random(sample.shape) < 0.2] = np.nan
     spec = RatingSpec(
@@ -141,4 +146,12 @@ def make_town(home: Path) -> Town:
     features = model_features()
     build_vectors(home, land_town(home), features)
     promote_model(home)
-    return Town(home, features)
+    return Town(home, features, _rated_on_public_data(home))
+
+
+def _rated_on_public_data(home: Path) -> list[str]:
+    online, closed = open_online(home / "online"), Opened("grantee").withheld(load_catalogue())
+    proves = [f.missing == "unknown" and f.datasets != {REGISTER} for f in model_features()]
+    is_open = ~online.hidden(closed) & np.array(proves)
+    is_rated = ~np.isnan(online.vectors[:, is_open]).all(axis=1)
+    return [code.decode() for code in online.usccs[is_rated].tolist()]

@@ -69,7 +69,7 @@ class Writers:
         return sum(counts)
 
     def _one(self, number: int, counts: list[int]) -> None:
-        rng = random.Random(self.seed * 100 + number)
+        rng = random.Random(self.seed * 100 + number)  # noqa: S311 - a seed, not a secret
         with psycopg.connect(self.app) as connection:
             for start in range(0, self.rows // self.threads, 3):
                 for offset in range(3):

@@ -15,7 +15,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -165,9 +165,7 @@ class Running:
         token = self.token(client_id, secret_id, uscc, permissions)
         return Ask(client_id, uscc, {"Authorization": f"Bearer {token}"})
 
-    def token(
-        self, client_id: str, secret_id: str, uscc: str, permissions: Sequence[str]
-    ) -> str:
+    def token(self, client_id: str, secret_id: str, uscc: str, permissions: Sequence[str]) -> str:
         """A token for ten minutes from now."""
         start = unix_seconds(self.clock.now)
         claims = Claims(client_id, secret_id, uscc, frozenset(permissions), start, start + 600)
@@ -238,7 +236,7 @@ def service(
     with tempfile.TemporaryDirectory(prefix="service-") as folder, asyncio.Runner() as runner:
         home = Path(folder)
         before(home)
-        settings = Settings(**({"home": home, "database": addresses.app} | overrides))
+        settings = replace(Settings(home, addresses.app, sealer=addresses.sealer), **overrides)
         app = create_app(settings, clock=clock, rooms=rooms, log=make_log(logged))
         stack = AsyncExitStack()
 

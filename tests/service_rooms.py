@@ -35,7 +35,9 @@ class Counted(BaseModel):
 async def count_up(count: Count, look: CurrentLook, response: Response) -> Counted:
     """Add, and fail afterwards if the step is 13."""
     await look.allow(Resource())
-    await look.connection.execute("INSERT INTO trial (step) VALUES (%(step)s)", {"step": count.step})
+    await look.connection.execute(
+        "INSERT INTO trial (step) VALUES (%(step)s)", {"step": count.step}
+    )
     if count.step == 13:
         raise ConflictError(en="Unlucky.", zh="不吉利。")
     rows = await look.connection.execute("SELECT sum(step)::int FROM trial")

@@ -4,7 +4,10 @@ import typer
 
 from features.errors import XinqiaoError
 from xinqiao import (
+    audit,
     catalogue,
+    consent,
+    database,
     declare,
     demo,
     docs,
@@ -14,11 +17,13 @@ from xinqiao import (
     fit,
     ingest,
     lake,
+    people,
     predict,
     pull,
     quality,
     rate,
     registry,
+    serve,
     simulate,
     train,
     train_alert,
@@ -35,12 +40,16 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
+app.add_typer(consent.app, name="consent")
+app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
+app.add_typer(people.app, name="people")
 app.add_typer(quality.app, name="quality")
 train.app.command("alert", help=train_alert.HELP)(train_alert.alert)
 app.add_typer(train.app, name="train")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(declare.app, name="declare")
+app.add_typer(audit.app, name="audit")
 app.command("ingest", help=ingest.HELP)(ingest.ingest)
 app.command("pull", help=pull.PULL_HELP)(pull.pull)
 app.command("verify", help=pull.VERIFY_HELP)(pull.verify)
@@ -53,6 +62,7 @@ app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.command("serve", help=serve.HELP)(serve.serve)
 app.command("docs", help=docs.HELP)(docs.docs)
 
 

@@ -9,6 +9,11 @@ from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
+from serving.access.reference import access_page
+from serving.consent.notices import load_notices
+from serving.consent.reference import scopes_page
+from serving.consent.rules import load_rules as load_consent_rules
+from serving.disputes.reference import cases_page
 from serving.reference.problems import problems_page
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
@@ -24,12 +29,15 @@ def docs() -> None:
     catalogue = load_catalogue()
     lists = [load_published(name) for name in list_names()]
     pages = {
+        "access.md": access_page(),
         "features.md": features_page(REGISTRY),
         "catalogue.md": catalogue_page(catalogue, lists),
         "published-lists.md": published_page(lists),
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
+        "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
+        "cases.md": cases_page(),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():

@@ -1,6 +1,7 @@
 """Where things are: the only place that reads the environment."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Settings:
         MLflow's folder (`XINQIAO_MLRUNS`, default `mlruns` in the checkout).
     language : Language
         Of words for people (`XINQIAO_LANG`, default `zh`).
+    audit_mirror : Path or None
+        A second folder for the heads of the record (`XINQIAO_AUDIT_MIRROR`, default none).
     spark : Path
         Python of the environment with PySpark (`XINQIAO_SPARK`, default the one `make spark` makes).
     """
@@ -32,6 +35,7 @@ class Settings:
     mlruns: Path
     language: Language
     spark: Path
+    audit_mirror: Path | None = None
 
     @property
     def lake(self) -> Path:
@@ -39,9 +43,19 @@ class Settings:
         return self.home / "lake"
 
     @property
+    def database(self) -> Path:
+        """The private PostgreSQL, where no other one is given."""
+        return self.home / "database"
+
+    @property
     def vault(self) -> Path:
         """Keys of personal identifiers."""
         return self.home / "vault"
+
+    @property
+    def audit(self) -> Path:
+        """Signed heads and public keys of the record."""
+        return self.home / "audit"
 
     @property
     def online(self) -> Path:
@@ -86,13 +100,30 @@ def load_settings() -> Settings:
         data=_folder("XINQIAO_DATA", "../shared/data"),
         mlruns=_folder("XINQIAO_MLRUNS", "mlruns"),
         spark=_interpreter(),
+        audit_mirror=_given_folder("XINQIAO_AUDIT_MIRROR"),
         language="en" if os.environ.get("XINQIAO_LANG", "zh").lower().startswith("en") else "zh",
     )
+
+
+def environment() -> dict[str, str]:
+    """All of it, for the processes that the service starts and for the ledger's addresses."""
+    return dict(os.environ)
 
 
 def provider_secret(variable: str) -> str | None:
     """What an endpoint file's `secret_variable` holds; None where it is not set."""
     return os.environ.get(variable) or None
+
+
+def database_addresses() -> Mapping[str, str]:
+    """What is set of the ledger's addresses on a server of one's own."""
+    names = ("XINQIAO_DATABASE_URL", "XINQIAO_DATABASE_OWNER_URL", "XINQIAO_DATABASE_SEALER_URL")
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def _given_folder(variable: str) -> Path | None:
+    given = os.environ.get(variable)
+    return Path(given).resolve() if given else None
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -29,9 +29,9 @@ FORMAT = "xinqiao audit export 1"
 def exporting(path: Path) -> Generator[Callable[[Papers], Sink]]:
     """Write an export; the file appears whole at the end, compressed if its name ends with `.gz`."""
     temporary = path.with_name(f".{path.name}.part")
-    opened = gzip.open(temporary, "wt", encoding="utf-8") if path.suffix == ".gz" else None
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened or temporary.open("w", encoding="utf-8") as file:
+        with opened(temporary, "wt", encoding="utf-8") as file:
             writer = _Writer(cast("TextIO", file))
             yield writer.begin
             writer.line({"end": writer.leaves})

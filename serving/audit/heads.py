@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from serving.audit import appending
 from serving.audit.errors import RecordDamagedError
-from serving.audit.signing import Signer
+from serving.audit.signing import NOTE, Signer
 
 NO_HEAD = "0" * 64
 
@@ -107,7 +107,7 @@ class HeadLog:
 
     def __init__(self, custody: Custody, secret: Path, step: Step) -> None:
         self._custody = custody
-        self._note = secret / "newest_head.json"
+        self._note = secret / NOTE
         self._step = step
         custody.public.mkdir(parents=True, exist_ok=True)
         appending.cut_torn(custody.heads)

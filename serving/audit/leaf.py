@@ -4,7 +4,7 @@
     columns  in the order of `COLUMNS`, each as
         0x00                                       NULL
         0x01, length (4 bytes, big endian), UTF-8  a text
-        0x02, count (4 bytes, big endian), items   a list; an item is a NULL or a text as above
+        0x02, count (4 bytes, big endian), items   a list; an item is again one of the three
 
 Whole numbers are written as decimal digits, without sign or leading zeros. `at` is written as
 `2026-11-21T09:30:00.000000`. Since every length stands before its bytes, two different rows never
@@ -12,6 +12,7 @@ have the same bytes.
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 COLUMNS = (
     "audit_id",
@@ -31,10 +32,9 @@ COLUMNS = (
     "detail",
 )
 HEADER = b"xinqiao audit row 1\n"
-_NULL = b"\x00"
 
 #: What a column holds when it arrives from the database.
-Value = int | str | Sequence[str | None] | None
+Value: TypeAlias = int | str | Sequence["Value"] | None
 
 
 def leaf_bytes(values: Sequence[Value]) -> bytes:
@@ -48,7 +48,7 @@ def leaf_bytes(values: Sequence[Value]) -> bytes:
     Raises
     ------
     ValueError
-        If there are more or fewer values than columns, or a list holds anything but texts.
+        If there are more or fewer values than columns.
 
     Examples
     --------
@@ -62,20 +62,12 @@ def leaf_bytes(values: Sequence[Value]) -> bytes:
 
 def _column(value: Value) -> bytes:
     if value is None:
-        return _NULL
+        return b"\x00"
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int):
         return _text(str(value))
-    return b"\x02" + len(value).to_bytes(4, "big") + b"".join([_item(item) for item in value])
-
-
-def _item(item: object) -> bytes:
-    if item is None:
-        return _NULL
-    if not isinstance(item, str):
-        raise ValueError(f"A list of the record holds texts, not {type(item).__name__}.")  # noqa: TRY004 - data, not a caller's type
-    return _text(item)
+    return b"\x02" + len(value).to_bytes(4, "big") + b"".join([_column(item) for item in value])
 
 
 def _text(text: str) -> bytes:

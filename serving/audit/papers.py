@@ -8,7 +8,7 @@ from serving.audit.appending import read_lines
 from serving.audit.errors import RecordDamagedError
 from serving.audit.findings import Finding
 from serving.audit.heads import NO_HEAD, Custody, Head, parse_head, read_note
-from serving.audit.signing import PublicKey, chain_is_sound, read_keys
+from serving.audit.signing import NOTE, PublicKey, chain_is_sound, read_keys
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_papers(custody: Custody, copies: Sequence[Path] = ()) -> Papers:
         return Papers((), (), (Finding("heads_broken", detail=damaged.en),))
     findings: list[Finding] = []
     if custody.secret is not None:
-        findings += _against_note(custody.secret / "newest_head.json", heads)
+        findings += _against_note(custody.secret / NOTE, heads)
     findings += check_papers(keys, heads)
     mirrored = [custody.mirror / custody.heads.name] if custody.mirror is not None else []
     for copy in [*mirrored, *copies]:

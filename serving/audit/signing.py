@@ -25,6 +25,8 @@ from pydantic import TypeAdapter, ValidationError
 from serving.audit.appending import append, cut_torn, read_lines, replace
 from serving.audit.errors import RecordDamagedError
 
+#: In the secret folder: the head signed last.
+NOTE = "newest_head.json"
 _PRIVATE_BYTES = 32
 _ID_HEX = 16
 
@@ -105,6 +107,7 @@ class Signer:
         cut_torn(public)
         self.keys = read_keys(public)
         if not self.keys:
+            self._require_beginning()
             self._announce(self._make(), now)
         if not chain_is_sound(self.keys):
             raise RecordDamagedError(
@@ -132,6 +135,13 @@ class Signer:
         self._private = made
         self._path(old).unlink(missing_ok=True)
         return self.keys[-1]
+
+    def _require_beginning(self) -> None:
+        if (self._secret / NOTE).exists():
+            raise RecordDamagedError(
+                en=f"The public keys {self._public} are missing though heads were signed. Restore them from their copy.",
+                zh=f"已签署过树头，但公钥文件 {self._public} 缺失，请从副本恢复。",
+            )
 
     def _make(self) -> Ed25519PrivateKey:
         key = Ed25519PrivateKey.generate()

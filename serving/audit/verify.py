@@ -165,11 +165,7 @@ class _Walk:
         if leaf.row is None:
             self._found(Finding("row_deleted", leaf.index, leaf.audit_id))
             return
-        try:
-            is_same = leaf_hash(leaf_bytes(leaf.row)) == leaf.hash
-        except ValueError:
-            is_same = False
-        if not is_same:
+        if leaf_hash(leaf_bytes(leaf.row)) != leaf.hash:
             self._found(Finding("row_changed", leaf.index, leaf.audit_id))
             return
         place = Place(int(str(leaf.row[1])), leaf.audit_id)

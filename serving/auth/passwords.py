@@ -77,32 +77,38 @@ class PasswordChecks:
     def __init__(self) -> None:
         rules = load_rules().passwords
         self._slots = asyncio.Semaphore(rules.at_once)
-        self._room = rules.at_once + rules.waiting
-
-    async def is_password(self, kept: str | None, password: str) -> bool:
-        """As the function of that name, in a thread."""
-        async with self._slot():
-            return await asyncio.to_thread(is_password, kept, password)
-
-    async def hash_password(self, password: str) -> str:
-        """As the function of that name, in a thread."""
-        async with self._slot():
-            return await asyncio.to_thread(hash_password, password)
+        self._free = rules.at_once + rules.waiting
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncGenerator[None]:
-        if self._room == 0:
+    async def room(self) -> AsyncGenerator[None]:
+        """Stand in the queue, or be sent away at once: who waits holds connections of the pool.
+
+        Raises
+        ------
+        OverloadedError
+            If as many are being checked and waiting as may.
+        """
+        if self._free == 0:
             raise OverloadedError(
                 en="Too many people are logging in at this moment. Try again in a second.",
                 zh="当前登录人数过多，请一秒后重试。",
                 details={"retry_after_seconds": 1},
             )
-        self._room -= 1
+        self._free -= 1
         try:
-            async with self._slots:
-                yield
+            yield
         finally:
-            self._room += 1
+            self._free += 1
+
+    async def is_password(self, kept: str | None, password: str) -> bool:
+        """As the function of that name, in a thread; the caller stands in the queue (`room`)."""
+        async with self._slots:
+            return await asyncio.to_thread(is_password, kept, password)
+
+    async def hash_password(self, password: str) -> str:
+        """As the function of that name, in a thread."""
+        async with self.room(), self._slots:
+            return await asyncio.to_thread(hash_password, password)
 
 
 @cache

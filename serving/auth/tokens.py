@@ -134,7 +134,11 @@ class TokenKeys:
     def _refresh(self, now: datetime) -> None:
         """Read the folder again if that was a while ago; the clock may have been set back."""
         every = load_rules().tokens.reload_seconds
-        if self._read_at is None or abs((now - self._read_at).total_seconds()) >= every:
+        if (
+            not self._keys
+            or self._read_at is None
+            or abs((now - self._read_at).total_seconds()) >= every
+        ):
             self._read(now)
 
     def _read(self, now: datetime) -> None:

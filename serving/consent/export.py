@@ -85,7 +85,9 @@ class Destination:
     work: Path
 
 
-async def export_new(connection: Connection, to: Destination, *, now: datetime) -> int:
+async def export_new(
+    connection: Connection, to: Destination, *, now: datetime, batch: int = BATCH
+) -> int:
     """Land what has happened since the last export.
 
     Several at once do no harm: the lake lets one in after the other and drops what it has.
@@ -96,6 +98,8 @@ async def export_new(connection: Connection, to: Destination, *, now: datetime) 
         Outside a transaction; nothing is held while the lake is written.
     now : datetime
         Asia/Shanghai wall time.
+    batch : int
+        Events in one commit of the lake at most.
 
     Returns
     -------
@@ -108,16 +112,16 @@ async def export_new(connection: Connection, to: Destination, *, now: datetime) 
         If the lake cannot be written or refuses a row; then the mark stays and nothing is lost.
     """
     total = 0
-    while events := await read_new(connection):
+    while events := await read_new(connection, batch):
         await asyncio.to_thread(land, events, to, now=now)
         await move_mark(connection, events[-1].event_no, now)
         total += len(events)
-        if len(events) < BATCH:
+        if len(events) < batch:
             break
     return total
 
 
-async def read_new(connection: Connection, limit: int = BATCH) -> list[Exported]:
+async def read_new(connection: Connection, limit: int) -> list[Exported]:
     """Events after the mark, oldest first; in a transaction of its own."""
     async with (
         connection.transaction(),

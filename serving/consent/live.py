@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
 
 from psycopg.rows import class_row
 
@@ -19,6 +18,7 @@ WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND st
   AND valid_from <= %(today)s AND valid_to >= %(today)s
 ORDER BY consent_id
 """
+#: Of an answer that is given again: what was used up since had paid for it.
 _STILL_OPEN = """
 SELECT consent_id, scopes, max_queries, status FROM consent
 WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status IN ('active', 'used_up')
@@ -65,7 +65,7 @@ async def live_consent(
     Without `spend` an answer is given again that was paid for: a consent used up since still opens it,
     one revoked or expired does not.
     """
-    rows = await read_live(connection, uscc, grantee, purpose, now, LIVE if spend else _STILL_OPEN)
+    rows = await read_live(connection, uscc, grantee, purpose, now, is_paid=not spend)
     limited = [row.consent_id for row in rows if row.max_queries is not None]
     if limited and spend:
         spent = await _spend(connection, limited, now)
@@ -79,12 +79,16 @@ async def read_live(
     grantee: str,
     purpose: Purpose,
     now: datetime,
-    query: LiteralString = LIVE,
+    *,
+    is_paid: bool = False,
 ) -> list[Opening]:
-    """The live consents one by one, in the order of their ids; nothing is spent."""
+    """The live consents one by one, in the order of their ids; nothing is spent.
+
+    With `is_paid` also those that are used up, see `live_consent`.
+    """
     asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": now.date()}
     async with connection.cursor(row_factory=class_row(Opening)) as cursor:
-        return await (await cursor.execute(query, asked)).fetchall()
+        return await (await cursor.execute(_STILL_OPEN if is_paid else LIVE, asked)).fetchall()
 
 
 def united(openings: Sequence[Opening]) -> frozenset[str]:

@@ -77,7 +77,14 @@ class ScopesDocument(Document):
 
 
 @cache
-def _versions() -> Sequence[Rules]:
+def load_rules() -> Sequence[Rules]:
+    """Every version, oldest first.
+
+    Raises
+    ------
+    CatalogueError
+        If the file is malformed.
+    """
     loaded = load_document(RULES, RulesDocument, CatalogueError).versions
     return sorted(loaded, key=lambda rules: rules.in_force)
 
@@ -95,7 +102,7 @@ def rules_on(day: date) -> Rules:
     >>> rules_on(date(2026, 6, 1)).purposes[Purpose.APPLY].most_days
     90
     """
-    valid = [rules for rules in _versions() if rules.in_force <= day]
+    valid = [rules for rules in load_rules() if rules.in_force <= day]
     if not valid:
         raise CatalogueError(
             en=f"{RULES.name}: no version is in force on {day}. Add one.",

@@ -210,8 +210,9 @@ async def _end(
     event = "revoked" if status == "revoked" else "expired"
     await repository.append(connection, event, ids, now=now, actor="system", cause=cause)
     request_id = f"S-{secrets.token_hex(10)}"
-    for ending in endings:
-        await write_entry(connection, _entry(ending, now, cause, request_id, subject_of))
+    async with connection.pipeline():
+        for ending in endings:
+            await write_entry(connection, _entry(ending, now, cause, request_id, subject_of))
 
 
 def _entry(

@@ -61,7 +61,7 @@ def embedded(
     DatabaseError
         If the server does not start, with the last lines of its log.
     """
-    home = home.absolute()
+    home = home.resolve()
     # Others need to pass through, not to read: the server's own folder inside is its user's alone.
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     with _lock(start_lock(home), fcntl.LOCK_EX):
@@ -80,7 +80,7 @@ def embedded(
 
 def administrator(home: Path) -> str:
     """Conninfo of the superuser of a server in use, for backups, tests and repairs."""
-    home = home.absolute()
+    home = home.resolve()
     site = read_site(home)
     if site is None:
         raise DatabaseError(

@@ -61,7 +61,7 @@ def find_place(home: Path, user: tuple[int, int]) -> Path:
     _give(here, user)
     if not enters(here, user):
         here.rmdir()
-        here = Path(tempfile.mkdtemp(prefix="xinqiao-database-", dir=ELSEWHERE))
+        here = Path(tempfile.mkdtemp(prefix="xinqiao-database-", dir=ELSEWHERE)).resolve()
         _give(here, user)
     if not enters(here, user):
         here.rmdir()
@@ -103,12 +103,12 @@ def find_install(place: Path, user: tuple[int, int]) -> Path:
     DatabaseError
         If the wheel is missing, or its programs do not run here.
     """
-    wheel = _wheel_folder()
+    wheel = wheel_folder()
     if runs(wheel / "pginstall", user):
         return wheel / "pginstall"
     copied = place / "postgresql" / _WHEEL / "pginstall"
     if not runs(copied, user):
-        _copy(wheel, place / "postgresql", user)
+        copy_wheel(wheel, place / "postgresql", user)
     if not runs(copied, user):
         raise DatabaseError(
             en=f"The programs in {wheel} do not run on this system. Use a server of your own: docs/how-to/run-the-database.md.",
@@ -117,7 +117,7 @@ def find_install(place: Path, user: tuple[int, int]) -> Path:
     return copied
 
 
-def _wheel_folder() -> Path:
+def wheel_folder() -> Path:
     """Found without being imported: the wheel's own starter is none of ours."""
     found = importlib.util.find_spec(_WHEEL)
     if found is None or not found.submodule_search_locations:
@@ -128,7 +128,7 @@ def _wheel_folder() -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def _copy(wheel: Path, folder: Path, user: tuple[int, int]) -> None:
+def copy_wheel(wheel: Path, folder: Path, user: tuple[int, int]) -> None:
     """Copy what a server needs, in the layout in which its programs find their libraries."""
     shutil.rmtree(folder, ignore_errors=True)
     source, target = wheel / "pginstall", folder / _WHEEL / "pginstall"

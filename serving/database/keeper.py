@@ -16,12 +16,12 @@ from datetime import datetime
 from pathlib import Path
 
 from serving.database.processes import dies_with_parent, end_all
-from serving.database.site import Site, read_site, users_lock
+from serving.database.site import SOCKET_NAME, Site, read_site, users_lock
 
 #: How often the keeper asks whether anybody is still there [s].
 POLL_SECONDS = 0.2
 #: Pauses before a server that died is started again; after the last one the keeper gives up [s].
-RESTART_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
+RESTART_PAUSES = (0.05, 0.2, 0.5, 1.0)
 #: A server that has run this long counts as sound again [s].
 SOUND_SECONDS = 30.0
 #: How long each way of stopping is given: let work end, drop it, kill [s].
@@ -108,13 +108,14 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def clear(site: Site) -> None:
-    """End what a dead server left: processes, and the file that names them."""
+    """End what a dead server left: processes, and the files that name them."""
     if ended := end_all(site.data):
         say(f"ended {ended} processes left by a dead server")
     if sys.platform == "linux":
-        # Nobody works in the folder now. The number in the file may belong to somebody else by this
-        # time, which PostgreSQL would take for a living server.
-        (site.data / "postmaster.pid").unlink(missing_ok=True)
+        # Nobody works in the folder now. The number in the files may belong to somebody else by this
+        # time, or to a body that nobody has buried; PostgreSQL would take either for a living server.
+        for stale in (site.data / "postmaster.pid", site.socket / f"{SOCKET_NAME}.lock"):
+            stale.unlink(missing_ok=True)
 
 
 def pause(pauses: Iterator[float], users: int) -> bool:

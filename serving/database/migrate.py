@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from serving.errors import DatabaseError, SchemaError
 
@@ -102,11 +102,11 @@ def _change(owner: str, versions: Path, act: Callable[[Config], None]) -> None:
                 en=f"The ledger's schema was not changed: {wrong}. Revisions are listed in {versions}.",
                 zh=f"业务数据库的结构未更改：{wrong}。可用版本见 {versions}。",
             ) from wrong
-        except OperationalError as busy:
+        except DBAPIError as refused:
             raise DatabaseError(
-                en=f"The ledger's schema was not changed: {_said(busy)}. Another migration or a long statement may be running.",
-                zh=f"业务数据库的结构未更改：{_said(busy)}。可能有另一个迁移或长时间运行的语句。",
-            ) from busy
+                en=f"The ledger's schema was not changed: {_said(refused)}",
+                zh=f"业务数据库的结构未更改：{_said(refused)}。",
+            ) from refused
 
 
 def _take_lock(connection: sa.Connection) -> None:

@@ -17,6 +17,8 @@ SOCKET_NAME = ".s.PGSQL.5432"
 class Site:
     """Where one private server lives.
 
+    Its paths have no links in them: processes are found by the folder they work in.
+
     Attributes
     ----------
     home : Path

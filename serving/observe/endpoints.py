@@ -12,8 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from features.errors import XinqiaoError
 from serving.access.decision import not_found
-from serving.house import House
-from serving.observe.meters import Meters
+from serving.house import House, house_of
+from serving.observe.meters import meters_of
 
 router = APIRouter(tags=["watching"])
 _READY_SECONDS = 2.0
@@ -47,7 +47,7 @@ async def read_health() -> Health:
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not now."}})
 async def read_readiness(request: Request, response: Response) -> Readiness:
     """Whether this process can answer now: not stopping, ledger there and current, keys readable."""
-    house: House = request.app.state.house
+    house = house_of(request)
     serving, revision = not request.app.state.is_stopping, await _revision(house)
     current = revision is not None and house.settings.revision in {"", revision}
     keys = os.access(house.settings.home / "vault" / "master.key", os.R_OK)
@@ -59,10 +59,10 @@ async def read_readiness(request: Request, response: Response) -> Readiness:
 @router.get("/metrics", include_in_schema=False)
 async def read_metrics(request: Request) -> Response:
     """What was counted; for programs on this host, or with the secret."""
-    house: House = request.app.state.house
+    house = house_of(request)
     if not _may_watch(request, house.settings.metrics_secret):
         raise not_found()
-    meters: Meters = request.app.state.meters
+    meters = meters_of(request)
     meters.pool(house.database)
     return Response(meters.page(), media_type=CONTENT_TYPE_LATEST)
 

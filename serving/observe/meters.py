@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from fastapi import Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from prometheus_client.registry import Collector
 
 from serving.db import Database
 
@@ -61,9 +61,14 @@ class Meters:
         if self._folder is None:
             return generate_latest(self._registry)
         together = CollectorRegistry()
-        collector: Collector = MultiProcessCollector(together, str(self._folder))
-        del collector  # it has told the registry of itself
+        MultiProcessCollector(together, str(self._folder))  # it tells the registry of itself
         return generate_latest(together)
+
+
+def meters_of(request: Request) -> Meters:
+    """The counts of the worker that has this request."""
+    meters: Meters = request.app.state.meters
+    return meters
 
 
 def known_method(method: str) -> str:

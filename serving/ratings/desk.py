@@ -5,14 +5,14 @@ Nothing here asks the ledger or the clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from features.contracts import Catalogue
+from features.contracts import REGISTER, Catalogue
 from features.firm_segments import HIDDEN_FIGURES, SEGMENT_DATASETS, kinds_of
 from features.lake import LakeView
 from features.online import OnlineVectors
@@ -168,7 +168,31 @@ class Desk:
 
         Takes a fraction of a second: not for the event loop.
         """
-        return look_up(self, self.lake, uscc, day, sight, now=now)
+        row = self.online.find(uscc)
+        if row is None or day != self.as_of_date or not self._is_piecewise:
+            return look_up(self, self.lake, uscc, day, sight, now=now)
+        return self._brought_up_to_date(uscc, row, sight, now)
+
+    @property
+    def _is_piecewise(self) -> bool:
+        """Whether what nothing has happened to can be taken from the build."""
+        return not self.stale.is_everyone and REGISTER not in self.stale.datasets
+
+    def _brought_up_to_date(self, uscc: str, row: int, sight: Sight, now: datetime) -> Facts | None:
+        """The build's values, and from the lake those that read what was touched."""
+        whole = self.columns_for(self.knockouts)
+        touched = [
+            place
+            for place, feature in enumerate(whole)
+            if not feature.datasets.isdisjoint(self.stale.datasets)
+        ]
+        part = Registry(tuple(whole.features[place] for place in touched))
+        found = look_up(self, self.lake, uscc, self.as_of_date, sight, now=now, registry=part)
+        if found is None:
+            return None
+        values = self.online.vectors[row][self._columns]
+        values[touched] = found.values
+        return replace(found, values=values)
 
     def rate(self, facts: Facts, sight: Sight) -> Rated | None:
         """Rate a firm under a sight; None if nothing of it is on record there."""
@@ -205,16 +229,19 @@ def look_up(
     *,
     now: datetime,
     made_at: datetime | None = None,
+    registry: Registry | None = None,
 ) -> Facts | None:
     """A firm's facts from a state of the lake; see `Desk.look_up`.
 
     Parameters
     ----------
+    registry : Registry, optional
+        Features to compute; all a rating reads when omitted.
     made_at : datetime, optional
         To see what a look saw that was taken then.
     """
     firm = lake.find_enterprise(uscc)
-    registry = desk.columns_for(desk.knockouts_at(day))
+    read = desk.columns_for(desk.knockouts_at(day)) if registry is None else registry
     scope = DataScope(
         frozenset(desk.catalogue.datasets) - sight.withheld,
         Purpose.SELF_REPORT if made_at is None else Purpose.REPLAY,
@@ -229,9 +256,9 @@ def look_up(
         made_at=made_at,
         enterprises=[firm.key],
         threads=1,
-        datasets=registry.datasets | SEGMENT_DATASETS,
+        datasets=read.datasets | SEGMENT_DATASETS,
     ) as snapshot:
-        table = build_features(snapshot, registry)
+        table = build_features(snapshot, read)
         kinds = kinds_of(snapshot, [uscc])
     if table.usccs != [uscc]:
         return None

@@ -27,7 +27,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["style"] = _STATIC.address("reference.css")
     made.filters["pretty"] = _pretty
     return made
 
@@ -61,6 +60,10 @@ async def read_problems(request: Request) -> HTMLResponse:
 def _page(request: Request, name: str, **content: object) -> HTMLResponse:
     language = language_of(request, request.app.state.language)
     text = _TEMPLATES.get_template(name).render(
-        lang="zh-CN" if language == "zh" else "en", is_zh=language == "zh", **content
+        lang="zh-CN" if language == "zh" else "en",
+        is_zh=language == "zh",
+        style=_STATIC.address("reference.css"),
+        icon=_STATIC.address("icon.svg"),
+        **content,
     )
     return HTMLResponse(text, headers={"Content-Language": language})

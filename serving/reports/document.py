@@ -129,45 +129,39 @@ def _figure(figure: Figure, value: object, made: Ingredients) -> Json:
 
 def _row(told: Told, row: Row, beside: Beside) -> Json:
     """A record's values, what doubts it and what the firm says of it."""
-    about = (told.dataset.name, dict(row.key))
-    marks = [
-        {"mark": one.mark, "since": one.since.date().isoformat()}
-        for one in beside.marks
-        if (one.dataset, dict(one.key)) == about
-    ]
-    statements = [one.text for one in beside.statements if (one.dataset, dict(one.key)) == about]
+    marks, statements = beside.of(told.dataset.name, row.key)
     shown: Json = {"values": list(row.values)}
-    return (
-        shown
-        | ({"marks": marks} if marks else {})
-        | ({"statements": statements} if statements else {})
-    )
+    if marks:
+        shown["marks"] = [{"mark": one.mark, "since": one.since.date().isoformat()} for one in marks]
+    if statements:
+        shown["statements"] = [one.text for one in statements]
+    return shown
 
 
 def _objections(made: Ingredients) -> Json:
     """Marks and statements on whatever this look may know of, also where its rows are not listed."""
     withheld = made.view.withheld(made.layout.catalogue)
-    catalogue = made.layout.catalogue
-    marks = [one for one in made.beside.marks if one.dataset not in withheld]
-    statements = [one for one in made.beside.statements if one.dataset not in withheld]
+    titles = {one.name: _words(one.document.title) for one in made.layout.catalogue}
     return {
         "marks": [
             {
-                "dataset": one.dataset,
-                "title": _words(catalogue[one.dataset].document.title),
+                "dataset": one.record.dataset,
+                "title": titles[one.record.dataset],
                 "mark": one.mark,
                 "since": one.since.date().isoformat(),
             }
-            for one in marks
+            for one in made.beside.marks
+            if one.record.dataset not in withheld
         ],
         "statements": [
             {
-                "dataset": one.dataset,
-                "title": _words(catalogue[one.dataset].document.title),
+                "dataset": one.record.dataset,
+                "title": titles[one.record.dataset],
                 "text": one.text,
                 "made_on": one.made_at.date().isoformat(),
             }
-            for one in statements
+            for one in made.beside.statements
+            if one.record.dataset not in withheld
         ],
     }
 

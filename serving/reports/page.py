@@ -66,7 +66,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["style"] = _STATIC.address("report.css")
+    made.globals.update(style=_STATIC.address("report.css"))
     made.filters["cell"] = _cell
     return made
 

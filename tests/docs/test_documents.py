@@ -10,6 +10,7 @@ from benchmarks import pages
 from features.definitions import REGISTRY
 from models.reasons import check_reasons, load_reasons
 from models.reference import reasons_page
+from serving.disputes.reference import cases_page
 from xinqiao.app import main
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,11 @@ def test_the_reasons_page_is_what_the_yaml_says() -> None:
     assert committed == reasons_page(load_reasons()), "run `make docs`"
 
 
+def test_the_page_of_cases_is_what_the_tables_say() -> None:
+    committed = (ROOT / "docs/reference/cases.md").read_text(encoding="utf-8")
+    assert committed == cases_page(), "run `make docs`"
+
+
 def test_reasons_and_features_know_each_other() -> None:
     assert check_reasons(load_reasons(), REGISTRY) == []
 
@@ -33,7 +39,7 @@ def test_figures_come_from_the_results_file() -> None:
 
 def test_every_setting_has_its_heading() -> None:
     code = (ROOT / "xinqiao/settings.py").read_text(encoding="utf-8")
-    settings = set(re.findall(r"XINQIAO_[A-Z]+", code))
+    settings = set(re.findall(r"XINQIAO_[A-Z_]*[A-Z]", code))
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
     assert settings
     assert {name for name in settings if f"## `{name}`" in page} == settings

@@ -64,10 +64,10 @@ def test_a_leak_is_found(
     assert broken in query
     monkeypatch.setattr(live, "LIVE", query.replace(broken, by))
     with pytest.raises(LeakError, match="look"):
-        asyncio.run(History(ledger.clone().app, seed=11, share_at_once=0.0).run(3_000))
+        asyncio.run(History(ledger.clone().app, seed=11, share_at_once=0.0).run(2_000))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_the_lake_opens_what_the_ledger_opens(
     seed: int, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,9 +85,9 @@ def test_the_lake_opens_what_the_ledger_opens(
             await export_new(connection, to, now=history.now)
 
     history = History(ledger.clone().app, seed, share_at_once=0.2, on_day=on_day)
-    asyncio.run(history.run(1_500))
+    asyncio.run(history.run(800))
     asyncio.run(_export(history.conninfo, to, history.now))
-    assert len(told) > 10
+    assert len(told) > 5
     for day, opened in told.items():
         assert opened_in_lake(to, day, history.now) == opened, f"seed {seed}, {day}"
 

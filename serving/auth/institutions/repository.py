@@ -15,6 +15,7 @@ SET name_zh = excluded.name_zh, name_en = excluded.name_en, kind = excluded.kind
     region = excluded.region, state = 'applied', state_since = excluded.state_since,
     state_reason = '', assessed_until = NULL
 WHERE institution.state = 'exited'
+  AND NOT EXISTS (SELECT FROM consent c WHERE c.grantee = institution.uscc AND c.status = 'active')
 RETURNING uscc, name_zh, name_en, kind, region, state, state_since, state_reason, assessed_until
 """
 _READ = """

@@ -24,7 +24,7 @@ async def apply(look: Look, application: Application) -> Institution:
     Raises
     ------
     ConflictError
-        If the institution has applied, or is in, already.
+        If the institution has applied, or is in, already, or consents of its last stay still live.
     """
     await look.allow(Resource())
     look.says(institution=application.uscc)
@@ -34,8 +34,9 @@ async def apply(look: Look, application: Application) -> Institution:
     )
     if written is None:
         raise ConflictError(
-            en="This institution has applied already. The platform answers it; do not apply again.",
-            zh="该机构已提交过接入申请，请等待平台答复，无需重复申请。",
+            en="This institution has applied already, or its leaving is still being finished. Wait for the "
+            "platform's answer.",
+            zh="该机构已提交过接入申请，或其退出手续尚未办结，请等待平台答复。",
         )
     return written
 
@@ -71,7 +72,8 @@ async def step(look: Look, uscc: str, to: State, reason: str) -> Institution:
     require_step(State(found.state), to, found.assessed_until, look.now.date())
     if to is State.EXITED:
         await repository.revoke_everything(look.connection, uscc, look.now)
-        look.says(consents_ended=await end_consents(look.connection, uscc, look.now))
+        ended = await end_consents(look.connection, uscc, look.now, look.house.subject_of)
+        look.says(consents_ended=ended)
     return await _write(look, found, to, reason, found.assessed_until)
 
 

@@ -47,7 +47,7 @@ def require_step(state: State, to: State, assessed_until: date | None, today: da
         raise ConflictError(
             en=f"The assessment of this institution ended on {assessed_until}. Record a new one first.",
             zh=f"该机构的评估已于 {assessed_until} 到期，请先登记新的评估。",
-            details={"state": str(state), "assessed_until": assessed_until},
+            details={"state": str(state), "assessed_until": str(assessed_until)},
         )
 
 
@@ -70,6 +70,6 @@ def after_assessment(state: State, until: date, today: date) -> State:
         raise ConflictError(
             en=f"An assessment on {today} can hold until {longest} at most, not until {until}.",
             zh=f"于 {today} 登记的评估最长有效至 {longest}，不能为 {until}。",
-            details={"latest": longest},
+            details={"latest": longest.isoformat()},
         )
     return State.ASSESSED if state is State.APPLIED else state

@@ -31,10 +31,6 @@ INSERT INTO session (token_digest, person_id, role, tenant, created_at, last_use
 VALUES (%(digest)s, %(person_id)s, %(role)s, %(tenant)s, %(now)s, %(now)s, %(expires_at)s)
 """
 _END = "UPDATE session SET ended_at = %(now)s WHERE token_digest = %(digest)s AND ended_at IS NULL"
-_DROP = """
-DELETE FROM session
-WHERE expires_at <= %(now)s OR last_used_at <= %(idle_since)s OR ended_at IS NOT NULL
-"""
 
 
 @dataclass(frozen=True)
@@ -85,8 +81,3 @@ async def add_session(
 async def end_session(connection: Connection, digest: bytes, now: datetime) -> None:
     """End one session."""
     await connection.execute(_END, {"digest": digest, "now": now})
-
-
-async def drop_dead_sessions(connection: Connection, now: datetime, idle_since: datetime) -> int:
-    """Delete sessions that have ended; how many. The record keeps who came and went."""
-    return (await connection.execute(_DROP, {"now": now, "idle_since": idle_since})).rowcount

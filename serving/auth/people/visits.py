@@ -106,16 +106,19 @@ async def _prove(look: Look, login: str, password: str) -> Attempt | None:
     An attempt is counted, in a transaction of its own, before the password is looked at: so many
     guesses at once cannot outrun the count, and the refusal's undoing does not undo it.
     """
-    async with look.house.database.transaction() as apart:
-        attempt = await count_attempt(apart, login, look.now)
-    kept = attempt.password_hash if attempt else None
-    is_right = await look.house.passwords.is_password(kept, password)
-    if attempt is not None and is_right:
+    async with look.house.passwords.room():
         async with look.house.database.transaction() as apart:
-            await clear_attempts(apart, attempt.person_id)
-        return attempt
-    if attempt is not None and look.caller.kind == "anonymous":
-        await _record_failure(look, attempt.person_id)
+            attempt = await count_attempt(apart, login, look.now)
+        kept = attempt.password_hash if attempt else None
+        is_right = await look.house.passwords.is_password(kept, password)
+        if attempt is None:
+            return None
+        if is_right:
+            async with look.house.database.transaction() as apart:
+                await clear_attempts(apart, attempt.person_id)
+            return attempt
+        if look.caller.kind == "anonymous":
+            await _record_failure(look, attempt.person_id)
     return None
 
 

@@ -7,6 +7,7 @@ row by row, in the transaction that keeps the rating.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from features.errors import XinqiaoError
 from features.scope import Purpose
@@ -14,8 +15,7 @@ from serving.access.callers import Caller, Role
 from serving.access.decision import Action, LiveConsent, refusal
 from serving.audit.record import Entry, write_entry
 from serving.consent.live import live_consent
-from serving.db import Connection
-from serving.house import House
+from serving.db import Connection, Database
 from serving.ratings.batches.repository import (
     Done,
     Turn,
@@ -27,11 +27,30 @@ from serving.ratings.batches.repository import (
     next_turn,
 )
 from serving.ratings.desk import Desk
+from serving.ratings.desks import Desks
 from serving.ratings.repository import Rating, add_rating
 from serving.ratings.service import FIELDS, Order, rate, unknown_firm
 
 #: Rows of one transaction.
 CHUNK = 50
+
+
+class Workbench(Protocol):
+    """What the work needs of the process that does it."""
+
+    @property
+    def database(self) -> Database:
+        """The ledger."""
+        ...
+
+    @property
+    def desks(self) -> Desks:
+        """Where ratings are made."""
+        ...
+
+    def subject_of(self, uscc: str) -> str:
+        """The pseudonym under which the record keeps an enterprise."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,7 @@ class _Outcome:
     reason: str = ""
 
 
-async def work_batches(house: House, *, most: int = CHUNK) -> int:
+async def work_batches(bench: Workbench, now: datetime, *, most: int = CHUNK) -> int:
     """Work off one chunk of some running order.
 
     Returns
@@ -52,29 +71,28 @@ async def work_batches(house: House, *, most: int = CHUNK) -> int:
     int
         Rows done; 0 if nothing waits.
     """
-    now = house.clock()
-    async with house.database.transaction() as connection:
+    async with bench.database.transaction() as connection:
         turn = await next_turn(connection)
         if turn is None:
             return 0
         rows = await claim_rows(connection, turn.batch_id, most)
         is_let_in = await may_still_ask(connection, turn, now.date())
-        desk = await house.desks.desk(now)
+        desk = await bench.desks.desk(now)
         outcomes = [
-            await _outcome(house, connection, desk, turn, row, now)
+            await _outcome(bench, connection, desk, turn, row, now)
             if is_let_in
             else _Outcome(row, LiveConsent(), reason="not_permitted")
             for row in rows
         ]
         async with connection.pipeline():
             for outcome in outcomes:
-                await _keep(house, connection, turn, outcome, now)
+                await _keep(bench, connection, turn, outcome, now)
         await finish_batch(connection, turn.batch_id, now)
     return len(rows)
 
 
 async def _outcome(
-    house: House, connection: Connection, desk: Desk, turn: Turn, row: Waiting, now: datetime
+    bench: Workbench, connection: Connection, desk: Desk, turn: Turn, row: Waiting, now: datetime
 ) -> _Outcome:
     order = Order(
         uscc=row.uscc,
@@ -96,7 +114,7 @@ async def _outcome(
         refused = refusal(_caller(turn), Action.RATING_CREATE, order.resource, consent)
         if refused is not None:
             raise refused
-        return _Outcome(row, consent, await rate(house.desks, desk, order, consent, now))
+        return _Outcome(row, consent, await rate(bench.desks, desk, order, consent, now))
     except XinqiaoError as failed:
         if failed.status >= 500:  # noqa: PLR2004 - ours, not the row's: the chunk waits for better times
             raise
@@ -104,12 +122,12 @@ async def _outcome(
 
 
 async def _keep(
-    house: House, connection: Connection, turn: Turn, outcome: _Outcome, now: datetime
+    bench: Workbench, connection: Connection, turn: Turn, outcome: _Outcome, now: datetime
 ) -> None:
     rating = outcome.rating
     if rating is not None:
         await add_rating(connection, rating)
-    await write_entry(connection, entry_of(house, turn, outcome, now))
+    await write_entry(connection, entry_of(bench, turn, outcome, now))
     done = Done(
         batch_id=turn.batch_id,
         row_no=outcome.row.row_no,
@@ -120,7 +138,7 @@ async def _keep(
     await keep_done(connection, done)
 
 
-def entry_of(house: House, turn: Turn, outcome: _Outcome, now: datetime) -> Entry:
+def entry_of(bench: Workbench, turn: Turn, outcome: _Outcome, now: datetime) -> Entry:
     """The row of the record for one firm of an order."""
     rating = outcome.rating
     result = "granted" if rating is not None else "refused"
@@ -132,7 +150,7 @@ def entry_of(house: House, turn: Turn, outcome: _Outcome, now: datetime) -> Entr
         role=turn.role,
         tenant=turn.institution,
         action=f"{Action.RATING_CREATE}:{result}",
-        subject=house.subject_of(outcome.row.uscc),
+        subject=bench.subject_of(outcome.row.uscc),
         purpose=turn.purpose,
         consents=outcome.consent.ids,
         fields=FIELDS if rating is not None else (),

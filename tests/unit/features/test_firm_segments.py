@@ -1,11 +1,18 @@
 """What kind of firm a row is about, from the records of its own date."""
 
+import itertools
+from datetime import date
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
 import pytest
 
-from features.firm_segments import PUBLIC_SIZE, add_segments, segment_of
-from features.snapshot import Snapshot
+from features.firm_segments import PUBLIC_SIZE, add_segments, kinds_of, segment_of
+from features.online import KIND
+from features.snapshot import Snapshot, open_snapshot
+from tests.builders import CATALOGUE, NOW, TinyLake, seeded, whole_scope
+from tests.whole_worlds import land_whole, whole_world
 from training.study import SEGMENTS
 
 REGISTER = [
@@ -69,3 +76,22 @@ def test_size_rests_on_the_latest_report_and_on_hidden_figures_only_if_seen(
     # micro. 310 persons and 190 wan yuan: the revenue fails 300, micro; by persons alone, medium.
     assert segment_of(segments, "size_class") == ["micro", "micro", "", "micro"]
     assert segment_of(segments, PUBLIC_SIZE) == ["micro", "micro", "", "medium"]
+
+
+def test_kinds_are_the_segments_of_the_snapshot(tmp_path: Path) -> None:
+    day = date(2025, 5, 31)
+    lake = TinyLake(tmp_path)
+    world = dict(whole_world(seeded(3), day))
+    codes = itertools.cycle(["C3911", "5211", "7010", "I65", "99", None])
+    world["reg_basic"] = [row | {"industry_code": next(codes)} for row in world["reg_basic"]]
+    land_whole(lake, world)
+    for scope in (whole_scope(), whole_scope().without("annual_figures")):
+        with open_snapshot(lake.view, CATALOGUE, day, scope, now=NOW) as snapshot:
+            firms = snapshot.connection.sql("SELECT uscc FROM enterprise ORDER BY enterprise_key")
+            table = add_segments(firms.to_arrow_table(), snapshot)
+            usccs = table["uscc"].to_pylist()
+            kinds = kinds_of(snapshot, [*reversed(usccs), "nobody"])
+        for name in KIND.names or ():
+            told = [each.decode() for each in kinds[name].tolist()]
+            assert told == [*reversed(segment_of(table, name)), ""], name
+        assert len({each for each in segment_of(table, "size_class") if each}) > 1

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -26,11 +27,24 @@ def test_every_endpoint_behind_the_door_lists_every_way_of_failing(running: Runn
     ]
     assert len(operations) >= 7
     for operation in operations:
-        assert operation["responses"].keys() >= {"401", "403", "404", "409", "413", "422", "429", "503", "504"}
+        assert operation["responses"].keys() >= {
+            "401",
+            "403",
+            "404",
+            "409",
+            "413",
+            "422",
+            "429",
+            "503",
+            "504",
+        }
         for status, answer in operation["responses"].items():
             if status >= "400":
                 (media,) = answer["content"].items()
-                assert media == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+                assert media == (
+                    "application/problem+json",
+                    {"schema": {"$ref": "#/components/schemas/Problem"}},
+                )
         assert operation["x-action"]
         assert "security" in operation
 
@@ -61,7 +75,9 @@ def test_pages_ask_nothing_of_another_host(running: Running, path: str, language
     assert " style=" not in page.text
     wanted = re.findall(r'(?:src|href)="([^"]*)"', page.text)
     assert wanted
-    assert [address for address in wanted if not re.match(r"[/#]", address) or address.startswith("//")] == []
+    assert [
+        address for address in wanted if not re.match(r"[/#]", address) or address.startswith("//")
+    ] == []
     (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     sheet = running.get(style)
     assert sheet.headers["Content-Type"].startswith("text/css")
@@ -81,3 +97,20 @@ def test_the_page_names_every_endpoint(running: Running) -> None:
 def test_a_file_that_is_not_there_is_not_found(running: Running) -> None:
     assert running.get("/static/reference.css").status_code == 404
     assert running.get("/static/..%2f..%2fsettings.py").status_code == 404
+
+
+def test_every_setting_of_the_service_has_its_heading() -> None:
+    root = Path(__file__).parents[3]
+    named = set(
+        re.findall(
+            r"(?:XINQIAO|PROMETHEUS)_[A-Z_]+", (root / "serving/settings.py").read_text("utf-8")
+        )
+    )
+    headings = "".join(
+        re.findall(
+            r"^## .*$", (root / "docs/reference/settings.md").read_text("utf-8"), re.MULTILINE
+        )
+    )
+    others = {"XINQIAO_DATABASE_URL", "XINQIAO_DATABASE_SEALER_URL", "XINQIAO_AUDIT_MIRROR"}
+    assert len(named) > 6
+    assert {name for name in named - others if f"`{name}`" not in headings} == set()

@@ -1,10 +1,14 @@
 """The schema goes up and down, and the service refuses another one."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from serving.database.addresses import Addresses
-from serving.database.migrate import current, downgrade, newest, upgrade
+from serving.database.migrate import current, downgrade, newest, require_current, upgrade
+from serving.errors import DatabaseError, SchemaError
 from tests.databases import Ledger
 
 #: Everything that makes a schema: tables, columns, defaults, constraints, indexes, rights.
@@ -52,3 +56,48 @@ def test_up_down_and_up_again_is_the_same_schema(empty: Addresses) -> None:
     upgrade(empty.owner)
     assert catalog(empty.owner) == first
     assert current(empty.app) == newest()
+
+
+def test_the_service_refuses_an_older_and_a_newer_schema(empty: Addresses) -> None:
+    with pytest.raises(SchemaError, match="is at nothing, this program needs 0") as older:
+        require_current(empty.owner)
+    assert "xinqiao database migrate" in older.value.zh
+    upgrade(empty.owner)
+    require_current(empty.app)
+    require_current(empty.sealer)
+    with psycopg.connect(empty.owner) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaError, match="is at 9999, which this program does not know"):
+        require_current(empty.app)
+
+
+def test_an_unknown_revision_changes_nothing(empty: Addresses) -> None:
+    with pytest.raises(DatabaseError, match=r"was not changed: .*'0815'"):
+        upgrade(empty.owner, "0815")
+    assert current(empty.owner) is None
+
+
+def test_a_step_that_fails_takes_the_others_back(empty: Addresses, tmp_path: Path) -> None:
+    (tmp_path / "0001_good.py").write_text(step("0001", None, "CREATE TABLE one (n integer)"))
+    (tmp_path / "0002_bad.py").write_text(step("0002", "0001", "CREATE TABLE one (n integer)"))
+    with pytest.raises(DatabaseError, match='relation "one" already exists'):
+        upgrade(empty.owner, versions=tmp_path)
+    assert catalog(empty.owner) == []
+
+
+def test_migrators_take_turns(empty: Addresses) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(upgrade, [empty.owner] * 4))
+    assert current(empty.app) == newest()
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="The ledger does not answer"):
+        current(f"host={tmp_path} dbname=xinqiao")
+
+
+def step(revision: str, after: str | None, statement: str) -> str:
+    return (
+        f"from alembic import op\nrevision = {revision!r}\ndown_revision = {after!r}\n"
+        f"def upgrade():\n    op.execute({statement!r})\n"
+    )

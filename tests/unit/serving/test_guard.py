@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,12 @@ from tests.service_rooms import GRANT, TRIAL, door
 
 @pytest.fixture(scope="module")
 def running(fresh_database: Addresses) -> Generator[Running]:
-    limits = {"request_seconds": 0.4, "body_bytes": 1000, "in_flight": 3, "pool_size": 2}
+    limits: dict[str, Any] = {
+        "request_seconds": 0.4,
+        "body_bytes": 1000,
+        "in_flight": 3,
+        "pool_size": 2,
+    }
     with service(fresh_database, rooms=[door], hosts=("xinqiao.test",), **limits) as started:
         started.sql(TRIAL)
         started.sql(GRANT)
@@ -68,7 +74,9 @@ def test_a_body_without_a_length_stops_at_the_limit(running: Running) -> None:
     answer = running.post("/v1/trials", running.operator(), content=body())
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert answer.headers["Connection"] == "close"
-    assert len(sent) == 11  # ten parts of 100 bytes are the limit of 1,000; the next is one too many
+    assert (
+        len(sent) == 11
+    )  # ten parts of 100 bytes are the limit of 1,000; the next is one too many
 
 
 def test_the_last_byte_of_the_limit_is_read(running: Running) -> None:
@@ -76,7 +84,9 @@ def test_the_last_byte_of_the_limit_is_read(running: Running) -> None:
     json = {"Content-Type": "application/json"}
     operator = running.operator()
     assert running.post("/v1/trials", operator, content=body, headers=json).status_code == 201
-    assert running.post("/v1/trials", operator, content=body + b" ", headers=json).status_code == 413
+    assert (
+        running.post("/v1/trials", operator, content=body + b" ", headers=json).status_code == 413
+    )
     wrong = {"Content-Type": "application/json", "Content-Length": "-1"}
     assert running.post("/v1/trials", operator, content=body, headers=wrong).status_code == 413
 
@@ -127,10 +137,20 @@ def test_more_than_fits_hears_so_at_once_and_watchers_still_see(running: Running
 
 
 def test_nothing_of_a_request_reaches_logs_or_counts(running: Running) -> None:
-    planted = ["110101199003077512", "13900001111", "91370000MA3TEST01X", "青岛某某贸易有限公司", "QingdaoTrading"]
+    planted = [
+        "110101199003077512",
+        "13900001111",
+        "91370000MA3TEST01X",
+        "青岛某某贸易有限公司",
+        "QingdaoTrading",
+    ]
     operator = running.operator()
     for word in planted:
-        headers = {"X-Request-Id": word.encode(), "User-Agent": word.encode(), "Referer": word.encode()}
+        headers = {
+            "X-Request-Id": word.encode(),
+            "User-Agent": word.encode(),
+            "Referer": word.encode(),
+        }
         running.get(f"/v1/trials/wait/{word}?name={word}", headers=headers)
         running.get(f"/{word}?{word}={word}", headers=headers)
         running.get(f"/v1/trials/slow/{word}", headers=headers)

@@ -44,7 +44,8 @@ def test_the_same_request_again_is_answered_and_not_done(running: Running) -> No
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     recorded = running.sql(
-        "SELECT action, fields, detail FROM audit_event WHERE actor = %(id)s ORDER BY audit_id", id=operator.id
+        "SELECT action, fields, detail FROM audit_event WHERE actor = %(id)s ORDER BY audit_id",
+        id=operator.id,
     )
     assert recorded == [
         ("self:read:granted", ["total"], '{"steps": 1}'),
@@ -57,7 +58,9 @@ def test_another_request_under_a_known_key_is_refused(running: Running) -> None:
     _try(running, operator, "b", step=5)
     before = _rows(running)
     assert _try(running, operator, "b", step=6).json()["code"] == "idempotency_conflict"
-    elsewhere = running.post("/v1/trials?x=1", operator, json={"step": 5}, headers={"Idempotency-Key": "b"})
+    elsewhere = running.post(
+        "/v1/trials?x=1", operator, json={"step": 5}, headers={"Idempotency-Key": "b"}
+    )
     assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "idempotency_conflict")
     assert _rows(running) == before
     assert _try(running, other, "b", step=6).status_code == 201  # a key is its caller's own
@@ -74,7 +77,10 @@ def test_a_first_try_that_failed_leaves_nothing(running: Running) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 65, "a b", "tab\t", "\x7f", "schlüssel"])
 def test_a_key_that_is_none_is_malformed(running: Running, key: str) -> None:
     answer = running.post(
-        "/v1/trials", running.operator(), json={"step": 1}, headers={"Idempotency-Key": key.encode("latin-1")}
+        "/v1/trials",
+        running.operator(),
+        json={"step": 1},
+        headers={"Idempotency-Key": key.encode("latin-1")},
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
     assert key not in answer.text or not key
@@ -88,20 +94,27 @@ def test_the_ledger_does_not_hold_what_was_answered(running: Running) -> None:
     operator = running.operator()
     answer = _try(running, operator, "d", step=3)
     ((body, asked),) = running.sql(
-        "SELECT body, asked FROM idempotent_answer WHERE actor = %(actor)s", actor=f"operator//{operator.id}"
+        "SELECT body, asked FROM idempotent_answer WHERE actor = %(actor)s",
+        actor=f"operator//{operator.id}",
     )
     assert answer.content not in body
     assert len(body) == len(answer.content) + 12 + 16  # nonce and seal
-    assert "3" not in asked.replace("\"steps\": 1", "")
+    assert "3" not in asked.replace('"steps": 1', "")
 
 
 def test_a_replay_asks_again_whether_it_may(running: Running) -> None:
     bank = running.bank(["consent:read"], uscc=OTHER_BANK)
     key = {"Idempotency-Key": "e"}
-    assert running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 200
-    assert running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 200
+    assert (
+        running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 200
+    )
+    assert (
+        running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 200
+    )
     running.sql("UPDATE client SET permissions = '{}' WHERE client_id = %(id)s", id=bank.id)
-    assert running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 403
+    assert (
+        running.post("/v1/trials/consented", bank, json={"step": 1}, headers=key).status_code == 403
+    )
 
 
 def test_a_replay_spends_no_query_and_ends_with_the_consent(
@@ -109,7 +122,9 @@ def test_a_replay_spends_no_query_and_ends_with_the_consent(
 ) -> None:
     policy = dict(load_policy())
     needs_consent = Rule(consent=True, roles={Role.CLIENT: "own_institution"})
-    monkeypatch.setattr(decision, "load_policy", lambda: policy | {Action.CONSENT_READ: needs_consent})
+    monkeypatch.setattr(
+        decision, "load_policy", lambda: policy | {Action.CONSENT_READ: needs_consent}
+    )
     bank = running.bank(["consent:read"])
     running.sql(
         "INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, status, valid_from, valid_to, method, max_queries, granted_at) "
@@ -120,7 +135,10 @@ def test_a_replay_spends_no_query_and_ends_with_the_consent(
 
     def ask(key: str) -> tuple[int, str]:
         answer = running.post(
-            "/v1/trials/spent", bank, json={"step": 1, "uscc": FIRM}, headers={"Idempotency-Key": key}
+            "/v1/trials/spent",
+            bank,
+            json={"step": 1, "uscc": FIRM},
+            headers={"Idempotency-Key": key},
         )
         return answer.status_code, answer.json().get("code", "")
 
@@ -134,17 +152,31 @@ def test_a_replay_spends_no_query_and_ends_with_the_consent(
     assert ask("f") == (403, "need_authorisation")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tries=st.lists(st.tuples(st.sampled_from("pqr"), st.sampled_from([1, 2, 13])), min_size=2, max_size=10))
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    tries=st.lists(
+        st.tuples(st.sampled_from("pqr"), st.sampled_from([1, 2, 13])), min_size=2, max_size=10
+    )
+)
 def test_many_at_once_have_one_effect_a_key(running: Running, tries: list[tuple[str, int]]) -> None:
     operator, before = running.operator(), _rows(running)
     answers = running.together(
         *(
-            running.asking("POST", "/v1/trials", operator, json={"step": step}, headers={"Idempotency-Key": key})
+            running.asking(
+                "POST",
+                "/v1/trials",
+                operator,
+                json={"step": step},
+                headers={"Idempotency-Key": key},
+            )
             for key, step in tries
         )
     )
-    done = {key for (key, _), answer in zip(tries, answers, strict=True) if answer.status_code == 201}
+    done = {
+        key for (key, _), answer in zip(tries, answers, strict=True) if answer.status_code == 201
+    }
     possible = {key for key, step in tries if step != 13}
     assert done == possible  # a failing step 13 never spoils a key for the others
     assert _rows(running) == before + len(done)

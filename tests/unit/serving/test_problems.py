@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def running(fresh_database: Addresses) -> Generator[Running]:
     ],
 )  # fmt: skip
 def test_every_way_of_failing_has_one_shape(
-    running: Running, method: str, path: str, status: int, code: str, more: dict[str, object]
+    running: Running, method: str, path: str, status: int, code: str, more: dict[str, Any]
 ) -> None:
     answer = running.ask(method, path, **more)
     problem = answer.json()

