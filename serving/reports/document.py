@@ -132,7 +132,9 @@ def _row(told: Told, row: Row, beside: Beside) -> Json:
     marks, statements = beside.of(told.dataset.name, row.key)
     shown: Json = {"values": list(row.values)}
     if marks:
-        shown["marks"] = [{"mark": one.mark, "since": one.since.date().isoformat()} for one in marks]
+        shown["marks"] = [
+            {"mark": one.mark, "since": one.since.date().isoformat()} for one in marks
+        ]
     if statements:
         shown["statements"] = [one.text for one in statements]
     return shown

@@ -36,6 +36,7 @@ def report_page(report: Report, language: Language) -> str:
     """
     document = json.loads(report.document)
     return _TEMPLATES.get_template("report.html").render(
+        style=_STATIC.address("report.css"),
         lang="zh-CN" if language == "zh" else "en",
         is_zh=language == "zh",
         report=document,
@@ -66,7 +67,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(style=_STATIC.address("report.css"))
     made.filters["cell"] = _cell
     return made
 

@@ -57,7 +57,9 @@ async def answer_question(look: Look, asked: VerificationRequest) -> Verificatio
         operator=said.operator,
     )
     left = await _count(look, asked.uscc, question, rules)
-    verdict = await look.house.reading.read(lambda stop: _ask(reader, question, look.now, stop))
+    verdict: Verdict | None = await look.house.reading.read(
+        lambda stop: _ask(reader, question, look.now, stop)
+    )
     if verdict is None:
         raise not_found()
     return VerificationAnswer(answer=verdict, left_today=left)
