@@ -1,6 +1,7 @@
 """A report as a page for A4: no script, its own style, in either language, from the kept document alone."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +24,11 @@ _MARKS = {
     "disputed": ("异议中", "disputed"),
     "both_views": ("双方意见并存", "both views recorded"),
 }
+_STATES = {
+    "no_record": ("无记录", "No record"),
+    "need_authorisation": ("企业未授权", "Not authorised by the enterprise"),
+    "not_shared": ("不予展示", "Not shown to institutions"),
+}
 _MISSING = "—"
 
 
@@ -42,12 +48,22 @@ def report_page(report: Report, language: Language) -> str:
         report=document,
         sha256=report.sha256,
         purpose=_PURPOSES[document["purpose"]][language != "zh"],
+        states={name: words[language != "zh"] for name, words in _STATES.items()},
         marks={name: words[language != "zh"] for name, words in _MARKS.items()},
     )
 
 
-def _cell(value: object, language: str) -> str:
+def _has_any(rows: list[dict[str, list[object]]], place: int) -> bool:
+    """Whether a column says anything in these rows; one that does not is not printed."""
+    return any(row["values"][place] not in (None, "", []) for row in rows)
+
+
+def _cell(value: object, language: str, unit: str | None = None) -> str:
     """One value in a table."""
+    if unit == "yuan" and isinstance(value, str):
+        return f"{Decimal(value):,.2f}"
+    if unit == "ratio" and isinstance(value, str):
+        return f"{Decimal(value):.2%}"
     if value is None or value == "":
         return _MISSING
     if isinstance(value, bool):
@@ -68,6 +84,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["cell"] = _cell
+    made.filters["has_any"] = _has_any
     return made
 
 

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from features.codes.regions import region_name
 from features.contracts import Column
 
 
@@ -22,9 +21,6 @@ def plain(column: Column, value: object) -> object:
     if column.values and isinstance(value, str):
         words = column.values.get(value)
         return {"code": value, "zh": words.zh, "en": words.en} if words else value
-    if column.codes == "region" and isinstance(value, str):
-        name = region_name(value)
-        return {"code": value, "zh": name, "en": value} if name else value
     match column.type:
         case "money":
             return f"{Decimal(str(value)) / 100:.2f}"
