@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from features.clock import now_in_shanghai
 from features.vault import Vault
+from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
 from serving.auth.tokens import TokenKeys
@@ -33,6 +34,7 @@ from serving.verifications import endpoints as verifications
 ROOMS: tuple[APIRouter, ...] = (
     *auth.DOORS,
     consents.door,
+    audit.door,
     *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,

@@ -32,8 +32,10 @@ from serving.reference.responses import problem_responses
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 _ACTIONS: dict[Callable[..., object], Action] = {}
-#: Refusals that are not looks at anybody's data: a malformed request, a busy service.
-_UNRECORDED = frozenset({"malformed", "unavailable", "overloaded", "timeout", "too_large"})
+#: Refusals that are not looks at anybody's data: a malformed request, a busy service, one request too many.
+_UNRECORDED = frozenset(
+    {"malformed", "unavailable", "overloaded", "timeout", "too_large", "too_many_requests"}
+)
 
 
 class UndecidedError(Exception):

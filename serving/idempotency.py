@@ -120,6 +120,7 @@ def _kept(look: Look, claim: _Claim, response: Response) -> dict[str, object]:
         "resources": [
             {**asdict(resource), "needs": sorted(resource.needs)} for resource in look.asked
         ],
+        "consents": sorted(look.consents),
         "fields": sorted(look.fields),
         "detail": look.detail,
     }
@@ -143,8 +144,8 @@ async def _again(look: Look, claim: _Claim) -> Response:
             en="This Idempotency-Key was used for another request. Take a new key for a new request.",
             zh="该 Idempotency-Key 已用于另一请求；新请求请使用新的键。",
         )
-    look.outcome = "replayed"
     asked = json.loads(kept.asked)
+    look.paid = asked["consents"]
     for resource in asked["resources"]:
         await look.allow(_resource(resource))
     look.says(fields=asked["fields"], **asked["detail"])

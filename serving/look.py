@@ -25,6 +25,8 @@ class Look:
         Inside the request's one transaction.
     now : datetime
         Asia/Shanghai wall time of the request.
+    paid : collection of str or None
+        The consents by which an answer was given that is now given again; None for a new one.
     """
 
     house: House
@@ -37,7 +39,12 @@ class Look:
     consents: set[str] = field(default_factory=set[str])
     fields: set[str] = field(default_factory=set[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
-    outcome: Literal["granted", "replayed"] = "granted"
+    paid: Collection[str] | None = None
+
+    @property
+    def outcome(self) -> Literal["granted", "replayed"]:
+        """What the record calls an answer that leaves."""
+        return "granted" if self.paid is None else "replayed"
 
     async def allow(self, resource: Resource) -> LiveConsent:
         """Let the caller take the action on this, or refuse; every endpoint asks before it answers.
@@ -62,7 +69,7 @@ class Look:
                 self.caller.tenant,
                 resource.purpose,
                 self.now,
-                spend=self.outcome == "granted",
+                paid=self.paid,
             )
         refused = refusal(self.caller, self.action, resource, consent)
         if refused is not None:

@@ -89,6 +89,11 @@ rated AS (
 INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
 VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
 """
+_LOOKED = """
+INSERT INTO audit_event (at, request_id, actor_kind, actor, role, tenant, action, subject, consents, fields, result, detail)
+VALUES (%(now)s, 'r', 'client', 'A-0', 'client', %(tenant)s, 'rating:create:granted', %(subject)s, '{}', '{}', 'granted', '{}')
+RETURNING audit_id
+"""
 
 
 def _things(running: Running) -> dict[str, str]:
@@ -114,4 +119,7 @@ def _things(running: Running) -> dict[str, str]:
         "hash": _HASHED,
         "now": running.clock.now,
     }
-    return things | {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
+    made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
+    subject = running.house.subject_of(things["firm"])
+    row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
+    return things | made | {"audit_row": str(row[0][0])}

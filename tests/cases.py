@@ -124,13 +124,6 @@ def checking(running: Running, operator: Ask, case_id: str) -> None:
 def rating_of(running: Running, uscc: str, rating_id: str) -> str:
     """A rating as the room of ratings would have written it; only what cases look at is true."""
     running.sql(
-        "CREATE TABLE IF NOT EXISTS rating (rating_id text PRIMARY KEY, uscc text, institution text, asked_by text, "
-        "scope text, opened text[], consents text[], purpose text, need_id text, is_public_only boolean, as_of date, "
-        "rated_at timestamp, valid_until date, model text, bundle_id text, lake_version integer, score integer, "
-        "grade text, feature_hash text, document text)"
-    )
-    running.sql("GRANT SELECT ON rating TO xinqiao_app")
-    running.sql(
         "INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id, "
         "is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document) "
         "VALUES (%(rating_id)s, %(uscc)s, '', '', 'self', '{}', '{}', 'self_report', '', false, '2026-11-20', "

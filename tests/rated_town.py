@@ -59,7 +59,10 @@ class Town:
     @property
     def move_in(self) -> Callable[[Path], None]:
         """Put a copy of the town where a service will start."""
-        return lambda home: (shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True), None)[1]
+        return lambda home: (
+            shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True),
+            None,
+        )[1]
 
 
 def land_town(home: Path, seed: int = 1) -> TinyLake:

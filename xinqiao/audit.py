@@ -1,7 +1,6 @@
 """`xinqiao audit`: seal, verify and prove the record of who looked at what."""
 
 import json
-import os
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 from features.clock import now_in_shanghai
 from features.vault import Vault
 from xinqiao.console import Json, progress, say, show, show_json
-from xinqiao.settings import Settings, load_settings
+from xinqiao.settings import Settings, database_addresses, load_settings
 
 if TYPE_CHECKING:
     from serving.audit.heads import Custody
@@ -154,12 +153,10 @@ def _record(settings: Settings) -> Generator[tuple["Sync", "Custody"]]:
     """The ledger under the sealer's role, on the operator's server or the private one."""
     import psycopg  # noqa: PLC0415 - see above
 
-    from serving.database.addresses import given_addresses  # noqa: PLC0415 - see above
-    from serving.database.embedded import embedded  # noqa: PLC0415 - see above
+    from serving.database.opening import opened  # noqa: PLC0415 - see above
 
-    given = given_addresses(os.environ)
     with (
-        nullcontext(given) if given is not None else embedded(settings.home / "database") as found,
+        opened(settings.database, database_addresses()) as found,
         psycopg.connect(found.sealer, autocommit=True, application_name="xinqiao audit") as ledger,
     ):
         yield ledger, custody_of(settings)
@@ -175,6 +172,7 @@ def _as_json(report: "Report") -> dict[str, object]:
         "heads": len(report.papers.heads),
         "root": newest.root if newest else None,
         "signed_at": newest.at if newest else None,
+        "is_note_read": report.papers.is_note_read,
         "first_key_id": report.papers.keys[0].key_id if report.papers.keys else None,
         "findings": [
             {
@@ -193,6 +191,11 @@ def _as_json(report: "Report") -> dict[str, object]:
 def _print(report: "Report") -> None:
     for found in report.findings:
         show(f"✗ {found.zh}", f"✗ {found.en}")
+    if not report.papers.is_note_read:
+        show(
+            "无权读取密钥库，未核对最后签署的树头",
+            "the vault cannot be read, so the end of the heads was not checked against it",
+        )
     key = report.papers.keys[0].key_id if report.papers.keys else "–"
     verdict = (
         say("未发现改动", "nothing was changed")

@@ -19,7 +19,7 @@ from typing import TextIO, cast
 
 from serving.audit.leaf import COLUMNS
 from serving.audit.papers import Papers
-from serving.audit.repository import Leaf
+from serving.audit.rows import Leaf
 from serving.audit.verify import Sink
 
 FORMAT = "xinqiao audit export 1"

@@ -19,11 +19,15 @@ class Papers:
     ----------
     heads : tuple of Head
         With the one that was noted as signed and not yet appended, if a kill came between.
+    is_note_read : bool
+        Whether the vault could be asked which head was signed last; without it, heads missing at the
+        end go unnoticed unless a copy has them.
     """
 
     keys: tuple[PublicKey, ...]
     heads: tuple[Head, ...]
     findings: tuple[Finding, ...]
+    is_note_read: bool = True
 
     @property
     def newest(self) -> Head | None:
@@ -45,13 +49,17 @@ def read_papers(custody: Custody, copies: Sequence[Path] = ()) -> Papers:
     except RecordDamagedError as damaged:
         return Papers((), (), (Finding("heads_broken", detail=damaged.en),))
     findings: list[Finding] = []
+    is_note_read = custody.secret is not None
     if custody.secret is not None:
-        findings += _against_note(custody.secret / NOTE, heads)
+        try:
+            findings += _against_note(custody.secret / NOTE, heads)
+        except PermissionError:
+            is_note_read = False
     findings += check_papers(keys, heads)
     mirrored = [custody.mirror / custody.heads.name] if custody.mirror is not None else []
     for copy in [*mirrored, *copies]:
         findings += _against_copy(copy, heads)
-    return Papers(tuple(keys), tuple(heads), tuple(findings))
+    return Papers(tuple(keys), tuple(heads), tuple(findings), is_note_read)
 
 
 def read_heads(path: Path) -> list[Head]:

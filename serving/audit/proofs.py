@@ -7,7 +7,7 @@ from serving.audit.errors import NotSealedYetError, RecordDamagedError
 from serving.audit.heads import Head
 from serving.audit.leaf import COLUMNS, leaf_bytes
 from serving.audit.merkle import Span, inclusion_spans, leaf_hash, proves_inclusion
-from serving.audit.repository import Row
+from serving.audit.rows import Row
 from serving.audit.signing import PublicKey
 from serving.audit.tiles import Block, MissingHashError, Stored, span_hash, wanted
 

@@ -5,7 +5,6 @@ the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
 from typing import Any
 
 from psycopg import AsyncConnection, Connection
@@ -13,6 +12,7 @@ from psycopg.rows import class_row
 
 from serving.audit.leaf import Value
 from serving.audit.merkle import Tile
+from serving.audit.rows import START, Leaf, Place, Row
 from serving.audit.tiles import Block, Stored
 
 Sync = Connection[Any]
@@ -94,6 +94,8 @@ FROM audit_event e LEFT JOIN audit_seal s USING (audit_id)
 WHERE e.subject = %(subject)s AND e.audit_id < %(before)s ORDER BY e.audit_id DESC LIMIT %(limit)s
 """
 )
+_OF_TENANT = _OF_SUBJECT.replace("e.subject = %(subject)s", "e.tenant = %(tenant)s")
+_OF_ALL = _OF_SUBJECT.replace("e.subject = %(subject)s AND ", "")
 _ONE = (
     "SELECT"
     + _COLUMNS
@@ -109,53 +111,6 @@ FROM audit_event e JOIN audit_seal s USING (audit_id)
 WHERE e.subject = %(subject)s AND s.leaf_index < %(size)s ORDER BY s.leaf_index
 """
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the record as it is hashed; `leaf_index` is None until it is sealed."""
-
-    audit_id: int
-    transaction_id: str
-    at: str
-    request_id: str
-    actor_kind: str
-    actor: str
-    role: str
-    tenant: str | None
-    action: str
-    subject: str | None
-    purpose: str | None
-    consents: list[str]
-    fields: list[str]
-    result: str
-    detail: str
-    leaf_index: int | None
-
-    def values(self) -> Sequence[Value]:
-        """The columns that are hashed, in their order."""
-        return astuple(self)[:-1]
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where in the order of the log a row stands."""
-
-    transaction_id: int
-    audit_id: int
-
-
-START = Place(0, 0)
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A seal and the row it is of; `row` is None if the row is gone."""
-
-    index: int
-    audit_id: int
-    hash: bytes
-    row: Sequence[Value] | None
 
 
 def try_lock(connection: Sync) -> bool:
@@ -266,6 +221,14 @@ async def rows_about(connection: Async, subject: str, *, before: int, limit: int
     """Rows about a subject before an audit id, newest first."""
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
         await cursor.execute(_OF_SUBJECT, {"subject": subject, "before": before, "limit": limit})
+        return await cursor.fetchall()
+
+
+async def rows_of(connection: Async, tenant: str | None, *, before: int, limit: int) -> list[Row]:
+    """Rows of what one tenant did, of everybody's without one, before an audit id, newest first."""
+    query = _OF_ALL if tenant is None else _OF_TENANT
+    async with connection.cursor(row_factory=class_row(Row)) as cursor:
+        await cursor.execute(query, {"tenant": tenant, "before": before, "limit": limit})
         return await cursor.fetchall()
 
 

@@ -30,7 +30,8 @@ from serving.audit.merkle import (
     leaf_hash,
     proves_consistency,
 )
-from serving.audit.repository import Place, Sync
+from serving.audit.repository import Sync
+from serving.audit.rows import Place
 from serving.audit.signing import PublicKey, Signer
 from serving.audit.tiles import MissingHashError, frontier_at, span_hash, wanted
 
@@ -178,7 +179,8 @@ def _taken_up(
     stored = repository.hashes_of(connection, wanted([Span(0, size)]))
     tree = _whole(lambda: frontier_at(size, stored))
     _require_growth(connection, newest, tree)
-    return tree, place
+    # A pass that ended with its head took whole transactions; one that was cut off may have stopped within.
+    return tree, place.end_of_transaction() if size == newest.size else place
 
 
 def _require_growth(connection: Sync, newest: Head, tree: Frontier) -> None:

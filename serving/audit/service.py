@@ -8,7 +8,8 @@ from serving.audit.appending import last_lines
 from serving.audit.errors import NotSealedYetError
 from serving.audit.heads import Custody, Head, parse_head
 from serving.audit.proofs import ProofFile, blocks_for, prove
-from serving.audit.repository import Async, Row, Sync
+from serving.audit.repository import Async, Sync
+from serving.audit.rows import Row
 from serving.audit.signing import read_keys
 from serving.errors import NotFoundError
 

@@ -16,7 +16,8 @@ from serving.audit.heads import Custody, Head
 from serving.audit.leaf import leaf_bytes
 from serving.audit.merkle import Frontier, Span, Tile, leaf_hash
 from serving.audit.papers import Papers, read_papers
-from serving.audit.repository import START, Leaf, Place, Sync
+from serving.audit.repository import Sync
+from serving.audit.rows import START, Leaf, Place
 from serving.audit.tiles import MissingHashError, frontier_at, wanted
 
 #: A broken log can have a finding a row; more than this say nothing new.
@@ -103,9 +104,11 @@ def verify(
         if leaf.index % 5_000 == 0:
             progress(leaf.index, total)
     walk.finish()
-    skipped = repository.skipped_until(connection, walk.place, MOST_FINDINGS)
+    is_signed = bool(papers.newest) and total == walk.next
+    settled = walk.place.end_of_transaction() if is_signed else walk.place
+    skipped = repository.skipped_until(connection, settled, MOST_FINDINGS)
     walk.findings += [Finding("row_skipped", audit_id=audit_id) for audit_id in skipped]
-    waiting, _ = repository.waiting_after(connection, walk.place)
+    waiting, _ = repository.waiting_after(connection, settled)
     found = (*papers.findings, *walk.findings)[:MOST_FINDINGS]
     return Report(begun, walk.next, waiting, papers, found)
 

@@ -1,6 +1,6 @@
 """What an enterprise opens to one institution now, read in the transaction that writes the record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,8 @@ ORDER BY consent_id
 #: Of an answer that is given again: what was used up since had paid for it.
 _STILL_OPEN = """
 SELECT consent_id, scopes, max_queries, status FROM consent
-WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s AND status IN ('active', 'used_up')
+WHERE uscc = %(uscc)s AND grantee = %(grantee)s AND purpose = %(purpose)s
+  AND (status = 'active' AND max_queries IS NULL OR status IN ('active', 'used_up') AND consent_id = ANY(%(paid)s))
   AND valid_from <= %(today)s AND valid_to >= %(today)s
 ORDER BY consent_id
 """
@@ -56,18 +57,22 @@ async def live_consent(
     purpose: Purpose,
     now: datetime,
     *,
-    spend: bool = True,
+    paid: Collection[str] | None = None,
 ) -> LiveConsent:
     """Read the live consents of one enterprise to one institution for one purpose.
 
     A consent with a query limit is spent by this look; where another look took the last query
     meanwhile, it opens nothing. The last query ends the consent. A look that is undone spends nothing.
-    Without `spend` an answer is given again that was paid for: a consent used up since still opens it,
-    one revoked or expired does not.
+
+    Parameters
+    ----------
+    paid : collection of str, optional
+        The consents by which an answer was given that is asked for again: nothing is spent, and of
+        consents with a limit only these open it, used up since or not. Revoked or expired ones do not.
     """
-    rows = await read_live(connection, uscc, grantee, purpose, now, is_paid=not spend)
+    rows = await read_live(connection, uscc, grantee, purpose, now, paid)
     limited = [row.consent_id for row in rows if row.max_queries is not None]
-    if limited and spend:
+    if limited and paid is None:
         spent = await _spend(connection, limited, now)
         rows = [*(row for row in rows if row.max_queries is None), *spent]
     return LiveConsent(ids=tuple(sorted(row.consent_id for row in rows)), scopes=united(rows))
@@ -79,16 +84,20 @@ async def read_live(
     grantee: str,
     purpose: Purpose,
     now: datetime,
-    *,
-    is_paid: bool = False,
+    paid: Collection[str] | None = None,
 ) -> list[Opening]:
-    """The live consents one by one, in the order of their ids; nothing is spent.
-
-    With `is_paid` also those that are used up, see `live_consent`.
-    """
-    asked = {"uscc": uscc, "grantee": grantee, "purpose": purpose, "today": now.date()}
+    """The live consents one by one, in the order of their ids; nothing is spent. For `paid` see `live_consent`."""
+    asked: dict[str, object] = {
+        "uscc": uscc,
+        "grantee": grantee,
+        "purpose": purpose,
+        "today": now.date(),
+    }
+    query = LIVE
+    if paid is not None:
+        query, asked["paid"] = _STILL_OPEN, list(paid)
     async with connection.cursor(row_factory=class_row(Opening)) as cursor:
-        return await (await cursor.execute(_STILL_OPEN if is_paid else LIVE, asked)).fetchall()
+        return await (await cursor.execute(query, asked)).fetchall()
 
 
 def united(openings: Sequence[Opening]) -> frozenset[str]:

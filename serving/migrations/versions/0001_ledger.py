@@ -190,7 +190,9 @@ GRANT USAGE ON SCHEMA public TO xinqiao_app, xinqiao_sealer;
 GRANT SELECT, INSERT, UPDATE ON institution, client, client_secret, person, membership, session,
     consent, consent_export, idempotent_answer, alarm TO xinqiao_app;
 GRANT DELETE ON session, idempotent_answer TO xinqiao_app;
-GRANT SELECT, INSERT ON consent_event, audit_event TO xinqiao_app;
+GRANT SELECT, INSERT ON consent_event TO xinqiao_app;
+GRANT SELECT, INSERT (at, request_id, actor_kind, actor, role, tenant, action, subject, purpose, consents, fields, result,
+    detail) ON audit_event TO xinqiao_app;
 GRANT SELECT ON audit_seal, audit_tile TO xinqiao_app;
 GRANT SELECT ON audit_event TO xinqiao_sealer;
 GRANT SELECT, INSERT ON audit_seal, audit_tile TO xinqiao_sealer;

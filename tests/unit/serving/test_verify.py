@@ -66,6 +66,16 @@ def test_the_row_or_the_seal_is_named(owner: Sync, custody: Custody) -> None:
     assert found(owner, custody, tile) == [Finding("tile_changed", detail="1/0")]
 
 
+def test_a_row_added_to_the_last_sealed_transaction_is_named(owner: Sync, custody: Custody) -> None:
+    # It stands behind the last leaf in the log's order, but its transaction was taken in whole.
+    added = (
+        "INSERT INTO audit_event (transaction_id, at, request_id, actor_kind, actor, role, action, consents, "
+        "fields, result, detail) SELECT transaction_id, at, request_id, actor_kind, actor, role, action, consents, "
+        "fields, result, detail FROM audit_event JOIN audit_seal USING (audit_id) ORDER BY leaf_index DESC LIMIT 1"
+    )
+    assert [it.kind for it in found(owner, custody, added)] == ["row_skipped"]
+
+
 def test_a_rewritten_past_shows_between_two_heads(owner: Sync, custody: Custody) -> None:
     # Seal and tile both fit what stands there now; only the head of 300 knows better.
     changes = ("UPDATE audit_seal SET leaf_hash = sha256('x') WHERE leaf_index = 299",)
@@ -143,3 +153,15 @@ def test_every_finding_has_words_for_its_place() -> None:
         finding = Finding(kind, 3, 4, "5..6")
         assert "{" not in finding.en + finding.zh
         assert finding.en != finding.zh
+
+
+def test_an_auditor_without_the_vault_is_told_what_was_not_checked(
+    owner: Sync, custody: Custody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(path)
+
+    assert verify_record(owner, custody).papers.is_note_read
+    monkeypatch.setattr("serving.audit.papers.read_note", refused)
+    report = verify_record(owner, custody)
+    assert (report.is_whole, report.papers.is_note_read) == (True, False)
