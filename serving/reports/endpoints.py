@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from serving.access.decision import Action, Resource
 from serving.door import Door, asks
-from serving.look import CurrentLook
+from serving.look import CurrentLook, Look
 from serving.problems import language_of
 from serving.reports import repository, service
 from serving.reports.document import canonical, digest
@@ -41,7 +41,7 @@ async def create_report(asked: ReportRequest, look: CurrentLook) -> Response:
     and what live consents for the purpose open, in bands and counts unless raw detail was authorised.
     """
     report = await service.give_report(look, asked)
-    return _answer(report, 201, {"Location": f"/v1/reports/{report.number}"})
+    return _answer(look, report, 201, {"Location": f"/v1/reports/{report.number}"})
 
 
 @door.post("/verify")
@@ -59,7 +59,7 @@ async def verify_report(asked: VerifyRequest, look: CurrentLook) -> VerifyAnswer
 @asks(Action.REPORT_READ)
 async def read_report_page(number: AnyNumber, look: CurrentLook, request: Request) -> Response:
     """报告网页 · A report to be read or printed on A4."""
-    return _page(await service.read_report(look, number), request)
+    return _page(look, await service.read_report(look, number), request)
 
 
 @door.get("/{number}", response_model=ReportAnswer)
@@ -68,8 +68,8 @@ async def read_report(number: AnyNumber, look: CurrentLook, request: Request) ->
     """报告详情 · A report as it was given, as JSON, or as a page to those whose `Accept` prefers HTML."""
     report = await service.read_report(look, number)
     if _prefers_page(request.headers.get("accept", "")):
-        return _page(report, request)
-    return _answer(report, 200, {"Vary": "Accept"})
+        return _page(look, report, request)
+    return _answer(look, report, 200, {"Vary": "Accept"})
 
 
 @profiles.put("/{name}")
@@ -99,7 +99,7 @@ def _profile(profile: Profile) -> ProfileAnswer:
     )
 
 
-def _answer(report: Report, status: int, headers: dict[str, str]) -> Response:
+def _answer(look: Look, report: Report, status: int, headers: dict[str, str]) -> Response:
     """The report's own text stands in the answer unchanged."""
     head = {
         "number": report.number,
@@ -107,14 +107,14 @@ def _answer(report: Report, status: int, headers: dict[str, str]) -> Response:
         "made_at": report.made_at.isoformat(timespec="seconds"),
         "valid_until": report.valid_until.isoformat(),
     }
-    text = f'{json.dumps(head)[:-1]}, "report": {report.document}}}'
+    text = f'{json.dumps(head)[:-1]}, "report": {service.text_of(look, report)}}}'
     return Response(text, status, headers, media_type="application/json")
 
 
-def _page(report: Report, request: Request) -> Response:
+def _page(look: Look, report: Report, request: Request) -> Response:
     language = language_of(request, request.app.state.language)
     headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
-    return HTMLResponse(report_page(report, language), headers=headers)
+    return HTMLResponse(report_page(service.text_of(look, report), report.sha256, language), headers=headers)
 
 
 def _prefers_page(accept: str) -> bool:

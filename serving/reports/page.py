@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.errors import Language
-from serving.reports.repository import Report
 from serving.static import StaticFiles
 
 _HERE = Path(__file__).parent
@@ -32,21 +31,23 @@ _STATES = {
 _MISSING = "—"
 
 
-def report_page(report: Report, language: Language) -> str:
+def report_page(text: str, sha256: str, language: Language) -> str:
     """The page of a report.
 
     Parameters
     ----------
+    text, sha256 : str
+        The canonical text and its hash.
     language : Language
         Of everything that is ours; what providers wrote stays as it is.
     """
-    document = json.loads(report.document)
+    document = json.loads(text)
     return _TEMPLATES.get_template("report.html").render(
         style=_STATIC.address("report.css"),
         lang="zh-CN" if language == "zh" else "en",
         is_zh=language == "zh",
         report=document,
-        sha256=report.sha256,
+        sha256=sha256,
         purpose=_PURPOSES[document["purpose"]][language != "zh"],
         states={name: words[language != "zh"] for name, words in _STATES.items()},
         marks={name: words[language != "zh"] for name, words in _MARKS.items()},

@@ -52,8 +52,8 @@ class Report:
         Who asked; empty where the firm itself did.
     negative_rows : str
         JSON of the rows that must not be shown once they are repaired.
-    document : str
-        The canonical text, word for word.
+    document : bytes
+        The canonical text, word for word, sealed: the firm's own report holds what no dump of the ledger may.
     """
 
     number: str
@@ -72,7 +72,7 @@ class Report:
     lake_version: int
     negative_rows: str
     sha256: str
-    document: str
+    document: bytes
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from serving.reports.errors import ReportOutdatedError
 from serving.reports.numbers import is_number, report_number
 from serving.reports.repository import Profile, Report
 from serving.reports.schemas import ReportRequest
+from serving.reports.sealing import seal_text, unseal_text
 from serving.reports.sections import Layout, load_layout
 
 
@@ -102,6 +103,11 @@ async def read_report(look: Look, number: str) -> Report:
         await _require_current(look, report)
     look.says(fields=report.sections, report=report.number)
     return report
+
+
+def text_of(look: Look, report: Report) -> str:
+    """The canonical text of a report."""
+    return unseal_text(look.house.vault, report.number, report.document)
 
 
 async def verdict_on(look: Look, number: str, sha256: str) -> str:
@@ -236,7 +242,7 @@ async def _written(
         lake_version=cut.lake_version,
         negative_rows=json.dumps(cut.negative_rows),
         sha256=digest(text),
-        document=text,
+        document=seal_text(look.house.vault, about.number, text),
     )
 
 

@@ -27,7 +27,7 @@ CREATE TABLE report (
     lake_version integer NOT NULL,
     negative_rows text NOT NULL,
     sha256 text NOT NULL CHECK (length(sha256) = 64),
-    document text NOT NULL
+    document bytea NOT NULL
 );
 CREATE INDEX report_uscc ON report (uscc, made_at);
 CREATE INDEX report_institution ON report (institution, made_at);
