@@ -1,13 +1,12 @@
 """The application: rooms behind the door, one handler of errors, one guard around everything."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from fastapi import APIRouter, FastAPI
 from structlog.typing import FilteringBoundLogger
 
-from features.clock import now_in_shanghai
 from features.vault import Vault
 from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
@@ -24,6 +23,7 @@ from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.problems import install
 from serving.ratings import rooms as ratings
+from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.reports import rooms as reports
@@ -46,7 +46,7 @@ ROOMS: tuple[APIRouter, ...] = (
 def create_app(
     settings: Settings | None = None,
     *,
-    clock: Callable[[], datetime] = now_in_shanghai,
+    clock: Callable[[], datetime] | None = None,
     rooms: Sequence[APIRouter] = ROOMS,
     log: FilteringBoundLogger | None = None,
 ) -> FastAPI:
@@ -65,8 +65,10 @@ def create_app(
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=clock,
+            clock=clock or chosen.now,
         )
+        with suppress(NoModelError):  # without a model everything else still works
+            await app.state.house.desks.desk(clock())
         yield
         app.state.is_stopping = True
         await database.close()

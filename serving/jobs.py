@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,8 +22,10 @@ from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
 from serving.observe.meters import Meters
+from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
+from serving.ratings.errors import NoModelError
 from serving.settings import Settings
 
 #: How long an answer is remembered under its key, and a session that has ended.
@@ -141,7 +144,12 @@ async def tend(upkeep: Upkeep, now: datetime) -> int:
     """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
     lake = Lake(upkeep.settings.home / "lake")
     desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
-    return sum((await tend_cases(desk, now)).values())
+    tended = sum((await tend_cases(desk, now)).values())
+    with suppress(
+        NoModelError
+    ):  # the duty to rate again stays open, and its alarm is raised in time
+        tended += await rate_again(upkeep, desk, now)
+    return tended
 
 
 #: Every job of the platform; a new one is a line here.

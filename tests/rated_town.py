@@ -154,7 +154,7 @@ def make_town(home: Path) -> Town:
 
 def _rated_on_public_data(home: Path) -> list[str]:
     online, closed = open_online(home / "online"), Opened("grantee").withheld(load_catalogue())
-    proves = [f.missing == "unknown" and f.datasets != {REGISTER} for f in model_features()]
+    proves = [f.missing == "unknown" and set(f.datasets) != {REGISTER} for f in model_features()]
     is_open = ~online.hidden(closed) & np.array(proves)
     is_rated = ~np.isnan(online.vectors[:, is_open]).all(axis=1)
     return [code.decode() for code in online.usccs[is_rated].tolist()]
