@@ -68,7 +68,7 @@ def create_app(
             clock=clock or chosen.now,
         )
         with suppress(NoModelError):  # without a model everything else still works
-            await app.state.house.desks.desk(clock())
+            await app.state.house.desks.desk(app.state.house.clock())
         yield
         app.state.is_stopping = True
         await database.close()

@@ -123,7 +123,7 @@ def _things(running: Running) -> dict[str, str]:
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
-        "report": report_number(2026, number),
+        "report": report_number(2000, number),
         "profile": "small",
         "today": running.clock.now.date().isoformat(),
     }

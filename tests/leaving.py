@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,9 @@ import yaml
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
+from tests.builders import TinyLake
 from tests.cases import land
 from tests.rated_town import build_vectors, model_features, promote_model
-from tests.builders import TinyLake
 
 SAMPLES = Path(__file__).with_name("integration") / "leaving.yaml"
 TABLES = Path(__file__).with_name("spec") / "access"
@@ -135,7 +135,7 @@ class Sample:
         The role that must be answered; empty for none.
     keep : mapping
         Names for later samples, and the member of the answer they come from.
-    shows : tuple of str
+    shows : sequence of str
         Kinds of plants that may stand in answers to institutions; the firm's own may hold all but persons.
     """
 
@@ -144,7 +144,7 @@ class Sample:
     form: Any = None
     by: str = ""
     keep: Mapping[str, str] = field(default_factory=dict[str, str])
-    shows: tuple[str, ...] = ()
+    shows: Sequence[str] = ()
 
     @property
     def shape(self) -> str:
@@ -159,10 +159,8 @@ def shape(ask: str) -> str:
 
 def story() -> list[Sample]:
     """Samples that are answered with data, in their order."""
-    return [
-        Sample(**{**line, "shows": tuple(line.get("shows", ()))})
-        for line in yaml.safe_load(SAMPLES.read_text("utf-8"))
-    ]
+    lines: list[dict[str, Any]] = yaml.safe_load(SAMPLES.read_text("utf-8"))
+    return [Sample(**line) for line in lines]
 
 
 def access_lines() -> list[Sample]:

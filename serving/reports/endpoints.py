@@ -114,7 +114,9 @@ def _answer(look: Look, report: Report, status: int, headers: dict[str, str]) ->
 def _page(look: Look, report: Report, request: Request) -> Response:
     language = language_of(request, request.app.state.language)
     headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
-    return HTMLResponse(report_page(service.text_of(look, report), report.sha256, language), headers=headers)
+    return HTMLResponse(
+        report_page(service.text_of(look, report), report.sha256, language), headers=headers
+    )
 
 
 def _prefers_page(accept: str) -> bool:

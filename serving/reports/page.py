@@ -46,6 +46,7 @@ def report_page(text: str, sha256: str, language: Language) -> str:
         style=_STATIC.address("report.css"),
         lang="zh-CN" if language == "zh" else "en",
         is_zh=language == "zh",
+        has_any=_has_any,
         report=document,
         sha256=sha256,
         purpose=_PURPOSES[document["purpose"]][language != "zh"],
@@ -85,7 +86,6 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["cell"] = _cell
-    made.filters["has_any"] = _has_any
     return made
 
 

@@ -52,7 +52,7 @@ class Stage:
         self.running.clock.move(seconds=0.5)  # an address may ask twice a second
         self.running.client.cookies.clear()
         self.requests += 1
-        things = self.world.things["own"] | world.things["own"]
+        things = world.things["own"]
         method, path = filled(sample.ask, things).split(maxsplit=1)
         headers = {"Accept-Language": language}
         if method == "POST" and sample.by == role:
@@ -68,7 +68,8 @@ class Stage:
         said = f"{answer.headers}\n{answer.text}"
         own = ("authorised", "secret") if role is Role.OWNER else sample.shows
         assert not found_in(said, own), f"{sample.ask} as {role} in {language}"
-        assert answer.status_code < 500 or answer.status_code == 503, answer.text
+        broken = [line for line in self.running.log_lines if line["event"] == "request.broke"]
+        assert not broken, f"{sample.ask} as {role}: {broken}"
         return answer
 
 
@@ -116,7 +117,9 @@ def test_nothing_leaves(stage: Stage) -> None:
         if sample.by:
             first = answers[Role(sample.by), "zh"]
             assert first.status_code < 300, f"{sample.ask} as {sample.by}: {first.text}"
-            keep = {name: str(first.json()[member]) for name, member in sample.keep.items()}
+            again = answers[Role(sample.by), "en"]  # a second one may take the first one's place
+            made = (again if again.status_code < 300 else first).json() if sample.keep else {}
+            keep = {name: str(made[member]) for name, member in sample.keep.items()}
             stage.world.things["own"] |= keep
         if sample.ask == "POST /v1/rating-batches":
             while stage.running.run(work_batches(stage.running.house, stage.running.clock.now)):

@@ -112,11 +112,16 @@ def test_authorised_data_need_their_own_scope_and_secret_data_are_never_asked(
 ) -> None:
     grant(running, FIRM, "tax", "raw", "invoice", "loan")
     refused = ask(running, bank, "pension_month.insured", 1)
-    assert (refused.status_code, refused.json()["need_authorisation"]) == (403, ["social_insurance"])
+    assert (refused.status_code, refused.json()["need_authorisation"]) == (
+        403,
+        ["social_insurance"],
+    )
     for dataset in load_catalogue():
         if dataset.document.sensitivity in {"secret", "internal"}:
             name = next(n for n, c in dataset.columns.items() if c.is_stored and n != "uscc")
-            assert ask(running, bank, f"{dataset.name}.{name}", "1").json()["code"] == "not_permitted"
+            assert (
+                ask(running, bank, f"{dataset.name}.{name}", "1").json()["code"] == "not_permitted"
+            )
 
 
 @pytest.mark.parametrize(
@@ -150,9 +155,8 @@ def test_a_column_is_asked_about_a_few_times_a_day_and_a_few_more_a_quarter(
     running: Running, bank: Ask
 ) -> None:
     rules = load_rules()
-    column, left = "reg_basic.reg_capital", []
-    for _ in range(rules.per_day):
-        left.append(ask(running, bank, column, "1").json()["left_today"])
+    column = "reg_basic.reg_capital"
+    left = [ask(running, bank, column, "1").json()["left_today"] for _ in range(rules.per_day)]
     assert left == [2, 1, 0]
     refused = ask(running, bank, column, "1")
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
@@ -190,9 +194,7 @@ def test_neither_the_value_nor_the_answer_is_on_record(running: Running, bank: A
     value = "7654321.09"
     key = {"Idempotency-Key": "ask-1"}
     assert answered(running, bank, "reg_basic.reg_capital", value, headers=key) == "no"
-    rows = running.sql(
-        "SELECT fields, detail FROM audit_event WHERE actor = %(id)s", id=bank.id
-    )
+    rows = running.sql("SELECT fields, detail FROM audit_event WHERE actor = %(id)s", id=bank.id)
     assert rows[0][0] == ["reg_basic.reg_capital"]
     assert value not in str(rows)
     assert value not in running.logged.getvalue()
