@@ -52,6 +52,7 @@ def create_app(
 ) -> FastAPI:
     """Build the application of one worker; the ledger is opened when it starts."""
     chosen = settings or settings_from()
+    told = clock or chosen.now
     meters = Meters(chosen.metrics)
 
     @asynccontextmanager
@@ -65,10 +66,10 @@ def create_app(
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=clock or chosen.now,
+            clock=told,
         )
         with suppress(NoModelError):  # without a model everything else still works
-            await app.state.house.desks.desk(app.state.house.clock())
+            await app.state.house.desks.desk(told())
         yield
         app.state.is_stopping = True
         await database.close()
