@@ -26,7 +26,9 @@ from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
+from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
 
@@ -39,6 +41,8 @@ ROOMS: tuple[APIRouter, ...] = (
     *disputes.DOORS,
     *beside.DOORS,
     *web.DOORS,
+    *reports.DOORS,
+    verifications.door,
 )
 
 
@@ -74,6 +78,7 @@ def create_app(
         await database.close()
         app.state.house.limits.close()
         app.state.house.desks.close()
+        app.state.house.reading.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",
