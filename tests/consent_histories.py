@@ -375,7 +375,7 @@ async def look(
     """One look as the door takes it: a transaction, undone when it is refused."""
     uscc, grantee, purpose = key
     caller = Caller(Role.CLIENT, id="client", tenant=grantee, permissions=frozenset({LOOK}))
-    resource = Resource(uscc=uscc, needs=needs, purpose=purpose)
+    resource = Resource(uscc=uscc, institution=grantee, needs=needs, purpose=purpose)
     async with connection.transaction() as transaction:
         consent = await live_consent(connection, uscc, grantee, purpose, now)
         if refusal(caller, LOOK, resource, consent) is None:
@@ -386,7 +386,7 @@ async def look(
 
 def looks_need_consent(monkeypatch_setattr: Callable[[object, str, object], None]) -> None:
     """Let institutions take the action `LOOK` about any enterprise that consents."""
-    rules = {**decision.load_policy(), LOOK: Rule(consent=True, roles={Role.CLIENT: "any"})}
+    rules = {**decision.load_policy(), LOOK: Rule(consent=True, roles={Role.CLIENT: "own_institution"})}
     monkeypatch_setattr(decision, "load_policy", lambda: rules)
 
 
