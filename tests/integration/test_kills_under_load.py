@@ -1,5 +1,6 @@
 """Killed at any moment, the service answers again, and its ledger is what was answered: no more, no less."""
 
+import os
 import random
 import re
 import sys
@@ -48,12 +49,11 @@ def test_three_kills_leave_nothing_without_its_record() -> None:
 def test_a_hundred_kills_leave_nothing_without_its_record() -> None:
     rng = random.Random(100)  # noqa: S311 - a seed, not a secret
     counts = Counter[str]()
-    for number in range(100 // MOST_KILLS):
+    for number in range(int(os.environ.get("KILLS", "100")) // MOST_KILLS):
         names = rng.choices(sorted(KILLS), k=MOST_KILLS)
         history(number, names)
         counts.update(names)
     assert set(counts) == set(KILLS)
-    print(dict(counts))
 
 
 def history(seed: int, names: list[str], then: Then | None = None) -> None:
