@@ -29,6 +29,8 @@ from serving.reference.openapi import describe
 from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
 from serving.verifications import endpoints as verifications
+from serving.web import rooms as web
+from serving.web.failures import problem_page
 
 #: Every room that answers; a new one is added here.
 ROOMS: tuple[APIRouter, ...] = (
@@ -38,6 +40,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,
+    *web.DOORS,
     *reports.DOORS,
     verifications.door,
 )
@@ -88,6 +91,8 @@ def create_app(
     app.state.meters = meters
     app.state.is_stopping = False
     app.state.language = chosen.language
+    app.state.settings = chosen
+    app.state.problem_page = problem_page
     install(app, chosen.language)
     for router in (*rooms, health.router, reference.router):
         app.include_router(router)
