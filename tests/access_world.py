@@ -93,8 +93,7 @@ rated AS (
     INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
         is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
     VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
-        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s))
-        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 600, 'A', 'f', '{}')),
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s)),
 reported AS (
     INSERT INTO report (number, uscc, institution, asked_by, scope, opened, consents, is_public_only, purpose, profile,
         sections, made_at, valid_until, lake_version, negative_rows, sha256, document)
@@ -155,8 +154,9 @@ def _things(running: Running) -> dict[str, str]:
         "digest": digest_of(things["secret"]),
         "hash": _HASHED,
         "now": running.clock.now,
-        "document": rating_document(rating_id=things["rating"], uscc=things["firm"]),,
+        "document": rating_document(rating_id=things["rating"], uscc=things["firm"]),
         "sealed": seal_text(running.house.vault, things["report"], _REPORT),
+        "sha256": "0" * 64,
     }
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])
