@@ -11,9 +11,9 @@ from serving.access.callers import Role
 from serving.auth.clients.service import grantable
 from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
-from tests.rating_documents import rating_document
 from serving.reports.numbers import report_number
 from serving.reports.sealing import seal_text
+from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
 PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
