@@ -29,6 +29,8 @@ from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
 from serving.ratings.errors import NoModelError
 from serving.settings import Settings
+from serving.verifications.repository import forget_counts
+from serving.verifications.rules import load_rules
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -144,6 +146,12 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
         return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
 
 
+async def drop_old_counts(upkeep: Upkeep, now: datetime) -> int:
+    """Forget how often somebody verified what no limit looks back to."""
+    async with upkeep.database.transaction() as connection:
+        return await forget_counts(connection, now.date(), load_rules().window_days)
+
+
 async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
     """Work off orders of many ratings, a while at most, so that a stop is not kept waiting."""
     done = 0
@@ -175,6 +183,7 @@ JOBS: tuple[Job, ...] = (
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
     Job("drop_old_answers", 300.0, drop_old_answers),
+    Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )
 
