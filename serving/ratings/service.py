@@ -83,7 +83,7 @@ async def give_rating(look: Look, asked: RatingRequest) -> Rating:
         raise unknown_firm()
     consent = await look.allow(order.resource) if order.institution else LiveConsent()
     rating = await rate(look.house.desks, desk, order, consent, look.now)
-    await add_rating(look.connection, rating)
+    look.at_last(lambda: add_rating(look.connection, rating))
     # Who asks again under the same key must still be let see everything the answer rests on.
     look.asked[-1] = replace(order.resource, needs=frozenset(rating.opened))
     look.says(fields=FIELDS, rating=rating.rating_id, bundle=rating.bundle_id[:12])
