@@ -4,13 +4,14 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 export XINQIAO_DATA ?= ../shared/data
 DATA ?= city
+SERVE ?= 1
 ONLY ?=
 
 .PHONY: help setup peers spark demo test lint bench soak lock docs clean
 
 help:
 	@echo "make setup   the environment in .venv, exact hashed versions"
-	@echo "make demo    DATA=city: the main job from files to two rating cards; or DATA=cumcm2020c"
+	@echo "make demo    DATA=city: the main job from files to ratings and the service; SERVE=0 without it; or DATA=cumcm2020c"
 	@echo "make test    lint, types, layers, tests, doctests, coverage"
 	@echo "make spark   PySpark in .venv-spark, for features on Spark; needs Java 17 or newer"
 	@echo "make lint    the static half of make test"
@@ -45,7 +46,7 @@ spark: .venv-spark/.ready
 	@touch $@
 
 demo: setup
-	$(BIN)/python -m xinqiao demo --data $(DATA)
+	$(BIN)/python -m xinqiao demo --data $(DATA) $(if $(filter 0,$(SERVE)),--no-serve)
 
 lint: setup
 	$(BIN)/ruff format --no-cache --check .

@@ -21,6 +21,7 @@ from benchmarks import (
     area_rating,
     area_registry,
     area_scoring,
+    area_service,
     area_shap,
     area_spark,
 )
@@ -41,6 +42,7 @@ AREAS: Mapping[str, Area] = {
     area_city.AREA: area_city.compare,
     area_alerts.AREA: area_alerts.compare,
     area_audit.AREA: area_audit.compare,
+    area_service.AREA: area_service.compare,
     area_ledger.AREA: area_ledger.compare,
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,

@@ -61,7 +61,7 @@ _prefetch = cast("Callable[[FloatArray, np.uint64], None]", intrinsic(_ask_for))
 
 
 @compiled
-def _is_in(value: float, start: int, count: int, words: Uint32Array) -> np.uint8:
+def is_in(value: float, start: int, count: int, words: Uint32Array) -> np.uint8:
     """1 if the category of this code is in the set; the cast is to a 32-bit integer."""
     if not (value > -1.0 and value < _CODE_END):
         return np.uint8(0)
@@ -152,7 +152,7 @@ def rows_kernel(  # noqa: C901, PLR0917  one loop nest and plain arrays are what
                 out[np.uint64(node)] = value <= threshold[own]
             for number in range(first_set, chunks[chunk + 1, 4]):
                 value = float(values[sets[number, 1]])
-                out[sets[number, 0]] = _is_in(value, sets[number, 2], sets[number, 3], words)
+                out[sets[number, 0]] = is_in(value, sets[number, 2], sets[number, 3], words)
             joint_slot = nodes + leaves - first_joint
             for number in range(first_joint, chunks[chunk + 1, 3]):
                 out[joint_slot + number] = (
@@ -245,7 +245,7 @@ def blocks_kernel(  # noqa: C901, PLR0912, PLR0917  as above
             for number in range(first_set, chunks[chunk + 1, 4]):
                 for row in range(_BLOCK):
                     value = float(values[sets[number, 1] * _BLOCK + row])
-                    goes_left = _is_in(value, sets[number, 2], sets[number, 3], words)
+                    goes_left = is_in(value, sets[number, 2], sets[number, 3], words)
                     out[sets[number, 0] * _BLOCK + row] = goes_left
             joint_slot = nodes + leaves - first_joint
             for number in range(first_joint, chunks[chunk + 1, 3]):
@@ -310,7 +310,7 @@ def patterns_kernel(  # noqa: PLR0917  as above
             out[node] = values[node_source[node]] <= threshold[node]
         for number in range(len(sets)):
             value = float(values[sets[number, 1]])
-            out[sets[number, 0]] = _is_in(value, sets[number, 2], sets[number, 3], words)
+            out[sets[number, 0]] = is_in(value, sets[number, 2], sets[number, 3], words)
         for leaf in range(len(question_start) - 1):
             pattern = 0
             for question in range(question_start[leaf], question_start[leaf + 1]):

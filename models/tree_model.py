@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from features.errors import ModelInputError
 from models.arrays import BoolArray, FloatArray, IntArray
+from models.margin_kernels import margins_kernel
 from models.tree_paths import Paths, find_paths
 from models.tree_text import MISSING_NAN, MISSING_ZERO, TreeText, parse_model
 
@@ -26,10 +27,6 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 #: LightGBM's dense reader takes smaller values for 0; the constant is a float32 there.
 ZERO_BAND = float(np.float32(1e-35))
-#: Codes from here on are no category: the cast to a 32-bit integer overflows to a negative one.
-CODE_END = float(2**31)
-#: Cells of rows × trees walked at a time.
-_CELLS = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,11 +143,25 @@ class TreeEnsemble:
             If the matrix has another width or type.
         """
         self.require_columns(matrix)
-        block = max(1, _CELLS // len(self.roots))
-        found = [
-            self._margin(matrix[first : first + block]) for first in range(0, len(matrix), block)
-        ]
-        return np.concatenate([np.empty(0), *found])
+        values = np.where(np.abs(matrix) <= ZERO_BAND, 0.0, matrix)
+        margin = np.empty(len(matrix))
+        margins_kernel(
+            np.ascontiguousarray(values),
+            self.roots,
+            self.feature,
+            self.threshold,
+            self.left,
+            self.right,
+            self.missing_goes_left,
+            self.zero_is_missing,
+            self.is_categorical,
+            self.category_start,
+            self.category_count,
+            self.category_words,
+            self.leaf_value,
+            margin,
+        )
+        return margin
 
     def require_columns(self, matrix: FloatArray) -> None:
         """Refuse a matrix that is not one of this model's features."""
@@ -162,29 +173,6 @@ class TreeEnsemble:
                 zh=f"模型读取 {len(self.feature_names)} 列 float64，现为 {matrix.dtype}"
                 f"{matrix.shape}。",
             )
-
-    def _margin(self, matrix: FloatArray) -> FloatArray:
-        values = np.where(np.abs(matrix) <= ZERO_BAND, 0.0, matrix)
-        rows = np.arange(len(matrix))[:, None]
-        at = np.broadcast_to(self.roots, (len(matrix), len(self.roots))).astype(np.int64)
-        while len(self.feature) and (at >= 0).any():
-            node = np.maximum(at, 0)
-            goes_left = self._goes_left(values[rows, self.feature[node]], node)
-            at = np.where(at < 0, at, np.where(goes_left, self.left[node], self.right[node]))
-        # One tree after the other, as LightGBM adds them.
-        return np.cumsum(self.leaf_value[~at], axis=1)[:, -1]
-
-    def _goes_left(self, value: FloatArray, node: IntArray) -> BoolArray:
-        is_missing = np.isnan(value) | (self.zero_is_missing[node] & (value == 0.0))
-        numeric = np.where(is_missing, self.missing_goes_left[node], value <= self.threshold[node])
-        is_code = (value > -1.0) & (value < CODE_END)
-        code = np.where(is_code, value, 0.0).astype(np.int64)
-        is_held = is_code & ((code >> 5) < self.category_count[node])
-        if not is_held.any():
-            return numeric & ~self.is_categorical[node]
-        word = self.category_words[np.where(is_held, self.category_start[node] + (code >> 5), 0)]
-        is_in = is_held & ((word >> (code & 31).astype(np.uint32)) & 1).astype(bool)
-        return np.where(self.is_categorical[node], is_in, numeric)
 
 
 def read_ensemble(text: str) -> TreeEnsemble:

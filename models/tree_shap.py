@@ -291,6 +291,7 @@ def warm_up() -> None:
     )
     contributions(tables, matrix[:1])
     contributions(tables, matrix)
+    ensemble.margin(matrix)
 
 
 def _filled(ensemble: TreeEnsemble, patterns: LeafPatterns, hidden: BoolArray) -> ShapTables:

@@ -1,13 +1,12 @@
 """The application: rooms behind the door, one handler of errors, one guard around everything."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from fastapi import APIRouter, FastAPI
 from structlog.typing import FilteringBoundLogger
 
-from features.clock import now_in_shanghai
 from features.vault import Vault
 from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
@@ -24,9 +23,14 @@ from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.problems import install
 from serving.ratings import rooms as ratings
+from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
+from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.verifications import endpoints as verifications
+from serving.web import rooms as web
+from serving.web.failures import problem_page
 
 #: Every room that answers; a new one is added here.
 ROOMS: tuple[APIRouter, ...] = (
@@ -36,18 +40,22 @@ ROOMS: tuple[APIRouter, ...] = (
     *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,
+    *web.DOORS,
+    *reports.DOORS,
+    verifications.door,
 )
 
 
 def create_app(
     settings: Settings | None = None,
     *,
-    clock: Callable[[], datetime] = now_in_shanghai,
+    clock: Callable[[], datetime] | None = None,
     rooms: Sequence[APIRouter] = ROOMS,
     log: FilteringBoundLogger | None = None,
 ) -> FastAPI:
     """Build the application of one worker; the ledger is opened when it starts."""
     chosen = settings or settings_from()
+    told = clock or chosen.now
     meters = Meters(chosen.metrics)
 
     @asynccontextmanager
@@ -61,13 +69,16 @@ def create_app(
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=clock,
+            clock=told,
         )
+        with suppress(NoModelError):  # without a model everything else still works
+            await app.state.house.desks.desk(told())
         yield
         app.state.is_stopping = True
         await database.close()
         app.state.house.limits.close()
         app.state.house.desks.close()
+        app.state.house.reading.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",
@@ -80,6 +91,8 @@ def create_app(
     app.state.meters = meters
     app.state.is_stopping = False
     app.state.language = chosen.language
+    app.state.settings = chosen
+    app.state.problem_page = problem_page
     install(app, chosen.language)
     for router in (*rooms, health.router, reference.router):
         app.include_router(router)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -9,7 +10,9 @@ from functools import cached_property
 import psycopg
 
 from features.contracts import load_catalogue
+from features.definitions import REGISTRY
 from features.lake import Lake
+from features.renewal import Shelf, is_behind, renewed
 from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
@@ -21,9 +24,13 @@ from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
 from serving.observe.meters import Meters
+from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
+from serving.ratings.errors import NoModelError
 from serving.settings import Settings
+from serving.verifications.repository import forget_counts
+from serving.verifications.rules import load_rules
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -117,6 +124,16 @@ async def export_consents(upkeep: Upkeep, now: datetime) -> int:
         return await export_new(connection, to, now=now)
 
 
+async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
+    """Keep the online vectors at today: after midnight all, after a landing what it touched."""
+    home = upkeep.settings.home
+    shelf = Shelf(home / "lake", home / "online", REGISTRY)
+    if not await asyncio.to_thread(is_behind, shelf, now.date(), now=now):
+        return 0
+    await asyncio.to_thread(renewed, shelf, now.date(), now=now)
+    return 1
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -127,6 +144,12 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
     """Forget sessions that ended a while ago; the record keeps that there were any."""
     async with upkeep.database.transaction() as connection:
         return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
+
+
+async def drop_old_counts(upkeep: Upkeep, now: datetime) -> int:
+    """Forget how often somebody verified what no limit looks back to."""
+    async with upkeep.database.transaction() as connection:
+        return await forget_counts(connection, now.date(), load_rules().window_days)
 
 
 async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
@@ -141,7 +164,12 @@ async def tend(upkeep: Upkeep, now: datetime) -> int:
     """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
     lake = Lake(upkeep.settings.home / "lake")
     desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
-    return sum((await tend_cases(desk, now)).values())
+    tended = sum((await tend_cases(desk, now)).values())
+    with suppress(
+        NoModelError
+    ):  # the duty to rate again stays open, and its alarm is raised in time
+        tended += await rate_again(upkeep, desk, now)
+    return tended
 
 
 #: Every job of the platform; a new one is a line here.
@@ -153,7 +181,9 @@ JOBS: tuple[Job, ...] = (
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
+    Job("renew_vectors", 30.0, renew_vectors),
     Job("drop_old_answers", 300.0, drop_old_answers),
+    Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )
 

@@ -128,7 +128,7 @@ async def keep_up(settings: Settings, log: FilteringBoundLogger) -> None:
         settings.database, size=2, wait_seconds=settings.pool_wait_seconds
     )
     upkeep = Upkeep(settings, database, Vault(settings.home / "vault"), Meters(settings.metrics))
-    keeper = Keeper(upkeep, log)
+    keeper = Keeper(upkeep, log, clock=settings.now)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, keeper.stop)
     try:

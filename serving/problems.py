@@ -6,12 +6,12 @@ proxy on the way should not.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
@@ -37,6 +37,7 @@ _CHOICE = re.compile(
 #: Names of fields are ours; whatever else a place holds came from the caller.
 _FIELD = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 _MOST_FIELDS = 20
+ProblemPage = Callable[[Request, Mapping[str, Any], Mapping[str, str]], Response]
 _OURS = 500  # from this status on the failure is ours
 
 
@@ -53,7 +54,10 @@ def load_meanings() -> Mapping[str, Words]:
 
 
 def language_of(request: Request, otherwise: Language) -> Language:
-    """The language the asker likes best of the two we speak."""
+    """The language the asker chose on a page of ours, or likes best of the two we speak."""
+    chosen = request.query_params.get("lang", request.cookies.get("lang"))
+    if chosen in {"zh", "en"}:
+        return "zh" if chosen == "zh" else "en"
     best, liked = otherwise, 0.0
     for part in request.headers.get("accept-language", "")[:200].split(","):
         found = _CHOICE.match(part)
@@ -63,8 +67,8 @@ def language_of(request: Request, otherwise: Language) -> Language:
     return best
 
 
-def problem(request: Request, error: XinqiaoError, otherwise: Language = "zh") -> JSONResponse:
-    """The document of one failure.
+def problem(request: Request, error: XinqiaoError, otherwise: Language = "zh") -> Response:
+    """The document of one failure; a page of the same words for a browser.
 
     Parameters
     ----------
@@ -86,13 +90,23 @@ def problem(request: Request, error: XinqiaoError, otherwise: Language = "zh") -
         "instance": request.state.request_id,
     }
     headers["Content-Language"] = language
+    as_page = _page_for(request)
+    if as_page is not None:
+        return as_page(request, content, headers)
     return JSONResponse(content, error.status, headers, MEDIA_TYPE)
+
+
+def _page_for(request: Request) -> ProblemPage | None:
+    """What makes pages of failures, if a page was asked for and there are pages here."""
+    app = request.scope.get("app")
+    is_for_browser = "text/html" in request.headers.get("accept", "")
+    return getattr(app.state, "problem_page", None) if app and is_for_browser else None
 
 
 def install(app: FastAPI, otherwise: Language) -> None:
     """Let this module answer for every failure of the application."""
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, XinqiaoError) else _translated(error)
         answer = problem(request, known, otherwise)
         if isinstance(error, HTTPException) and "Allow" in (error.headers or {}):

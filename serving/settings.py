@@ -6,8 +6,10 @@ The limits are operating choices and have defaults that fit two cores.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from features.clock import now_in_shanghai
 from features.errors import Language
 
 
@@ -43,6 +45,8 @@ class Settings:
         A second folder for the heads of the record.
     revision : str
         Schema this program was written for; readiness compares it. Empty compares nothing.
+    clock_days : int
+        Days by which a demonstration's clock is moved, so that its today is the last day of its data.
     """
 
     home: Path
@@ -61,6 +65,11 @@ class Settings:
     sealer: str = ""
     audit_mirror: Path | None = None
     revision: str = ""
+    clock_days: int = 0
+
+    def now(self) -> datetime:
+        """Asia/Shanghai wall time, moved by `clock_days`."""
+        return now_in_shanghai() + timedelta(days=self.clock_days)
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -79,4 +88,5 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         sealer=environment.get("XINQIAO_DATABASE_SEALER_URL", ""),
         audit_mirror=Path(mirror) if mirror else None,
         revision=environment.get("XINQIAO_REVISION", ""),
+        clock_days=int(environment.get("XINQIAO_CLOCK_DAYS", "0")),
     )

@@ -20,20 +20,23 @@ class StaticFiles:
     ----------
     folders : iterable of Path
         Their files must have different names.
+    prefix : str
+        Each of several collections needs its own.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[Path], prefix: str = PREFIX) -> None:
+        self.prefix = prefix
         files = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
         self._addresses = {path.name: _hashed(path) for path in files}
         self._files = {_hashed(path): path.read_bytes() for path in files}
 
     def address(self, name: str) -> str:
         """Where a page finds a file of this name."""
-        return f"{PREFIX}/{self._addresses[name]}"
+        return f"{self.prefix}/{self._addresses[name]}"
 
     def router(self) -> APIRouter:
         """What answers for the files."""
-        router = APIRouter(prefix=PREFIX, include_in_schema=False)
+        router = APIRouter(prefix=self.prefix, include_in_schema=False)
 
         @router.get("/{name}")
         async def read_file(name: str, request: Request) -> Response:

@@ -11,11 +11,19 @@ from serving.access.callers import Role
 from serving.auth.clients.service import grantable
 from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
+from serving.reports.numbers import report_number
+from serving.reports.sealing import seal_text
+from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
 PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
 _HASHED = hash_password(PASSWORD)
 _NUMBERS = itertools.count(1)
+#: As little as a report's page needs.
+_REPORT = (
+    '{"number":"","name":"","uscc":"","purpose":"apply","grantee":"","consents":[],"made_at":"","valid_until":"",'
+    '"sections":[]}'
+)
 
 
 def code(number: int) -> str:
@@ -85,7 +93,12 @@ rated AS (
     INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
         is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
     VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
-        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 600, 'A', 'f', '{}'))
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s)),
+reported AS (
+    INSERT INTO report (number, uscc, institution, asked_by, scope, opened, consents, is_public_only, purpose, profile,
+        sections, made_at, valid_until, lake_version, negative_rows, sha256, document)
+    VALUES (%(report)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], false, 'apply', '',
+        '{tax}', %(now)s, %(today)s, 1, '{}', %(sha256)s, %(sealed)s))
 INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
 VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
 """
@@ -94,6 +107,27 @@ INSERT INTO audit_event (at, request_id, actor_kind, actor, role, tenant, action
 VALUES (%(now)s, 'r', 'client', 'A-0', 'client', %(tenant)s, 'rating:create:granted', %(subject)s, '{}', '{}', 'granted', '{}')
 RETURNING audit_id
 """
+
+# What the room of cases asks about: one of each kind, just filed, and a statement beside a record.
+_CASES = """
+WITH cases AS (
+    INSERT INTO credit_case (case_id, kind, uscc, dataset, record_key, rating_id, about, text, state, state_since,
+        filed_by, filed_at)
+    VALUES (%(dispute)s, 'dispute', %(firm)s, 'admin_penalty', '{"doc_no": "1"}', '', 'others', 'x', 'received',
+            %(now)s, 'U-0', %(now)s),
+           (%(review)s, 'review', %(firm)s, '', '', 'R-0', 'own', 'x', 'requested', %(now)s, 'U-0', %(now)s),
+           (%(repair)s, 'repair', %(firm)s, 'admin_penalty', '{"doc_no": "1"}', '', 'others', 'x', 'applied',
+            %(now)s, 'U-0', %(now)s))
+INSERT INTO owner_statement (statement_id, uscc, dataset, record_key, text, made_by, made_at)
+VALUES (%(statement)s, %(firm)s, 'admin_penalty', '{"doc_no": "1"}', 'x', 'U-0', %(now)s)
+"""
+
+
+def _cases(running: Running, firm: str, number: int) -> dict[str, str]:
+    letters = {"dispute": "D", "review": "M", "repair": "R", "statement": "T"}
+    made = {name: f"{letter}-w{number}" for name, letter in letters.items()}
+    running.sql(_CASES, **made, firm=firm, now=running.clock.now)
+    return made
 
 
 def _things(running: Running) -> dict[str, str]:
@@ -111,6 +145,8 @@ def _things(running: Running) -> dict[str, str]:
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
+        "report": report_number(2000, number),
+        "profile": "small",
         "today": running.clock.now.date().isoformat(),
     }
     more = {
@@ -118,8 +154,12 @@ def _things(running: Running) -> dict[str, str]:
         "digest": digest_of(things["secret"]),
         "hash": _HASHED,
         "now": running.clock.now,
+        "document": rating_document(rating_id=things["rating"], uscc=things["firm"]),
+        "sealed": seal_text(running.house.vault, things["report"], _REPORT),
+        "sha256": "0" * 64,
     }
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
+    made |= _cases(running, things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -81,7 +81,7 @@ class TinyLake:
     """
 
     root: Path
-    code: str = "F{:05d}"
+    code: str | Callable[[int], str] = "F{:05d}"
     _view: LakeView | None = field(default=None, init=False)
 
     @property
@@ -131,7 +131,8 @@ class TinyLake:
         keys = {int(str(row["enterprise_key"])) for row in rows} - known
         if not keys:
             return None, 0
-        named = [{"party_key": key, "party_id": self.code.format(key)} for key in sorted(keys)]
+        call = self.code.format if isinstance(self.code, str) else self.code
+        named = [{"party_key": key, "party_id": call(key)} for key in sorted(keys)]
         path = writer.root / "parties" / f"{writer.view.version + 1:08d}.parquet"
         path.parent.mkdir(exist_ok=True)
         shape = {"party_key": "INTEGER", "party_id": "VARCHAR", "origin": "VARCHAR"}

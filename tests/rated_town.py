@@ -65,9 +65,9 @@ class Town:
         )[1]
 
 
-def land_town(home: Path, seed: int = 1) -> TinyLake:
+def land_town(home: Path, seed: int = 1, code: str | Callable[[int], str] = CODE) -> TinyLake:
     """A lake with rows of every dataset."""
-    lake = TinyLake(home / "lake", CODE)
+    lake = TinyLake(home / "lake", code)
     world = whole_world(seeded(seed), AS_OF)
     for name, rows in world.items():
         if name in load_catalogue().datasets:
@@ -144,17 +144,17 @@ def promote_model(home: Path, seed: int = 1) -> str:
     return written.id
 
 
-def make_town(home: Path) -> Town:
-    """Everything the service needs to rate."""
+def make_town(home: Path, code: str | Callable[[int], str] = CODE) -> Town:
+    """Everything the service needs to rate; `code` makes a firm's code of its key."""
     features = model_features()
-    build_vectors(home, land_town(home), features)
+    build_vectors(home, land_town(home, code=code), features)
     promote_model(home)
     return Town(home, features, _rated_on_public_data(home))
 
 
 def _rated_on_public_data(home: Path) -> list[str]:
     online, closed = open_online(home / "online"), Opened("grantee").withheld(load_catalogue())
-    proves = [f.missing == "unknown" and f.datasets != {REGISTER} for f in model_features()]
+    proves = [f.missing == "unknown" and set(f.datasets) != {REGISTER} for f in model_features()]
     is_open = ~online.hidden(closed) & np.array(proves)
     is_rated = ~np.isnan(online.vectors[:, is_open]).all(axis=1)
     return [code.decode() for code in online.usccs[is_rated].tolist()]

@@ -6,11 +6,14 @@ import shutil
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from features.clock import now_in_shanghai
 from serving.database.addresses import VARIABLES, Addresses, given_addresses
 from serving.database.embedded import embedded
 from serving.database.migrate import newest, require_current, upgrade
@@ -39,21 +42,62 @@ def serve(
         bool,
         typer.Option("--migrate/--no-migrate", help="升级数据库结构 · bring the schema forward"),
     ] = True,
+    today: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="演示时钟：把今天当作这一天 · a demonstration's today"
+        ),
+    ] = None,
 ) -> None:
     """See `HELP`."""
+    run_service(
+        Manner(host, port, workers or os.cpu_count() or 1, today.date() if today else None),
+        migrate=migrate,
+    )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to serve; `today` is given for data that end on an earlier day, the clock is moved there."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    today: date | None = None
+
+    @property
+    def clock_days(self) -> int:
+        """Days from the real clock to the service's."""
+        return (self.today - now_in_shanghai().date()).days if self.today else 0
+
+
+def run_service(manner: Manner, *, migrate: bool = True) -> None:
+    """Serve until told to stop.
+
+    Raises
+    ------
+    ServiceStartError, SchemaError
+        If it cannot listen, write, or the ledger is of another version.
+    """
     settings = load_settings()
     metrics = _prepare(settings.home)
-    with _listen(host, port) as listening, _ledger(settings) as addresses:
+    with _listen(manner.host, manner.port) as listening, _ledger(settings) as addresses:
         if migrate:
             upgrade(addresses.owner)
         require_current(addresses.app)
-        _run(settings, listening, addresses, workers or os.cpu_count() or 1, metrics)
+        _run(settings, listening, addresses, manner, metrics)
 
 
 def _run(
-    settings: Settings, listening: socket.socket, addresses: Addresses, count: int, metrics: Path
+    settings: Settings,
+    listening: socket.socket,
+    addresses: Addresses,
+    manner: Manner,
+    metrics: Path,
 ) -> None:
+    count = manner.workers
     worker = _environment(settings, addresses, count, metrics)
+    worker["XINQIAO_CLOCK_DAYS"] = str(manner.clock_days)
     upkeep = {**worker, VARIABLES["sealer"]: addresses.sealer}
     descriptor = listening.fileno()
     parts = [

@@ -94,6 +94,7 @@ FROM audit_event e LEFT JOIN audit_seal s USING (audit_id)
 WHERE e.subject = %(subject)s AND e.audit_id < %(before)s ORDER BY e.audit_id DESC LIMIT %(limit)s
 """
 )
+_BY_OTHERS = _OF_SUBJECT.replace("ORDER BY", "AND e.role <> 'owner' ORDER BY")
 _OF_TENANT = _OF_SUBJECT.replace("e.subject = %(subject)s", "e.tenant = %(tenant)s")
 _OF_ALL = _OF_SUBJECT.replace("e.subject = %(subject)s AND ", "")
 _ONE = (
@@ -217,10 +218,13 @@ def skipped_until(connection: Sync, place: Place, limit: int) -> list[int]:
     return [row[0] for row in found]
 
 
-async def rows_about(connection: Async, subject: str, *, before: int, limit: int) -> list[Row]:
-    """Rows about a subject before an audit id, newest first."""
+async def rows_about(
+    connection: Async, subject: str, *, before: int, limit: int, with_own: bool = True
+) -> list[Row]:
+    """Rows about a subject before an audit id, newest first; or without the looks of its own people."""
+    query = _OF_SUBJECT if with_own else _BY_OTHERS
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
-        await cursor.execute(_OF_SUBJECT, {"subject": subject, "before": before, "limit": limit})
+        await cursor.execute(query, {"subject": subject, "before": before, "limit": limit})
         return await cursor.fetchall()
 
 

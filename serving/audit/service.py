@@ -31,7 +31,12 @@ class Page:
 
 
 async def who_read(
-    connection: Async, subject: str, *, before: int | None = None, limit: int = 50
+    connection: Async,
+    subject: str,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    with_own: bool = True,
 ) -> Page:
     """List what is on record about a subject, sealed or not, newest first.
 
@@ -41,12 +46,15 @@ async def who_read(
         Pseudonym of the enterprise.
     before : int, optional
         Only rows with a lower audit id.
+    with_own : bool
+        Also what the enterprise's own people looked at.
     """
     rows = await repository.rows_about(
         connection,
         subject,
         before=_NEWEST if before is None else before,
         limit=limit + 1,
+        with_own=with_own,
     )
     more = len(rows) > limit
     return Page(tuple(rows[:limit]), rows[limit - 1].audit_id if more else None)

@@ -114,15 +114,16 @@ async def take_step(
         As `serving.disputes.machine.take`; then nothing is changed.
     """
     reviewer = said.get("reviewer", "")
+    to = take(
+        case.standing, step, actor, [k for k, v in said.items() if v], now=now, reviewer=reviewer
+    )
+    # After the machine, so that nobody else can find out who works here.
     if step == "assign" and reviewer and not await repository.is_operator(connection, reviewer):
         raise MalformedError(
             en="The reviewer is not one of the platform's operators. Name one who is.",
             zh="复核人不是平台工作人员，请另行指定。",
             details={"field": "reviewer"},
         )
-    to = take(
-        case.standing, step, actor, [k for k, v in said.items() if v], now=now, reviewer=reviewer
-    )
     outcome = to.state if to.state in _OUTCOMES else case.outcome
     is_begun_again = step in {"appeal", "reapply"}
     await repository.move_case(

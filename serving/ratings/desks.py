@@ -85,6 +85,20 @@ class Desks:
             self._renew(now)
         return self._desk
 
+    async def fresh(self, now: datetime) -> Desk:
+        """The desk after everything that has changed by now was read.
+
+        Raises
+        ------
+        NoModelError
+            As `desk`.
+        """
+        await self.desk(now)
+        await self.settle()
+        self._renew(now)
+        await self.settle()
+        return self._require()
+
     async def settle(self) -> None:
         """Wait for a desk in the making; for tests and for whoever stops."""
         if self._making is not None:

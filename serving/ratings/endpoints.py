@@ -17,7 +17,9 @@ from serving.ratings.service import FIELDS, give_rating, read_rating
 
 door = Door("/v1/ratings", "ratings")
 
-RatingId = Annotated[str, InPath(max_length=40, description="`R-` and 20 hexadecimal digits.")]
+RatingId = Annotated[
+    str, InPath(pattern="^[A-Za-z0-9-]{1,40}$", description="`R-` and 20 hexadecimal digits.")
+]
 
 
 @door.post("", status_code=201, response_model=RatingDocument)
@@ -33,7 +35,9 @@ async def create_rating(asked: RatingRequest, look: CurrentLook) -> Response:
 async def read_ratings(
     look: CurrentLook,
     pager: CurrentPager,
-    uscc: Annotated[str, Query(max_length=18, description="Only about this enterprise.")] = "",
+    uscc: Annotated[
+        str, Query(pattern="^([0-9A-Z]{18})?$", description="Only about this enterprise.")
+    ] = "",
 ) -> Page[RatingStub]:
     """评级清单 · Ratings the caller asked for, or that were made about its firm; no contents, oldest first."""
     caller = look.caller

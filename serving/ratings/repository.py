@@ -1,7 +1,7 @@
 """Ratings in the ledger: added and read, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg.rows import class_row
@@ -100,7 +100,7 @@ class Stub:
 
 def values_of(rating: Rating) -> Mapping[str, object]:
     """Parameters of `INSERT`."""
-    return asdict(rating)
+    return vars(rating)
 
 
 async def add_rating(connection: Connection, rating: Rating) -> None:

@@ -19,6 +19,13 @@ Uscc = Annotated[
         examples=["91370100MA3C0W2J9X"],
     ),
 ]
+AsOf = Annotated[
+    date,
+    Field(
+        ge=date(2000, 1, 1),
+        description="Data known by the end of this day; the latest if left out.",
+    ),
+]
 RatingPurpose = Literal[Purpose.APPLY, Purpose.PRE_CREDIT, Purpose.POSTLOAN, Purpose.SELF_REPORT]
 
 
@@ -40,9 +47,7 @@ class RatingRequest(_Closed):
     purpose: RatingPurpose = Field(
         description="What the consent must be for; `self_report` is an owner's own and needs none."
     )
-    as_of: date | None = Field(
-        default=None, description="Data known by the end of this day; the latest if left out."
-    )
+    as_of: AsOf | None = None
     need_id: str = Field(default="", max_length=64, pattern="^[A-Za-z0-9_.-]*$")
     require: list[Annotated[str, Field(max_length=40)]] = Field(
         default_factory=list,

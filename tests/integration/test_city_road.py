@@ -73,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         patch.setenv("XINQIAO_MLRUNS", str(root / "mlruns"))
         patch.setattr("xinqiao.train.base_12m", small_spec)
         patch.setattr("training.out_of_time.DRAWS", 50)
-        code, printed = run(patch, "demo", "--enterprises", str(FIRMS))
+        code, printed = run(patch, "demo", "--enterprises", str(FIRMS), "--no-serve")
         assert code == 0, printed
         yield Home(root / "home", printed)
 
@@ -218,6 +218,6 @@ def test_every_rating_adds_up_and_single_equals_batch(
 def test_a_city_of_another_size_is_not_mixed_in(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, printed = run(monkeypatch, "demo", "--enterprises", "400")
+    code, printed = run(monkeypatch, "demo", "--enterprises", "400", "--no-serve")
     assert code == 2
     assert f"中已有 {FIRMS} 家企业的城市" in printed

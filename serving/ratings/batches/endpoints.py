@@ -1,6 +1,5 @@
 """`/v1/rating-batches`."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path as InPath
@@ -24,10 +23,13 @@ from serving.ratings.batches.service import (
     order_batch,
     stop_batch,
 )
+from serving.ratings.schemas import AsOf
 
 door = Door("/v1/rating-batches", "rating-batches")
 
-BatchId = Annotated[str, InPath(max_length=40, description="`B-` and 20 hexadecimal digits.")]
+BatchId = Annotated[
+    str, InPath(pattern="^[A-Za-z0-9-]{1,40}$", description="`B-` and 20 hexadecimal digits.")
+]
 _FILES = {
     "requestBody": {
         "required": True,
@@ -63,7 +65,7 @@ async def create_batch_of_file(
     response: Response,
     look: CurrentLook,
     purpose: BatchPurpose,
-    as_of: date | None = None,
+    as_of: AsOf | None = None,
     *,
     public_only: Annotated[bool, Query()] = False,
 ) -> BatchAnswer:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.scope import Purpose
+from serving.ratings.schemas import AsOf
 
 MOST_ROWS = 10_000
 
@@ -22,7 +23,7 @@ class BatchRequest(_Closed):
 
     usccs: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=MOST_ROWS)
     purpose: BatchPurpose
-    as_of: date | None = None
+    as_of: AsOf | None = None
     public_only: bool = False
 
 

@@ -90,7 +90,7 @@ def codes_in_file(content: bytes, media_type: str) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
         codes = list(_lines(text) if "json" in media_type else _column(text))
-    except (UnicodeDecodeError, ValueError, csv.Error):
+    except (ValueError, csv.Error, RecursionError):
         raise _unreadable() from None
     if not 1 <= len(codes) <= MOST_ROWS:
         raise MalformedError(

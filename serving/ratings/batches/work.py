@@ -108,9 +108,7 @@ async def _outcome(
         if not desk.knows(row.uscc):
             raise unknown_firm()
         if not turn.is_public_only:
-            consent = await live_consent(
-                connection, row.uscc, turn.institution, order.purpose, now.date()
-            )
+            consent = await live_consent(connection, row.uscc, turn.institution, order.purpose, now)
         refused = refusal(_caller(turn), Action.RATING_CREATE, order.resource, consent)
         if refused is not None:
             raise refused

@@ -84,6 +84,14 @@ def test_kinds_are_the_segments_of_the_snapshot(tmp_path: Path) -> None:
     world = dict(whole_world(seeded(3), day))
     codes = itertools.cycle(["C3911", "5211", "7010", "I65", "99", None])
     world["reg_basic"] = [row | {"industry_code": next(codes)} for row in world["reg_basic"]]
+    for name in ("reg_annual_report", "annual_figures"):
+        figures = itertools.product([None, 3, 250, 2_000], [None, 10**8, 10**11, 10**13])
+        world[name] = [
+            row
+            | {"revenue_fen": fen, "assets_fen": fen}
+            | ({"employees": people} if "employees" in row else {})
+            for row, (people, fen) in zip(world[name], itertools.cycle(figures), strict=False)
+        ]
     land_whole(lake, world)
     for scope in (whole_scope(), whole_scope().without("annual_figures")):
         with open_snapshot(lake.view, CATALOGUE, day, scope, now=NOW) as snapshot:

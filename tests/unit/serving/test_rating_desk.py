@@ -1,17 +1,21 @@
 """The desk: swapped whole, refused loudly, never answering for firms it no longer knows."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.contracts import load_catalogue
 from features.scope import Purpose
+from models.portrait import Kinds
+from models.record import rating_columns
 from serving.access.decision import LiveConsent
 from serving.ratings.desk import Desk
 from serving.ratings.desks import Desks
+from serving.ratings.document import About, rating_document
 from serving.ratings.errors import NoModelError
 from serving.ratings.replay import replay
 from serving.ratings.repository import Rating
@@ -34,15 +38,15 @@ def home(town: Town, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def desks(home: Path) -> Generator[Desks]:
+    made = Desks(home)
+    yield made
+    made.close()
+
+
 def later(**step: float) -> datetime:
     return NOW + timedelta(**step)
-
-
-async def settled(desks: Desks, now: datetime) -> Desk:
-    """The desk after everything that has changed was read."""
-    await desks.desk(now)
-    await desks.settle()
-    return await desks.desk(now)
 
 
 async def rating(desks: Desks, desk: Desk, uscc: str, now: datetime) -> Rating:
@@ -56,13 +60,14 @@ def key_of(uscc: str) -> int:
 
 
 @pytest.mark.anyio
-async def test_a_promoted_bundle_is_read_once_and_swapped_whole(home: Path, town: Town) -> None:
-    desks = Desks(home)
+async def test_a_promoted_bundle_is_read_once_and_swapped_whole(
+    desks: Desks, home: Path, town: Town
+) -> None:
     first = await desks.desk(NOW)
     before = await rating(desks, first, town.usccs[0], NOW)
-    assert await settled(desks, later(seconds=1)) is first
+    assert await desks.fresh(later(seconds=1)) is first
     bundle_id = promote_model(home, seed=2)
-    second = await settled(desks, later(seconds=2))
+    second = await desks.fresh(later(seconds=2))
     assert (second.bundle.id, second.online) == (bundle_id, first.online)
     # A request that began at the old desk ends at it.
     after = await rating(desks, first, town.usccs[0], NOW)
@@ -72,18 +77,17 @@ async def test_a_promoted_bundle_is_read_once_and_swapped_whole(home: Path, town
 
 @pytest.mark.anyio
 async def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
-    home: Path, caplog: pytest.LogCaptureFixture
+    desks: Desks, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desks = Desks(home)
     first = await desks.desk(NOW)
     bundle_id = promote_model(home, seed=3)
     model = home / "bundles" / bundle_id / "model.txt"
     model.write_text(model.read_text().replace("leaf_value=", "leaf_value=9", 1))
-    assert await settled(desks, later(seconds=1)) is first
+    assert await desks.fresh(later(seconds=1)) is first
     assert "another model.txt" in desks.refused
     assert [record.message for record in caplog.records] == ["desk refused: bundle"]
     good = promote_model(home, seed=4)
-    assert (await settled(desks, later(seconds=2))).bundle.id == good
+    assert (await desks.fresh(later(seconds=2))).bundle.id == good
     assert desks.refused == ""
 
 
@@ -94,8 +98,8 @@ async def test_without_a_model_it_is_said_how_to_get_one(tmp_path: Path) -> None
 
 
 @pytest.mark.anyio
-async def test_a_landing_makes_only_its_firms_stale(home: Path, town: Town) -> None:
-    desks, (touched, calm, *_) = Desks(home), town.usccs
+async def test_a_landing_makes_only_its_firms_stale(desks: Desks, home: Path, town: Town) -> None:
+    (touched, calm, *_) = town.usccs
     first = await desks.desk(NOW)
     assert first.at_hand(touched, AS_OF) is not None
     lake = TinyLake(home / "lake", CODE)
@@ -106,14 +110,14 @@ async def test_a_landing_makes_only_its_firms_stale(home: Path, town: Town) -> N
         "published_on": AS_OF - timedelta(days=9),
     }
     lake.land("dishonest_debtor", [_filled("dishonest_debtor", row)])
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert desk.at_hand(touched, AS_OF) is None
     assert desk.at_hand(calm, AS_OF) is not None
     fresh = await rating(desks, desk, touched, later(seconds=1))
     assert '"online_build":""' in fresh.document
     assert "dishonest_debtor" in fresh.document.split('"unknown_knockouts"')[0]
     build_vectors(home, lake, town.features, later(seconds=2))
-    newest = await settled(desks, later(seconds=3))
+    newest = await desks.fresh(later(seconds=3))
     again = await rating(desks, newest, touched, later(seconds=3))
     assert (again.score, again.grade, again.feature_hash) == (
         fresh.score,
@@ -124,18 +128,19 @@ async def test_a_landing_makes_only_its_firms_stale(home: Path, town: Town) -> N
 
 
 @pytest.mark.anyio
-async def test_consent_events_in_the_lake_make_nobody_stale(home: Path, town: Town) -> None:
-    desks = Desks(home)
+async def test_consent_events_in_the_lake_make_nobody_stale(
+    desks: Desks, home: Path, town: Town
+) -> None:
     await desks.desk(NOW)
     row = {"enterprise_key": key_of(town.usccs[0]), "available_at": NOW, "occurred_at": NOW}
     TinyLake(home / "lake", CODE).land("consent_event", [_filled("consent_event", row)])
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert desk.stale.usccs == frozenset()
 
 
 @pytest.mark.anyio
-async def test_a_rating_replays_after_what_came_later(home: Path, town: Town) -> None:
-    desks, uscc = Desks(home), town.usccs[0]
+async def test_a_rating_replays_after_what_came_later(desks: Desks, home: Path, town: Town) -> None:
+    uscc = town.usccs[0]
     desk = await desks.desk(NOW)
     given = await rating(desks, desk, uscc, NOW)
     lake = TinyLake(home / "lake", CODE)
@@ -147,7 +152,7 @@ async def test_a_rating_replays_after_what_came_later(home: Path, town: Town) ->
     }
     lake.land("dishonest_debtor", [_filled("dishonest_debtor", row)])
     promote_model(home, seed=5)
-    desk = await settled(desks, later(seconds=1))
+    desk = await desks.fresh(later(seconds=1))
     assert replay(desk, home, given, later(seconds=1)).outcome == "equal"
     changed = await rating(desks, desk, uscc, later(seconds=1))
     assert changed.grade != given.grade or changed.bundle_id != given.bundle_id
@@ -170,3 +175,43 @@ def test_what_a_scope_closes_is_what_the_snapshot_closes(scopes: frozenset[str])
         )
         assert (dataset.name in closed) is not is_open, dataset.name
     assert Opened("self", scopes).withheld(catalogue) == frozenset()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("opened", [Opened("self"), Opened("grantee"), Opened("grantee", SCOPES)])
+async def test_one_at_a_desk_is_as_all_in_a_table(desks: Desks, town: Town, opened: Opened) -> None:
+    desk = await desks.desk(NOW)
+    sight = desk.sight(opened)
+    facts = [found for uscc in town.usccs if (found := desk.at_hand(uscc, AS_OF)) is not None]
+    matrix = np.stack([each.values for each in facts])
+    names = desk.columns_for(desk.knockouts).names
+    asked = desk.knockouts.check(
+        dict(zip(names, matrix.T, strict=True)), len(facts), sight.withheld
+    )
+    kinds = np.array([each.kind for each in facts])
+    size = "size_class_public" if "annual_figures" in sight.withheld else "size_class"
+    table = rating_columns(
+        desk.bundle,
+        np.ascontiguousarray(matrix[:, : desk.width]),
+        usccs=town.usccs,
+        source_ids=town.usccs,
+        as_of_date=AS_OF,
+        scope=opened.kind,
+        withheld=sight.withheld,
+        knockouts=asked,
+        kinds=Kinds(kinds[size].astype(np.str_), kinds["industry_section"].astype(np.str_)),
+    )
+    assert len(facts) == len(town.usccs)
+    for row, each in enumerate(facts):
+        one = desk.rate(each, sight)
+        assert one is not None
+        about = About("R-1", town.usccs[row], "apply", "", opened, (), NOW)
+        told = rating_document(desk, sight, one, about)
+        for name in ("score", "grade", "model_grade", "base_points", "points_limit", "coverage"):
+            assert told[name] == table[name][row], name
+        assert told["feature_hash"] == table["feature_hash"][row]
+        assert told["probability"] == table["pd_12m"][row]
+        codes = desk.bundle.layout.groups
+        assert told["points"] == {code: table[f"points_{code}"][row] for code in codes}
+        assert one.portraits.positions("F1")[0] == table["portrait_f1"][row]
+        assert one.knockouts.holding()[0] == table["capped_by"][row]

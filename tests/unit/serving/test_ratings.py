@@ -76,6 +76,8 @@ def test_a_rating_adds_up_and_is_kept_word_for_word(
     listed = sum(row.points for row in (*reasons.negative, *reasons.positive))
     assert told.base_points + listed + reasons.others.points + told.points_limit == told.score
     assert told.base_points + sum(told.points.values()) + told.points_limit == told.score
+    assert reasons.withheld
+    assert all(told.points[group.code] == 0 for group in reasons.withheld)
     assert (told.consents, told.need_id, told.scope) == ([consent_id], "N-1", "grantee")
     assert told.online_build != ""
     again = running.get(given.headers["Location"], bank)
@@ -170,6 +172,9 @@ def test_unknown_firms_and_dates_to_come_are_said(running: Running, bank: Ask, t
     assert ask(running, bank, UNKNOWN).status_code == 404
     assert ask(running, bank, "张三").status_code == 422
     assert ask(running, bank, town.usccs[0], as_of="2027-01-01").status_code == 422
+    assert ask(running, bank, town.usccs[0], as_of="0001-01-01").status_code == 422
+    assert running.get("/v1/ratings/%00", bank).status_code == 422
+    assert running.get("/v1/ratings?uscc=%00", bank).status_code == 422
     assert ask(running, bank, town.usccs[0], purpose="self_report").status_code == 422
     assert recorded(running, bank) == [("rating:create:refused", "not_found")]
 

@@ -1,0 +1,1 @@
+"""Pages for people: they call the other rooms' services, and decide nothing."""

@@ -1,0 +1,165 @@
+"""Ready accounts of a demonstration: an owner, an officer of its bank, an operator, and the bank's program.
+
+The consents of the synthetic city are brought into the ledger, so what the officer may see is what the
+city's firms opened to that bank. Passwords are made anew at every demonstration and shown once.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+
+from features.contracts import load_catalogue
+from features.lake import Lake
+from serving.auth.clients import repository as clients
+from serving.auth.clients.repository import Client
+from serving.auth.clients.service import grantable
+from serving.auth.institutions import repository as institutions
+from serving.auth.marks import digest_of, new_secret
+from serving.auth.passwords import hash_password
+from serving.auth.people import first
+from serving.auth.people import repository as people
+from serving.auth.people.first import Newcomer
+from serving.consent.bring_in import bring_in
+from serving.database.embedded import embedded
+from serving.database.migrate import upgrade
+from serving.db import Connection
+from xinqiao.console import show
+from xinqiao.settings import Settings
+
+#: Real-name level of the owner, enough to grant any consent.
+_CERTAIN = 3
+_CLIENT = "demo-bank"
+_GRANTEES = "SELECT DISTINCT grantee FROM consent WHERE grantee <> 'platform' ORDER BY 1"
+#: The bank that most firms opened their data to, and those firms.
+_BANK = """
+SELECT grantee, array_agg(DISTINCT uscc) FROM consent
+WHERE status = 'active' AND grantee <> 'platform' AND purpose IN ('apply', 'postloan')
+  AND valid_from <= %(today)s AND valid_to >= %(today)s
+GROUP BY grantee ORDER BY count(DISTINCT uscc) DESC, grantee LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Who can log in, with which password, and the bank's program.
+
+    Attributes
+    ----------
+    firm, bank : str
+        USCCs.
+    passwords : tuple of (login, role, password)
+    """
+
+    firm: str
+    bank: str
+    passwords: tuple[tuple[str, str, str], ...]
+    client_id: str
+    client_secret: str
+
+
+def make_accounts(settings: Settings, rated: Sequence[str], now: datetime) -> Accounts:
+    """Bring the city's consents in and make the accounts, or give existing ones new passwords.
+
+    Parameters
+    ----------
+    rated : sequence of str
+        USCCs in the order of their score; the owner's is the one in the middle of the bank's.
+    now : datetime
+        Of the demonstration's clock.
+    """
+
+    async def work(address: str) -> Accounts:
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+            lake = Lake(settings.lake).view()
+            await bring_in(connection, lake, load_catalogue(), now=now, request_id="demo")
+            async with connection.transaction():
+                return await _make(connection, rated, now)
+
+    with embedded(settings.home / "database") as addresses:
+        upgrade(addresses.owner)
+        return asyncio.run(work(addresses.owner))
+
+
+def show_accounts(accounts: Accounts, address: str) -> None:
+    """Print who can log in where, and a request a program can paste."""
+    show(
+        f"登录 {address}/login，三个现成账户：", f"Log in at {address}/login; three ready accounts:"
+    )
+    for login, role, password in accounts.passwords:
+        show(f"  {role:<9}{login:<15}密码 {password}", f"  {role:<9}{login:<15}password {password}")
+    show(
+        f"机构程序：客户端 {accounts.client_id}，密钥 {accounts.client_secret}；试一试：",
+        f"The bank's program: client {accounts.client_id}, secret {accounts.client_secret}; try:",
+    )
+    show(*[_example(accounts, address)] * 2)
+
+
+def _example(accounts: Accounts, address: str) -> str:
+    return (
+        f"  TOKEN=$(curl -s -u {accounts.client_id}:{accounts.client_secret} -d grant_type=client_credentials "
+        f'{address}/v1/token | sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')\n'
+        f"  curl -s {address}/v1/ratings -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
+        f'-d \'{{"uscc": "{accounts.firm}", "purpose": "postloan"}}\''
+    )
+
+
+def _password() -> str:
+    """Long enough for the rules, short enough to type."""
+    return secrets.token_urlsafe(9)
+
+
+async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> Accounts:
+    for number, (uscc,) in enumerate(await (await connection.execute(_GRANTEES)).fetchall(), 1):
+        await _let_in(connection, uscc, number, now)
+    row = await (await connection.execute(_BANK, {"today": now.date()})).fetchone()
+    bank, firms = (row[0], set(row[1])) if row else ("", set[str]())
+    opened = [uscc for uscc in rated if uscc in firms] or list(rated)
+    firm = opened[len(opened) // 2]
+    passwords = [
+        await _person(connection, Newcomer("demo.owner", _password(), "owner", firm), now),
+        await _person(connection, Newcomer("demo.officer", _password(), "officer", bank), now),
+        await _person(connection, Newcomer("demo.operator", _password(), "operator"), now),
+    ]
+    secret = await _program(connection, bank, now)
+    return Accounts(firm, bank, tuple(passwords), _CLIENT, secret)
+
+
+async def _let_in(connection: Connection, uscc: str, number: int, now: datetime) -> None:
+    """An institution of the city, active and assessed."""
+    names = (f"演示银行 {number}", f"Demo Bank {number}")
+    await institutions.add_application(connection, uscc, names, "bank", None, now)
+    until = now.date() + timedelta(days=365)
+    await institutions.write_state(connection, uscc, "active", "demo", until, now)
+
+
+async def _person(
+    connection: Connection, newcomer: Newcomer, now: datetime
+) -> tuple[str, str, str]:
+    known = await people.read_some(connection, newcomer.login, "", 1)
+    if known:
+        person_id = known[0].person_id
+        hashed = hash_password(newcomer.password)
+        await people.set_password(connection, person_id, hashed)
+        await people.end_memberships(connection, person_id, "", "", now)
+        await people.grant_membership(connection, person_id, newcomer.role, newcomer.tenant, now)
+    else:
+        person_id = await first.take_in(connection, newcomer, now)
+    await people.set_level(connection, person_id, _CERTAIN)
+    return newcomer.login, newcomer.role, newcomer.password
+
+
+async def _program(connection: Connection, bank: str, now: datetime) -> str:
+    """The bank's program with every permission a program may hold; its new secret."""
+    secret = new_secret()
+    if await clients.read_one(connection, _CLIENT) is None:
+        permissions = sorted(str(action) for action in grantable())
+        client = Client(_CLIENT, bank, "demo", permissions, 200.0, 400, "active", now)
+        await clients.add_client(connection, client)
+    await clients.revoke_secrets(connection, _CLIENT, "", now)
+    number = f"S-demo-{digest_of(secret).hex()[:12]}"
+    await clients.add_secret(connection, _CLIENT, number, digest_of(secret), now)
+    return secret
