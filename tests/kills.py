@@ -140,8 +140,11 @@ def _answers_and_record(
     for request in outcomes.keys() - attempts:
         yield f"{request}: a row of the record that nobody asked for"
     kept = {row[0] for row in connection.execute("SELECT key FROM idempotent_answer").fetchall()}
-    for key in kept ^ {one.key for one in asked if one.write.method == "POST"}:
-        yield f"{key}: an answer without its write, or a write without its answer"
+    written = {one.key: one for one in asked if one.write.method == "POST"}
+    for key in kept - written.keys():
+        yield f"{key}: an answer is kept that nobody was given"
+    for key in written.keys() - kept:
+        yield f"{written[key].write.name} {key}: done, and its answer is not kept"
 
 
 def _not_undone(connection: psycopg.Connection[Any], killed: Sequence[str]) -> Iterator[str]:

@@ -101,8 +101,11 @@ class Teller(threading.Thread):
 
     def _settle(self, write: Write, firm: str, owner: Headers, consent: str) -> Asked:
         asked = Asked(write, str(self._id()))
-        headers = owner if write.who == "owner" else self.bank_headers
-        headers |= {"Idempotency-Key": asked.key, "Content-Type": "application/json"}
+        headers = {
+            **(owner if write.who == "owner" else self.bank_headers),
+            "Idempotency-Key": asked.key,
+            "Content-Type": "application/json",
+        }
         body = self._body(write, firm)
         for _ in range(int(_PATIENCE_SECONDS / 0.05)):
             asked.attempts.append(str(self._id()))
