@@ -73,7 +73,7 @@ def test_every_row_gets_its_rating_or_its_reason(running: Running, bank: Ask, to
         (6, "refused", "not_found"),
     ]
     alone = running.post("/v1/ratings", bank, json={"uscc": first, "purpose": "apply"}).json()
-    of_the_asking = {"rating_id", "rated_at"}
+    of_the_asking = {"rating_id", "rated_at", "beside"}
     assert {k: v for k, v in rows[0]["rating"].items() if k not in of_the_asking} == {
         k: v for k, v in alone.items() if k not in of_the_asking
     }
