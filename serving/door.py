@@ -107,10 +107,8 @@ async def _admit(look: Look, request: Request) -> None:
 
 
 async def _close(look: Look) -> None:
-    """What was left to the end, the record and the commit, in one trip to the ledger."""
+    """The record and the commit, in one trip to the ledger."""
     async with look.connection.pipeline():
-        for write in look.writes:
-            await write()
         await _record(look, look.outcome, "granted")
         await look.connection.commit()
 

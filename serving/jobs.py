@@ -162,14 +162,22 @@ async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
 
 async def tend(upkeep: Upkeep, now: datetime) -> int:
     """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
+    return sum((await tend_cases(_case_desk(upkeep), now)).values())
+
+
+async def rate_for_cases(upkeep: Upkeep, now: datetime) -> int:
+    """Rate firms again whose records were corrected or repaired.
+
+    Without a model the duty stays open, and its alarm is raised in time.
+    """
+    with suppress(NoModelError):
+        return await rate_again(upkeep, _case_desk(upkeep), now)
+    return 0
+
+
+def _case_desk(upkeep: Upkeep) -> Desk:
     lake = Lake(upkeep.settings.home / "lake")
-    desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
-    tended = sum((await tend_cases(desk, now)).values())
-    with suppress(
-        NoModelError
-    ):  # the duty to rate again stays open, and its alarm is raised in time
-        tended += await rate_again(upkeep, desk, now)
-    return tended
+    return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
 
 
 #: Every job of the platform; a new one is a line here.
@@ -182,6 +190,7 @@ JOBS: tuple[Job, ...] = (
     Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
+    Job("rate_for_cases", 30.0, rate_for_cases),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

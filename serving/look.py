@@ -1,6 +1,6 @@
 """One look: a caller, an action, a transaction, and what the record will say of it."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
@@ -14,9 +14,6 @@ from serving.consent.live import live_consent
 from serving.db import Connection
 from serving.house import House
 
-Write = Callable[[], Awaitable[None]]
-
-
 @dataclass
 class Look:
     """What an endpoint works with; the door opens it before and writes its record after.
@@ -29,8 +26,6 @@ class Look:
         Asia/Shanghai wall time of the request.
     paid : collection of str or None
         The consents by which an answer was given that is now given again; None for a new one.
-    writes : list of callable
-        What `at_last` was given.
     """
 
     house: House
@@ -44,7 +39,6 @@ class Look:
     fields: set[str] = field(default_factory=set[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
     paid: Collection[str] | None = None
-    writes: list[Write] = field(default_factory=list[Write])
 
     @property
     def outcome(self) -> Literal["granted", "replayed"]:
@@ -81,10 +75,6 @@ class Look:
             raise refused
         self.consents.update(consent.ids)
         return consent
-
-    def at_last(self, write: Write) -> None:
-        """Leave a write to the end, where it goes to the ledger together with the record and the commit."""
-        self.writes.append(write)
 
     def says(self, *, fields: Collection[str] = (), **detail: object) -> None:
         """Add to the record: names of what the answer holds, ids and counts. Never values."""
