@@ -26,7 +26,9 @@ from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
+from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
 
@@ -39,6 +41,8 @@ ROOMS: tuple[APIRouter, ...] = (
     *disputes.DOORS,
     *beside.DOORS,
     *web.DOORS,
+    *reports.DOORS,
+    verifications.door,
 )
 
 
@@ -51,6 +55,7 @@ def create_app(
 ) -> FastAPI:
     """Build the application of one worker; the ledger is opened when it starts."""
     chosen = settings or settings_from()
+    told = clock or chosen.now
     meters = Meters(chosen.metrics)
 
     @asynccontextmanager
@@ -64,15 +69,16 @@ def create_app(
             vault=Vault(chosen.home / "vault"),
             token_keys=TokenKeys(chosen.home / "vault" / "tokens"),
             limits=RateLimits(chosen.home / "run" / "rates"),
-            clock=clock or chosen.now,
+            clock=told,
         )
         with suppress(NoModelError):  # without a model everything else still works
-            await app.state.house.desks.desk(clock())
+            await app.state.house.desks.desk(told())
         yield
         app.state.is_stopping = True
         await database.close()
         app.state.house.limits.close()
         app.state.house.desks.close()
+        app.state.house.reading.close()
 
     app = FastAPI(
         title="Xinqiao 信桥",

@@ -13,6 +13,7 @@ from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
 from serving.ratings.desks import Desks
+from serving.reading import Reading
 from serving.settings import Settings
 
 
@@ -42,6 +43,11 @@ class House:
     @cached_property
     def _desks(self) -> Desks:
         return Desks(self.settings.home)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Where the lake is read beside the event loop."""
+        return Reading()
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""

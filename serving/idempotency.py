@@ -110,7 +110,9 @@ async def _claim(look: Look, request: Request, key: str) -> _Claim:
     head = [request.method, request.url.path, request.url.query]
     head.append(request.headers.get("content-type", ""))
     summed = hashlib.sha256("\0".join(head).encode() + b"\0" + await request.body())
-    return _Claim(f"{caller.role}/{caller.tenant}/{caller.id}", key, summed.digest())
+    # Keyed, so that nobody can try out from the ledger what was asked.
+    keyed = look.house.vault.token("idempotent_request", summed.hexdigest())
+    return _Claim(f"{caller.role}/{caller.tenant}/{caller.id}", key, bytes.fromhex(keyed))
 
 
 def _kept(look: Look, claim: _Claim, response: Response) -> dict[str, object]:

@@ -10,7 +10,9 @@ from functools import cached_property
 import psycopg
 
 from features.contracts import load_catalogue
+from features.definitions import REGISTRY
 from features.lake import Lake
+from features.renewal import Shelf, is_behind, renewed
 from features.vault import Vault
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
@@ -120,6 +122,16 @@ async def export_consents(upkeep: Upkeep, now: datetime) -> int:
         return await export_new(connection, to, now=now)
 
 
+async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
+    """Keep the online vectors at today: after midnight all, after a landing what it touched."""
+    home = upkeep.settings.home
+    shelf = Shelf(home / "lake", home / "online", REGISTRY)
+    if not await asyncio.to_thread(is_behind, shelf, now.date(), now=now):
+        return 0
+    await asyncio.to_thread(renewed, shelf, now.date(), now=now)
+    return 1
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -161,6 +173,7 @@ JOBS: tuple[Job, ...] = (
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
+    Job("renew_vectors", 30.0, renew_vectors),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )

@@ -12,11 +12,18 @@ from serving.auth.clients.service import grantable
 from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
 from tests.rating_documents import rating_document
+from serving.reports.numbers import report_number
+from serving.reports.sealing import seal_text
 from tests.service import ANYBODY, Ask, Running
 
 PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
 _HASHED = hash_password(PASSWORD)
 _NUMBERS = itertools.count(1)
+#: As little as a report's page needs.
+_REPORT = (
+    '{"number":"","name":"","uscc":"","purpose":"apply","grantee":"","consents":[],"made_at":"","valid_until":"",'
+    '"sections":[]}'
+)
 
 
 def code(number: int) -> str:
@@ -86,7 +93,12 @@ rated AS (
     INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,
         is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document)
     VALUES (%(rating)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], 'apply', '',
-        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s))
+        false, %(today)s, %(now)s, %(today)s, 'm@1', 'b', 1, 575, 'BB', 'f', %(document)s)),
+reported AS (
+    INSERT INTO report (number, uscc, institution, asked_by, scope, opened, consents, is_public_only, purpose, profile,
+        sections, made_at, valid_until, lake_version, negative_rows, sha256, document)
+    VALUES (%(report)s, %(firm)s, %(institution)s, %(client)s, 'grantee', '{tax}', ARRAY[%(consent)s], false, 'apply', '',
+        '{tax}', %(now)s, %(today)s, 1, '{}', %(sha256)s, %(sealed)s))
 INSERT INTO alarm (kind, actor, raised_at, window_from, count, limit_per_window)
 VALUES ('unrelated_enterprises', 'A-0', %(now)s, %(now)s, 51, 50) RETURNING alarm_id
 """
@@ -133,6 +145,8 @@ def _things(running: Running) -> dict[str, str]:
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
+        "report": report_number(2000, number),
+        "profile": "small",
         "today": running.clock.now.date().isoformat(),
     }
     more = {
@@ -141,6 +155,8 @@ def _things(running: Running) -> dict[str, str]:
         "hash": _HASHED,
         "now": running.clock.now,
         "document": rating_document(rating_id=things["rating"], uscc=things["firm"]),
+        "sealed": seal_text(running.house.vault, things["report"], _REPORT),
+        "sha256": "0" * 64,
     }
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])

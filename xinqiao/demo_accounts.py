@@ -5,6 +5,7 @@ city's firms opened to that bank. Passwords are made anew at every demonstration
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,6 +107,11 @@ def _example(accounts: Accounts, address: str) -> str:
     )
 
 
+def _password() -> str:
+    """Long enough for the rules, short enough to type."""
+    return secrets.token_urlsafe(9)
+
+
 async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> Accounts:
     for number, (uscc,) in enumerate(await (await connection.execute(_GRANTEES)).fetchall(), 1):
         await _let_in(connection, uscc, number, now)
@@ -114,9 +120,9 @@ async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> 
     opened = [uscc for uscc in rated if uscc in firms] or list(rated)
     firm = opened[len(opened) // 2]
     passwords = [
-        await _person(connection, Newcomer("demo.owner", new_secret(), "owner", firm), now),
-        await _person(connection, Newcomer("demo.officer", new_secret(), "officer", bank), now),
-        await _person(connection, Newcomer("demo.operator", new_secret(), "operator"), now),
+        await _person(connection, Newcomer("demo.owner", _password(), "owner", firm), now),
+        await _person(connection, Newcomer("demo.officer", _password(), "officer", bank), now),
+        await _person(connection, Newcomer("demo.operator", _password(), "operator"), now),
     ]
     secret = await _program(connection, bank, now)
     return Accounts(firm, bank, tuple(passwords), _CLIENT, secret)

@@ -6,23 +6,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 import typer
 
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
-from features.errors import OnlineError
-from features.firm_segments import SEGMENT_DATASETS, kinds_of
-from features.lake import Lake, LakeView
+from features.lake import Lake
 from features.lineage import origins_of
-from features.on_demand import needs_rebuild, refreshed
-from features.online import OnlineVectors, open_online, write_online, write_vectors
+from features.online import OnlineVectors
 from features.panel import MEMORY_LIMIT, as_of_dates, write_panel
-from features.pipeline import FeatureTable, build_features
-from features.registry import Feature, Registry
+from features.registry import Feature
+from features.renewal import Shelf, rebuilt, renewed, self_features
 from features.scope import PLATFORM, DataScope, Purpose
 from features.snapshot import open_snapshot, snapshot_sql
 from features.tracing import Trace, trace_feature
@@ -73,7 +68,8 @@ def build(
         _build_on_spark(settings, as_of.date(), out, master, spark_setting or [])
         show(f"{len(REGISTRY)} 个特征 → {out}", f"{len(REGISTRY)} features → {out}")
         return
-    table = self_features(settings, REGISTRY, as_of.date())
+    lake = Lake(settings.lake).view()
+    table = self_features(lake, REGISTRY, as_of.date(), now=now_in_shanghai())
     write_parquet(table.table, out)
     show(
         f"{table.table.num_rows} 家企业 × {len(table.registry)} 个特征 → {out}",
@@ -148,7 +144,7 @@ def refresh(as_of: AsOf) -> None:
 
     例 Example: xinqiao features refresh --as-of 2020-02-29
     """
-    built, is_whole = renew_online(load_settings(), as_of.date())
+    built, is_whole = renewed(shelf_of(load_settings()), as_of.date(), now=now_in_shanghai())
     how = ("全量重建", "rebuilt whole") if is_whole else ("增量刷新", "brought up to date")
     rows, columns = built.vectors.shape
     show(
@@ -157,32 +153,9 @@ def refresh(as_of: AsOf) -> None:
     )
 
 
-def renew_online(settings: Settings, as_of_date: date) -> tuple[OnlineVectors, bool]:
-    """The vectors of the lake as it is now, and whether they had to be rebuilt whole."""
-    lake, now = Lake(settings.lake).view(), now_in_shanghai()
-    try:
-        build = open_online(settings.online)
-    except OnlineError:
-        return refresh_online(settings, as_of_date), True
-    if build.as_of_date != as_of_date or needs_rebuild(build, lake, REGISTRY):
-        return refresh_online(settings, as_of_date), True
-    vectors = refreshed(build, lake, load_catalogue(), REGISTRY, self_scope(now.date()), now=now)
-    codes = [code.decode() for code in vectors.usccs.tolist()]
-    known = replace(vectors, kinds=_self_kinds(lake, as_of_date, codes, now))
-    written = write_vectors(
-        known, REGISTRY, as_of_date, settings.online, lake_version=lake.version, now=now
-    )
-    return written, False
-
-
-def _self_kinds(
-    lake: LakeView, as_of_date: date, usccs: list[str], now: datetime
-) -> npt.NDArray[np.void]:
-    scope = self_scope(now.date())
-    with open_snapshot(
-        lake, load_catalogue(), as_of_date, scope, now=now, datasets=SEGMENT_DATASETS
-    ) as snapshot:
-        return kinds_of(snapshot, usccs)
+def shelf_of(settings: Settings) -> Shelf:
+    """The online vectors of one home."""
+    return Shelf(settings.lake, settings.online, REGISTRY)
 
 
 @app.command()
@@ -224,27 +197,7 @@ def trace_of(
 
 def refresh_online(settings: Settings, as_of_date: date) -> OnlineVectors:
     """Build the vectors of every enterprise and make them current."""
-    lake, now = Lake(settings.lake).view(), now_in_shanghai()
-    table = self_features(settings, REGISTRY, as_of_date)
-    kinds = _self_kinds(lake, as_of_date, table.usccs, now)
-    return write_online(table, settings.online, lake_version=lake.version, now=now, kinds=kinds)
-
-
-def self_features(
-    settings: Settings, registry: Registry, as_of_date: date, enterprises: list[int] | None = None
-) -> FeatureTable:
-    """Features under scope kind `self`: all that is held about each firm."""
-    catalogue, now = load_catalogue(), now_in_shanghai()
-    with open_snapshot(
-        Lake(settings.lake).view(),
-        catalogue,
-        as_of_date,
-        self_scope(now.date()),
-        now=now,
-        enterprises=enterprises,
-        datasets=registry.datasets,
-    ) as snapshot:
-        return build_features(snapshot, registry)
+    return rebuilt(shelf_of(settings), as_of_date, now=now_in_shanghai())
 
 
 def self_scope(today: date) -> DataScope:

@@ -70,6 +70,12 @@ class Action(StrEnum):
     RATING_BATCH_CREATE = "rating_batch:create"
     RATING_BATCH_READ = "rating_batch:read"
     RATING_BATCH_CHANGE = "rating_batch:change"
+    REPORT_CREATE = "report:create"
+    REPORT_READ = "report:read"
+    REPORT_VERIFY = "report:verify"
+    REPORT_PROFILE_READ = "report_profile:read"
+    REPORT_PROFILE_CHANGE = "report_profile:change"
+    VERIFICATION_ASK = "verification:ask"
 
 
 @dataclass(frozen=True)

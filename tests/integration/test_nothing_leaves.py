@@ -1,0 +1,156 @@
+"""Everything the service says, logs, counts and keeps, searched for planted identifiers and values."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+import psycopg
+import pytest
+
+from serving.access.callers import Role
+from serving.audit.heads import Custody
+from serving.audit.sealer import seal
+from serving.consent.notices import notice_on
+from serving.database.addresses import Addresses
+from serving.ratings.batches.work import work_batches
+from tests.access_world import World, make_world
+from tests.consents_by_hand import grant
+from tests.leaving import (
+    AUTHORISED,
+    PERSONS,
+    SECRET,
+    Sample,
+    access_lines,
+    dump,
+    endpoints,
+    files,
+    filled,
+    forms,
+    found_in,
+    plant,
+    shape,
+    story,
+)
+from tests.service import Running, service
+
+OPENED = ("tax", "utilities", "social_insurance", "invoice", "loan")
+LANGUAGES = ("zh", "en")
+
+
+@dataclass
+class Stage:
+    """The service with the planted firm, and a world of callers around it."""
+
+    running: Running
+    world: World
+    firm: str
+    requests: int = 0
+
+    def send(self, sample: Sample, role: Role, language: str, world: World) -> httpx.Response:
+        """One request; whatever comes back is searched at once."""
+        self.running.clock.move(seconds=0.5)  # an address may ask twice a second
+        self.running.client.cookies.clear()
+        self.requests += 1
+        things = world.things["own"]
+        method, path = filled(sample.ask, things).split(maxsplit=1)
+        headers = {"Accept-Language": language}
+        if method == "POST" and sample.by == role:
+            headers["Idempotency-Key"] = f"key-{self.requests}"
+        answer = self.running.ask(
+            method,
+            path,
+            world.caller(role),
+            json=filled(sample.body, things),
+            data=filled(sample.form, things),
+            headers=headers,
+        )
+        said = f"{answer.headers}\n{answer.text}"
+        own = ("authorised", "secret") if role is Role.OWNER else sample.shows
+        assert not found_in(said, own), f"{sample.ask} as {role} in {language}"
+        broken = [line for line in self.running.log_lines if line["event"] == "request.broke"]
+        assert not broken, f"{sample.ask} as {role}: {broken}"
+        return answer
+
+
+@pytest.fixture(scope="module")
+def stage(fresh_database: Addresses) -> Generator[Stage]:
+    with service(fresh_database) as running:
+        running.clock.now = datetime(2026, 6, 2, 12)
+        world = make_world(running)
+        own = world.things["own"]
+        plant(running.house.settings.home, own["firm"], own["institution"])
+        grant(running, own["firm"], *OPENED, grantee=own["institution"], purpose="apply", most=None)
+        raw = (*OPENED, "raw")
+        grant(running, own["firm"], *raw, grantee=own["institution"], purpose="pre_credit")
+        own |= {
+            "notice": notice_on(running.clock.now.date()).version,
+            "person_id": PERSONS["representative id"],
+            "pension": AUTHORISED["pension"],
+            "lender": SECRET["lender"],
+        }
+        yield Stage(running, world, own["firm"])
+
+
+def test_every_endpoint_has_a_sample(stage: Stage) -> None:
+    known = {sample.shape.partition("?")[0] for sample in (*story(), *access_lines())}
+    missing = sorted(ask for ask in endpoints(stage.running.app) if shape(ask) not in known)
+    assert not missing, f"add a line to tests/integration/leaving.yaml for: {', '.join(missing)}"
+
+
+def test_a_planted_value_is_found_in_every_spelling() -> None:
+    for name, value in {**PERSONS, **AUTHORISED, **SECRET}.items():
+        for spelling in forms(value):
+            assert [hit for hit in found_in(f"…{spelling}…") if hit.endswith(name)], spelling
+    assert found_in("欧*** 1****************X 138******78 1,234.56") == []
+
+
+def test_nothing_leaves(stage: Stage) -> None:
+    told = ""
+    for sample in story():
+        roles = sorted(Role, key=lambda role: role != sample.by)
+        answers = {
+            (role, language): stage.send(sample, role, language, stage.world)
+            for role in roles
+            for language in LANGUAGES
+        }
+        if sample.by:
+            first = answers[Role(sample.by), "zh"]
+            assert first.status_code < 300, f"{sample.ask} as {sample.by}: {first.text}"
+            again = answers[Role(sample.by), "en"]  # a second one may take the first one's place
+            made = (again if again.status_code < 300 else first).json() if sample.keep else {}
+            keep = {name: str(made[member]) for name, member in sample.keep.items()}
+            stage.world.things["own"] |= keep
+        if sample.ask == "POST /v1/rating-batches":
+            while stage.running.run(work_batches(stage.running.house, stage.running.clock.now)):
+                pass
+        told += "".join(answer.text for (role, _), answer in answers.items() if role == "owner")
+        if sample.ask == "GET /v1/reports/{raw}":
+            assert AUTHORISED["pension"] in answers[Role.CLIENT, "zh"].text, "raw detail is shown"
+    # The search is alive: the firm was told its own values, and its persons behind masks.
+    assert [value for value in (*AUTHORISED.values(), *SECRET.values()) if value not in told] == []
+    assert "欧***" in told
+
+
+def test_nothing_leaves_whoever_asks_for_whatever(stage: Stage) -> None:
+    for sample in access_lines():
+        for language in LANGUAGES:
+            world = make_world(stage.running)
+            world.things["own"]["firm"] = stage.firm
+            for role in Role:
+                stage.send(sample, role, language, world)
+
+
+def test_nothing_is_logged_counted_or_kept(stage: Stage) -> None:
+    """Runs after the requests, whose traces it searches."""
+    if not stage.requests:
+        test_nothing_leaves(stage)
+    running, home = stage.running, stage.running.house.settings.home
+    with psycopg.connect(running.addresses.sealer, autocommit=True) as sealer:
+        seal(sealer, Custody(home / "audit", home / "vault"), running.clock.now)
+    places = dict(dump(running.addresses.owner)) | dict(files(home))
+    places |= {"log": running.logged.getvalue(), "metrics": running.get("/metrics").text}
+    assert {"report", "audit_event", "idempotent_answer", "rating"} <= places.keys()
+    assert any(name.startswith("audit/") for name in places), "heads are searched"
+    assert min(len(places[name]) for name in ("report", "rating", "log", "metrics")) > 1000
+    assert {name: found for name, text in places.items() if (found := found_in(text))} == {}

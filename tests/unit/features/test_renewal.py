@@ -1,0 +1,35 @@
+"""When the online vectors are behind, and that renewing them ends it."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+from features.definitions import REGISTRY
+from features.renewal import Shelf, is_behind, rebuilt, renewed
+from tests.any_worlds import land_firms
+from tests.builders import NOW, TinyLake, consent, invoice
+
+TODAY = NOW.date()
+SALES = REGISTRY.select(["sales_amount_sum_12m_cny", "sales_amount_sum_3m_cny"])
+
+
+def test_only_what_a_feature_reads_and_a_new_day_ask_for_renewal(tmp_path: Path) -> None:
+    lake = TinyLake(tmp_path / "lake")
+    land_firms(lake, [1, 2])
+    lake.land("invoice_line", [invoice(1, TODAY - timedelta(days=40), 300)])
+    shelf = Shelf(tmp_path / "lake", tmp_path / "online", SALES)
+    assert not is_behind(shelf, TODAY, now=NOW), "nobody asked for vectors yet"
+    first = rebuilt(shelf, TODAY, now=NOW)
+    assert not is_behind(shelf, TODAY, now=NOW)
+    assert is_behind(shelf, TODAY + timedelta(days=1), now=NOW), "a new day"
+    lake.land("consent_event", [consent(1, "granted", NOW - timedelta(days=1))])
+    assert not is_behind(shelf, TODAY, now=NOW), "no feature reads consents"
+    lake.land("invoice_line", [invoice(1, date(TODAY.year, TODAY.month, 1), 200)])
+    assert is_behind(shelf, TODAY, now=NOW)
+    build, is_whole = renewed(shelf, TODAY, now=NOW + timedelta(seconds=1))
+    assert not is_whole
+    assert not is_behind(shelf, TODAY, now=NOW)
+    sums = [made.vector("F00001")[0] for made in (first, build)]
+    assert sums[1] - sums[0] == 2.0, "200 fen"
+    assert renewed(shelf, TODAY + timedelta(days=1), now=NOW + timedelta(days=1))[1], (
+        "another day is built whole"
+    )
