@@ -11,9 +11,9 @@ from serving.access.callers import Role
 from serving.auth.clients.service import grantable
 from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
-from tests.rating_documents import rating_document
 from serving.reports.numbers import report_number
 from serving.reports.sealing import seal_text
+from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
 PASSWORD = "a fine long phrase"  # noqa: S105 - of nobody
@@ -142,6 +142,8 @@ def _things(running: Running) -> dict[str, str]:
         "login": f"known-{number}",
         "new_login": f"new-{number}",
         "password": PASSWORD,
+        "dataset": "admin_penalty",
+        "kind": "dispute",
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
