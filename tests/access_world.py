@@ -143,6 +143,8 @@ def _things(running: Running) -> dict[str, str]:
         "login": f"known-{number}",
         "new_login": f"new-{number}",
         "password": PASSWORD,
+        "dataset": "admin_penalty",
+        "kind": "dispute",
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",

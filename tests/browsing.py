@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ def require_chromium() -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have {CHROMIUM}: .ci/run installs it")
     pytest.skip(f"no {CHROMIUM}: apt-get install chromium fonts-noto-cjk")
+
+
+class Ticking(Clock):
+    """A second passes with every look at it, so that nobody asks too fast."""
+
+    def __call__(self) -> datetime:
+        """The time now."""
+        self.move(seconds=1)
+        return self.now
 
 
 @dataclass
@@ -96,7 +106,7 @@ def site(
     """Serve the application until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="site-"))
     before(home)
-    clock, logged = Clock(), StringIO()
+    clock, logged = Ticking(), StringIO()
     settings = Settings(home=home, database=addresses.app)
     app = create_app(settings, clock=clock, log=make_log(logged))
     listening = socket.socket()

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from features.contracts import Catalogue, Column, Dataset, Sensitivity, lake_column
 from features.engine import identifier
 from features.lake import LakeView
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
+from serving.reports.sections import load_layout
 
+_TEXTS = frozenset({"str", "list"})
 #: Rows of one dataset on a page; months of figures are many, and the newest are asked about.
 MOST_ROWS = 60
 
@@ -114,11 +117,27 @@ def _record(
 
 
 def _shown(dataset: Dataset) -> Iterator[str]:
-    """Columns in the contract's order; who a person is stays sealed, parties are only numbers."""
+    """Columns in the contract's order: keys, values that are no text, and texts that a report prints.
+
+    Other texts may name persons or other firms in passing; who a person is stays sealed anyway.
+    """
     for name, column in dataset.columns.items():
-        is_ours = name == "uscc" or column.personal is not None or column.type == "party"
-        if column.is_stored and not is_ours:
+        is_told = column.personal is None and column.type != "party"
+        is_plain = column.type not in _TEXTS or name in _printed().get(dataset.name, ())
+        is_shown = is_told and (is_plain or name in dataset.document.primary_key)
+        if column.is_stored and name != "uscc" and is_shown:
             yield name
+
+
+@cache
+def _printed() -> Mapping[str, frozenset[str]]:
+    """Columns that the standard report prints as they are, by dataset."""
+    printed: dict[str, frozenset[str]] = {}
+    for section in load_layout().sections:
+        for part in section.parts:
+            plain = {name for name, treatment in part.columns.items() if treatment == "plain"}
+            printed[part.dataset] = printed.get(part.dataset, frozenset()) | plain
+    return printed
 
 
 def _said(column: Column, value: object) -> object:

@@ -113,7 +113,6 @@ def filled(part: Any, things: dict[str, str]) -> Any:
 def ask(running: Running, line: dict[str, Any], who: Ask, things: dict[str, str]) -> httpx.Response:
     running.clock.move(seconds=0.5)  # an address may ask twice a second
     running.client.cookies.clear()
-    things = things | line.get("with", {})
     method, path = filled(line["ask"], things).split()
     return running.ask(
         method,
