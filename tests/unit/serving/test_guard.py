@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.database.migrate import newest
 from serving.database.addresses import Addresses
+from serving.database.migrate import newest
 from tests.databases import Ledger
 from tests.service import ANYBODY, Running, service
 from tests.service_rooms import GRANT, TRIAL, door
