@@ -8,8 +8,8 @@ peer answers with the probability and the contributions.
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,8 +24,10 @@ from benchmarks.load.plan import Answer, Request, fixed_times
 from benchmarks.load.processes import await_up, end_service, start_service
 from benchmarks.load.run import Manner, Target, run_load
 from benchmarks.load.search import Found, search_rate
+from benchmarks.our_service import start_ours
 from benchmarks.results import Entry, compared
 from benchmarks.setting import ROOT, Setting
+from models.aliases import CHAMPION, named_bundle
 
 AREA = "service"
 PEER_PORT = 18432
@@ -37,9 +39,6 @@ _ENOUGH_REQUESTS = 200
 #: Rate at which both are far from their limits [1/s].
 QUIET_RATE = 10.0
 _LARGEST_VALUE = 1e300
-
-#: Starts our service and ends it with its `with` block.
-StartOurs = Callable[[Setting], AbstractContextManager[Target]]
 
 _entry = partial(compared, AREA)
 
@@ -71,21 +70,18 @@ class Side:
         return max(report.achieved_rate for report in self.found.trials)
 
 
-def compare(setting: Setting, *, start_ours: StartOurs, bundle: Path) -> Iterator[Entry]:
-    """Measure both services.
-
-    Parameters
-    ----------
-    setting : Setting
-    start_ours : callable
-        The seam: gives `Target(url, plan, pids)` of the running service; `pids` names the processes
-        whose CPU a request costs, e.g. the server's and PostgreSQL's.
-    bundle : Path
-        Folder of the model both serve.
-    """
-    with start_ours(setting) as ours, serving_peer(bundle, setting.work) as peer:
-        mine, theirs = measure_sides(ours, peer, turns=setting.turns)
+def compare(setting: Setting) -> Iterator[Entry]:
+    """Measure our service and the peer with the model that ours serves, both up."""
+    with start_ours(setting) as ours:
+        bundle = served_bundle(setting.work / "home" / "bundles")
+        with serving_peer(bundle, setting.work) as peer:
+            mine, theirs = measure_sides(ours, peer, turns=setting.turns)
     yield from entries_of(setting.now, setting.turns, mine, theirs)
+
+
+def served_bundle(bundles: Path) -> Path:
+    """The bundle that serves in a home."""
+    return named_bundle(bundles, CHAMPION)
 
 
 def measure_sides(ours: Target, peer: Target, *, turns: int) -> tuple[Side, Side]:

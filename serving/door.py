@@ -86,7 +86,7 @@ class DoorRoute(APIRoute):
                     response = await answer_once(look, request, answer)
                     if not look.asked:
                         raise UndecidedError(f"{self.path}: nothing was asked of `look.allow`.")
-                    await _record(look, look.outcome, "granted")
+                    await _close(look)
             except XinqiaoError as refused:
                 if refused.code not in _UNRECORDED:
                     await _record_refusal(look, refused)
@@ -104,6 +104,13 @@ async def _admit(look: Look, request: Request) -> None:
     refused = refusal(look.caller, look.action, None, LiveConsent())
     if refused is not None:
         raise refused
+
+
+async def _close(look: Look) -> None:
+    """The record and the commit, in one trip to the ledger."""
+    async with look.connection.pipeline():
+        await _record(look, look.outcome, "granted")
+        await look.connection.commit()
 
 
 async def _record_refusal(look: Look, refused: XinqiaoError) -> None:

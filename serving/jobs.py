@@ -29,6 +29,8 @@ from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
 from serving.ratings.errors import NoModelError
 from serving.settings import Settings
+from serving.verifications.repository import forget_counts
+from serving.verifications.rules import load_rules
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -144,6 +146,12 @@ async def drop_dead_sessions(upkeep: Upkeep, now: datetime) -> int:
         return (await connection.execute(_DEAD_SESSIONS, {"before": now - SESSIONS_KEPT})).rowcount
 
 
+async def drop_old_counts(upkeep: Upkeep, now: datetime) -> int:
+    """Forget how often somebody verified what no limit looks back to."""
+    async with upkeep.database.transaction() as connection:
+        return await forget_counts(connection, now.date(), load_rules().window_days)
+
+
 async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
     """Work off orders of many ratings, a while at most, so that a stop is not kept waiting."""
     done = 0
@@ -154,14 +162,22 @@ async def rate_batches(upkeep: Upkeep, now: datetime) -> int:
 
 async def tend(upkeep: Upkeep, now: datetime) -> int:
     """Take cases on where nobody has to decide: repairs, corrections, closing, alarms."""
+    return sum((await tend_cases(_case_desk(upkeep), now)).values())
+
+
+async def rate_for_cases(upkeep: Upkeep, now: datetime) -> int:
+    """Rate firms again whose records were corrected or repaired.
+
+    Without a model the duty stays open, and its alarm is raised in time.
+    """
+    with suppress(NoModelError):
+        return await rate_again(upkeep, _case_desk(upkeep), now)
+    return 0
+
+
+def _case_desk(upkeep: Upkeep) -> Desk:
     lake = Lake(upkeep.settings.home / "lake")
-    desk = Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
-    tended = sum((await tend_cases(desk, now)).values())
-    with suppress(
-        NoModelError
-    ):  # the duty to rate again stays open, and its alarm is raised in time
-        tended += await rate_again(upkeep, desk, now)
-    return tended
+    return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
 
 
 #: Every job of the platform; a new one is a line here.
@@ -174,7 +190,9 @@ JOBS: tuple[Job, ...] = (
     Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
+    Job("rate_for_cases", 30.0, rate_for_cases),
     Job("drop_old_answers", 300.0, drop_old_answers),
+    Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
 )
 

@@ -14,7 +14,6 @@ from serving.consent.live import live_consent
 from serving.db import Connection
 from serving.house import House
 
-
 @dataclass
 class Look:
     """What an endpoint works with; the door opens it before and writes its record after.

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 #: Reads at work in one worker, and those that may wait for one: each holds a connection of the ledger.
 _AT_WORK, _IN_ALL = 2, 4
+_AGAIN_SECONDS = 0.05
 
 
 class Stop:
@@ -75,8 +76,7 @@ class Reading:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            stop.end()
-            future.add_done_callback(_hear)
+            _insist(stop, future)
             raise
         finally:
             self.in_all -= 1
@@ -86,7 +86,10 @@ class Reading:
         self.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _hear(future: asyncio.Future[T]) -> None:
-    """The end of work nobody waits for is no news."""
-    if not future.cancelled():
-        future.exception()
+def _insist(stop: Stop, future: asyncio.Future[T]) -> None:
+    """End the work, again and again: between two queries there is nothing to interrupt."""
+    if future.done():
+        _ = future.cancelled() or future.exception()  # the end of work nobody waits for is no news
+        return
+    stop.end()
+    asyncio.get_running_loop().call_later(_AGAIN_SECONDS, _insist, stop, future)

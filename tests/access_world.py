@@ -123,7 +123,8 @@ VALUES (%(statement)s, %(firm)s, 'admin_penalty', '{"doc_no": "1"}', 'x', 'U-0',
 """
 
 
-def _cases(running: Running, firm: str, number: int) -> dict[str, str]:
+def add_cases(running: Running, firm: str, number: int) -> dict[str, str]:
+    """One case of each kind and a statement, about this firm; their ids by name."""
     letters = {"dispute": "D", "review": "M", "repair": "R", "statement": "T"}
     made = {name: f"{letter}-w{number}" for name, letter in letters.items()}
     running.sql(_CASES, **made, firm=firm, now=running.clock.now)
@@ -163,5 +164,5 @@ def _things(running: Running) -> dict[str, str]:
     made = {"alarm": str(running.sql(_MAKE, **things, **more)[0][0])}
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
-    made |= _cases(running, things["firm"], number)
+    made |= add_cases(running, things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -8,12 +8,11 @@ is the reverse. Both end the history.
 """
 
 import asyncio
-import copy
 import itertools
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -71,13 +70,19 @@ class Model:
 
     held: dict[str, Held] = field(default_factory=dict[str, Held])
 
+    def copy(self) -> "Model":
+        """A model that can go on by itself."""
+        return Model(
+            {name: replace(one, scopes=set(one.scopes)) for name, one in self.held.items()}
+        )
+
     def grant(self, label: str, new: Held) -> Seen:
         taken = any(
             h.is_open and h.key == new.key and h.need == new.need for h in self.held.values()
         )
         if taken:
             return REFUSED
-        self.held[label] = copy.deepcopy(new)
+        self.held[label] = replace(new, scopes=set(new.scopes))
         return ("granted",)
 
     def narrow(self, label: str, scopes: frozenset[str]) -> Seen:
@@ -224,7 +229,7 @@ class History:
         self._note(b)
         found: list[tuple[Seen, Seen]] = []
         for is_forward in (True, False):
-            model = copy.deepcopy(self.model)
+            model = self.model.copy()
             order = (first, second) if is_forward else (second, first)
             seen = [step.model(model) for step in order]
             pair = (seen[0], seen[1]) if is_forward else (seen[1], seen[0])
@@ -375,7 +380,7 @@ async def look(
     """One look as the door takes it: a transaction, undone when it is refused."""
     uscc, grantee, purpose = key
     caller = Caller(Role.CLIENT, id="client", tenant=grantee, permissions=frozenset({LOOK}))
-    resource = Resource(uscc=uscc, needs=needs, purpose=purpose)
+    resource = Resource(uscc=uscc, institution=grantee, needs=needs, purpose=purpose)
     async with connection.transaction() as transaction:
         consent = await live_consent(connection, uscc, grantee, purpose, now)
         if refusal(caller, LOOK, resource, consent) is None:
@@ -386,7 +391,10 @@ async def look(
 
 def looks_need_consent(monkeypatch_setattr: Callable[[object, str, object], None]) -> None:
     """Let institutions take the action `LOOK` about any enterprise that consents."""
-    rules = {**decision.load_policy(), LOOK: Rule(consent=True, roles={Role.CLIENT: "any"})}
+    rules = {
+        **decision.load_policy(),
+        LOOK: Rule(consent=True, roles={Role.CLIENT: "own_institution"}),
+    }
     monkeypatch_setattr(decision, "load_policy", lambda: rules)
 
 

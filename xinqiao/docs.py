@@ -15,6 +15,8 @@ from serving.consent.reference import scopes_page
 from serving.consent.rules import load_rules as load_consent_rules
 from serving.disputes.reference import cases_page
 from serving.reference.problems import problems_page
+from serving.reports.reference import sections_page
+from serving.reports.sections import load_layout
 from xinqiao.console import show
 from xinqiao.settings import CHECKOUT
 
@@ -38,6 +40,7 @@ def docs() -> None:
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
         "cases.md": cases_page(),
+        "report-sections.md": sections_page(load_layout()),
     }
     folder = CHECKOUT / "docs" / "reference"
     for name, text in pages.items():

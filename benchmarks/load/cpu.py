@@ -30,6 +30,11 @@ def tree_cpu_seconds(root: int) -> float:
     return total / _TICKS_PER_S
 
 
+def parent_of(process: int) -> int:
+    """The process that started this one, e.g. PostgreSQL's own from one of its backends."""
+    return _read_processes()[0][process]
+
+
 def _read_processes() -> tuple[dict[int, int], dict[int, int]]:
     """Parent, and ticks used, of every process."""
     parents: dict[int, int] = {}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from serving.auth.rows import fetch_one
+from serving.auth.rows import fetch_first
 from serving.db import Connection
 
 _PROGRAM = """
@@ -73,7 +73,7 @@ async def program_of(
 ) -> Program | None:
     """The client and the secret that a token was given for."""
     given = {"client_id": client_id, "secret_id": secret_id, "now": now}
-    return await fetch_one(connection, Program, _PROGRAM, given)
+    return await fetch_first(connection, Program, _PROGRAM, given)
 
 
 async def visitor_of(
@@ -81,7 +81,7 @@ async def visitor_of(
 ) -> Visitor | None:
     """The person behind a session, if everything that lets it in still holds."""
     given = {"digest": digest, "now": now, "idle_since": idle_since, "today": now.date()}
-    return await fetch_one(connection, Visitor, _VISITOR, given)
+    return await fetch_first(connection, Visitor, _VISITOR, given)
 
 
 async def touch_session(connection: Connection, digest: bytes, now: datetime) -> None:

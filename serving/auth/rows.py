@@ -24,3 +24,13 @@ async def fetch_one(
     """The first row of a query, if there is one."""
     async with connection.cursor(row_factory=class_row(row)) as cursor:
         return await (await cursor.execute(query, given)).fetchone()
+
+
+async def fetch_first(
+    connection: Connection, row: type[Row], query: LiteralString, given: Mapping[str, object]
+) -> Row | None:
+    """As `fetch_one`, for the first query of a transaction: its begin travels with it."""
+    async with connection.cursor(row_factory=class_row(row)) as cursor:
+        async with connection.pipeline():
+            await cursor.execute(query, given)
+        return await cursor.fetchone()

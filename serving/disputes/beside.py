@@ -1,7 +1,7 @@
 """What stands beside records and ratings: marks 异议中, a firm's statements, reviewers' notes, repairs to land.
 
 Answers, reports and pages ask `open_marks`, `live_statements` and `review_notes`; what an institution may see
-of them is `marks_seen`.
+of them is `serving.disputes.seen`.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,7 +10,6 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from features.contracts import Catalogue, Sensitivity
 from serving.db import Connection
 from serving.disputes.records import Record, record_of
 from serving.disputes.rows import MarkRow, NoticeRow, ReviewNoteRow, StatementRow
@@ -54,6 +53,10 @@ VALUES (%(case_id)s, %(uscc)s, %(dataset)s, %(record_no)s, %(repaired_at)s, %(de
 _UNLANDED = """
 SELECT case_id, uscc, dataset, record_no, repaired_at, decided_by, certificate_no FROM repair_notice
 WHERE landed_at IS NULL ORDER BY case_id
+"""
+_CHANGED = """
+SELECT max(e.at) FROM case_event e JOIN credit_case c USING (case_id)
+WHERE c.uscc = %(uscc)s AND c.dataset = ANY(%(datasets)s) AND e.step = 'land' AND e.at > %(since)s
 """
 _LANDED = "UPDATE repair_notice SET landed_at = %(now)s WHERE case_id = %(case_id)s"
 
@@ -125,16 +128,6 @@ async def live_statements(connection: Connection, uscc: str) -> list[Statement]:
     ]
 
 
-def seen_datasets(catalogue: Catalogue, scopes: Collection[str]) -> frozenset[str]:
-    """Datasets whose records an institution may know of: public ones, and those its consent opens."""
-    return frozenset(
-        dataset.name
-        for dataset in catalogue
-        if dataset.document.sensitivity is Sensitivity.PUBLIC
-        or dataset.document.consent_scope in scopes
-    )
-
-
 async def read_statement(connection: Connection, statement_id: str) -> StatementRow | None:
     """One statement that is not withdrawn."""
     async with connection.cursor(row_factory=class_row(StatementRow)) as cursor:
@@ -177,6 +170,15 @@ async def review_notes(connection: Connection, rating_id: str) -> list[ReviewNot
     """What reviewers said of a rating, oldest first."""
     async with connection.cursor(row_factory=class_row(ReviewNoteRow)) as cursor:
         return await (await cursor.execute(_NOTES, {"rating_id": rating_id})).fetchall()
+
+
+async def records_changed_at(
+    connection: Connection, uscc: str, datasets: Collection[str], since: datetime
+) -> datetime | None:
+    """When the last correction or repair of a record in these datasets came in, if one did since."""
+    asked = {"uscc": uscc, "datasets": sorted(datasets), "since": since}
+    found = await (await connection.execute(_CHANGED, asked)).fetchone()
+    return None if found is None else found[0]
 
 
 async def write_notice(connection: Connection, notice: NoticeRow) -> None:

@@ -13,6 +13,7 @@ from serving.disputes.beside_schemas import MarkAnswer, MarksAnswer, StatementAn
 from serving.disputes.filing import held_record, lake_of, shared_catalogue
 from serving.disputes.records import named_record
 from serving.disputes.rows import StatementRow
+from serving.disputes.seen import beside_records
 from serving.disputes.service import find_statement
 from serving.door import Door, asks
 from serving.look import CurrentLook
@@ -31,19 +32,18 @@ async def read_marks(
 ) -> MarksAnswer:
     """Which records of a firm are disputed, and what the firm says beside its records.
 
-    An institution sees marks of public records and of those its consent opens.
+    An institution sees marks of public records and of those its consent opens; which record it is of those
+    that are not public, only with the scope `raw`.
     """
     consent = await look.allow(Resource(uscc=uscc, institution=look.caller.tenant, purpose=purpose))
-    marked = await beside.open_marks(look.connection, uscc)
-    said = await beside.live_statements(look.connection, uscc)
-    if look.caller.role is not Role.OWNER:
-        seen = beside.seen_datasets(shared_catalogue(), consent.scopes)
-        marked = [mark for mark in marked if mark.record.dataset in seen]
-        said = [one for one in said if one.record.dataset in seen]
-    look.says(fields=["marks", "statements"], marks=len(marked), statements=len(said))
+    scopes = None if look.caller.role is Role.OWNER else consent.scopes
+    found = await beside_records(look.connection, shared_catalogue(), uscc, scopes)
+    look.says(
+        fields=["marks", "statements"], marks=len(found.marks), statements=len(found.statements)
+    )
     return MarksAnswer(
-        marks=[MarkAnswer.of(mark) for mark in marked],
-        statements=[StatementAnswer.of(one) for one in said],
+        marks=[MarkAnswer.of(mark) for mark in found.marks],
+        statements=[StatementAnswer.of(one) for one in found.statements],
     )
 
 

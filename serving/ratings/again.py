@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from features.errors import NoRecordError
+from features.errors import NoRecordError, XinqiaoError
 from features.scope import Purpose
 from serving.access.decision import Action, LiveConsent
 from serving.audit.record import Entry, write_entry
@@ -21,20 +21,38 @@ _ACTOR = "system"
 async def rate_again(bench: Workbench, cases: CaseDesk, now: datetime) -> int:
     """Rate every firm a case waits for, under all that is held about it, for the firm to read.
 
-    A case whose firm cannot be rated any more is told so, and goes on.
+    It is rated as of today, because a corrected record is not known on any day before it came. A case
+    whose firm cannot be rated any more is told so, and goes on. Institutions are not rated for anew: a
+    look under a consent is theirs to take; a rating they hold says when records behind it changed.
 
     Returns
     -------
     int
-        Cases that went on.
+        Cases that went on; none while what has landed cannot be read yet.
+
+    Raises
+    ------
+    XinqiaoError
+        If some firm could not be rated for a reason of ours; then it is tried again the next time, and
+        the others have been rated.
     """
     async with bench.database.transaction() as connection:
         duties = await rerate_due(connection)
     if not duties:
         return 0
     # What a case waits for has landed: an older desk would rate from the record as it was.
-    await bench.desks.fresh(now)
-    return sum([await _one(bench, cases, duty, now) for duty in duties])
+    landed = cases.lake.view().version
+    if (await bench.desks.fresh(now)).lake.version < landed:
+        return 0
+    done, failed = 0, None
+    for duty in duties:
+        try:
+            done += await _one(bench, cases, duty, now)
+        except XinqiaoError as one:
+            failed = one
+    if failed is not None:
+        raise failed
+    return done
 
 
 async def _one(bench: Workbench, cases: CaseDesk, duty: OpenDutyRow, now: datetime) -> bool:
@@ -50,7 +68,7 @@ async def _one(bench: Workbench, cases: CaseDesk, duty: OpenDutyRow, now: dateti
 
 
 async def _rating(bench: Workbench, uscc: str, now: datetime) -> Rating | None:
-    order = Order(uscc, Purpose.SELF_REPORT, institution="", asked_by=_ACTOR)
+    order = Order(uscc, Purpose.SELF_REPORT, institution="", asked_by=_ACTOR, as_of_date=now.date())
     desk = await bench.desks.desk(now)
     try:
         return await rate(bench.desks, desk, order, LiveConsent(), now)

@@ -8,11 +8,12 @@ from fastapi import Query, Response
 from serving.access.callers import Role
 from serving.access.decision import Action, Resource
 from serving.door import Door, asks
-from serving.look import CurrentLook
+from serving.look import CurrentLook, Look
 from serving.pages import CurrentPager, Page
+from serving.ratings.beside import RatingAnswer, with_beside
 from serving.ratings.replay import replay_rating
 from serving.ratings.repository import Rating, Stub, list_ratings
-from serving.ratings.schemas import RatingDocument, RatingRequest, RatingStub, ReplayAnswer
+from serving.ratings.schemas import RatingRequest, RatingStub, ReplayAnswer
 from serving.ratings.service import FIELDS, give_rating, read_rating
 
 door = Door("/v1/ratings", "ratings")
@@ -22,12 +23,12 @@ RatingId = Annotated[
 ]
 
 
-@door.post("", status_code=201, response_model=RatingDocument)
+@door.post("", status_code=201, response_model=RatingAnswer)
 @asks(Action.RATING_CREATE)
 async def create_rating(asked: RatingRequest, look: CurrentLook) -> Response:
     """评级 · Rate an enterprise under its live consents to the caller, or the caller's own firm."""
     rating = await give_rating(look, asked)
-    return _as_given(rating, 201, {"Location": f"/v1/ratings/{rating.rating_id}"})
+    return await _as_given(look, rating, 201, {"Location": f"/v1/ratings/{rating.rating_id}"})
 
 
 @door.get("", response_model=Page[RatingStub])
@@ -56,13 +57,13 @@ async def read_ratings(
     return pager.page(rows, _stub, lambda row: (row.rating_no,))
 
 
-@door.get("/{rating_id}", response_model=RatingDocument)
+@door.get("/{rating_id}", response_model=RatingAnswer)
 @asks(Action.RATING_READ)
 async def read_one_rating(rating_id: RatingId, look: CurrentLook) -> Response:
     """评级详情 · A rating as it was given; for an institution only while all it was made from is still open."""
     rating = await read_rating(look, rating_id)
     look.says(fields=FIELDS, rating=rating.rating_id)
-    return _as_given(rating, 200, {})
+    return await _as_given(look, rating, 200, {})
 
 
 @door.post("/{rating_id}/replay", response_model=ReplayAnswer)
@@ -72,8 +73,9 @@ async def replay_one_rating(rating_id: RatingId, look: CurrentLook) -> ReplayAns
     return await replay_rating(look, await read_rating(look, rating_id))
 
 
-def _as_given(rating: Rating, status: int, headers: dict[str, str]) -> Response:
-    return Response(rating.document, status, headers, media_type="application/json")
+async def _as_given(look: Look, rating: Rating, status: int, headers: dict[str, str]) -> Response:
+    text = await with_beside(look, rating)
+    return Response(text, status, headers, media_type="application/json")
 
 
 def _stub(row: Stub) -> RatingStub:

@@ -16,13 +16,15 @@ from features.contracts import Words
 from features.engine import connect, parquet
 from features.errors import BundleError, LakeError, UnknownEnterpriseError
 from features.lake import DELETION_COLUMNS, LINE_BITS, Lake, LakeView
+from features.repairs import Repaired, repairs_since
 from features.retention import rule_words
 from models.bundle import load_bundle
+from serving.access.callers import Role
 from serving.look import Look
 from serving.ratings.desk import Desk, Rated, look_up
 from serving.ratings.document import About, Document, as_text, rating_document
 from serving.ratings.repository import Rating
-from serving.ratings.schemas import Erased, ReplayAnswer, Wording
+from serving.ratings.schemas import Erased, RepairedRecord, ReplayAnswer, Wording
 
 Outcome = Literal["equal", "different", "bundle_gone", "bundle_refused"]
 
@@ -37,6 +39,7 @@ class Replay:
     outcome: Outcome
     differs: tuple[str, ...] = ()
     erased: tuple[Erased, ...] = ()
+    repaired: tuple[Repaired, ...] = ()
 
 
 async def replay_rating(look: Look, rating: Rating) -> ReplayAnswer:
@@ -52,6 +55,14 @@ async def replay_rating(look: Look, rating: Rating) -> ReplayAnswer:
         outcome=found.outcome,
         differs=list(found.differs),
         erased=list(found.erased),
+        repaired=[
+            RepairedRecord(
+                dataset=one.dataset,
+                record_no=one.record_no if look.caller.role is Role.OWNER else None,
+                repaired_at=one.repaired_at,
+            )
+            for one in found.repaired
+        ],
         bundle_id=rating.bundle_id,
         lake_version=rating.lake_version,
     )
@@ -74,9 +85,10 @@ def replay(desk: Desk, home: Path, rating: Rating, now: datetime) -> Replay:
     except (UnknownEnterpriseError, LakeError):
         again = None
     differs = _differences(json.loads(rating.document), again)
+    repaired = tuple(_repaired(then, Lake(home / "lake").view(), rating, now))
     if not differs:
-        return Replay("equal")
-    return Replay("different", differs, tuple(_erased(then, lake)))
+        return Replay("equal", repaired=repaired)
+    return Replay("different", differs, tuple(_erased(then, lake)), repaired)
 
 
 def _desk_of_then(desk: Desk, home: Path, bundle_id: str) -> "Desk | Outcome":
@@ -148,6 +160,16 @@ def _erased(desk: Desk, lake: LakeView) -> list[Erased]:
         )
         for dataset, rule, at, count in rows
     ]
+
+
+def _repaired(desk: Desk, lake: LakeView, rating: Rating, now: datetime) -> list[Repaired]:
+    """Records the rating may have read that were repaired since."""
+    read = desk.columns_for(desk.knockouts).datasets - desk.sight(rating.view).withheld
+    try:
+        firm = lake.find_enterprise(rating.uscc).key
+    except UnknownEnterpriseError:
+        return []
+    return repairs_since(lake, desk.catalogue, firm, read, rating.rated_at, now)
 
 
 def _wording(words: Words) -> Wording:

@@ -1,7 +1,7 @@
 """Ratings in the ledger: added and read, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from psycopg.rows import class_row
@@ -18,9 +18,17 @@ VALUES (%(rating_id)s, %(uscc)s, %(institution)s, %(asked_by)s, %(scope)s, %(ope
     %(purpose)s, %(need_id)s, %(is_public_only)s, %(as_of)s, %(rated_at)s, %(valid_until)s, %(model)s,
     %(bundle_id)s, %(lake_version)s, %(score)s, %(grade)s, %(feature_hash)s, %(document)s, %(batch_id)s)
 """
+#: Whether anything may stand beside ratings of the firm; answered by indexes, in a statement that runs anyway.
+_HAS_BESIDE = """
+(EXISTS (SELECT FROM credit_case WHERE uscc = %(uscc)s)
+    OR EXISTS (SELECT FROM owner_statement WHERE uscc = %(uscc)s AND withdrawn_at IS NULL)) AS has_beside
+"""
+_INSERT_ASKING = f"{INSERT} RETURNING {_HAS_BESIDE}"
 _FIND = """
 SELECT rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id, is_public_only, as_of,
-    rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document, batch_id
+    rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document, batch_id,
+    (EXISTS (SELECT FROM credit_case c WHERE c.uscc = rating.uscc)
+        OR EXISTS (SELECT FROM owner_statement s WHERE s.uscc = rating.uscc AND s.withdrawn_at IS NULL)) AS has_beside
 FROM rating WHERE rating_id = %(rating_id)s
 """
 _STUB = """
@@ -47,6 +55,8 @@ class Rating:
         Consent scopes open to it at that moment.
     document : str
         Word for word.
+    has_beside : bool
+        Whether marks, statements or notes may stand beside it; not a part of it.
     """
 
     rating_id: str
@@ -70,6 +80,7 @@ class Rating:
     feature_hash: str
     document: str
     batch_id: str | None = None
+    has_beside: bool = True
 
     @property
     def view(self) -> Opened:
@@ -106,6 +117,12 @@ def values_of(rating: Rating) -> Mapping[str, object]:
 async def add_rating(connection: Connection, rating: Rating) -> None:
     """Keep a rating."""
     await connection.execute(INSERT, values_of(rating))
+
+
+async def add_asking(connection: Connection, rating: Rating) -> Rating:
+    """Keep a rating, and learn in the same statement whether anything may stand beside it."""
+    row = await (await connection.execute(_INSERT_ASKING, values_of(rating))).fetchone()
+    return replace(rating, has_beside=row is None or bool(row[0]))
 
 
 async def find_rating(connection: Connection, rating_id: str) -> Rating | None:

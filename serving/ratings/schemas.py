@@ -201,6 +201,14 @@ class Erased(_Closed):
     records: int
 
 
+class RepairedRecord(_Closed):
+    """A record the rating may have read that was repaired since; a rating of today does not see it."""
+
+    dataset: str
+    record_no: str | None = Field(description="Told to the firm alone.")
+    repaired_at: datetime
+
+
 class ReplayAnswer(_Closed):
     """Whether a rating comes out the same again; it holds no values."""
 
@@ -208,5 +216,6 @@ class ReplayAnswer(_Closed):
     outcome: Literal["equal", "different", "bundle_gone", "bundle_refused"]
     differs: list[str] = Field(description="Members of the rating that come out otherwise.")
     erased: list[Erased]
+    repaired: list[RepairedRecord]
     bundle_id: str
     lake_version: int

@@ -14,7 +14,7 @@ from serving.look import Look
 from serving.ratings.desk import Desk, Facts, Rated
 from serving.ratings.desks import Desks
 from serving.ratings.document import About, as_text, rating_document, valid_until
-from serving.ratings.repository import Rating, add_rating, find_rating
+from serving.ratings.repository import Rating, add_asking, find_rating
 from serving.ratings.schemas import RatingRequest
 from serving.ratings.sight import Opened, Sight
 
@@ -83,7 +83,7 @@ async def give_rating(look: Look, asked: RatingRequest) -> Rating:
         raise unknown_firm()
     consent = await look.allow(order.resource) if order.institution else LiveConsent()
     rating = await rate(look.house.desks, desk, order, consent, look.now)
-    await add_rating(look.connection, rating)
+    rating = await add_asking(look.connection, rating)
     # Who asks again under the same key must still be let see everything the answer rests on.
     look.asked[-1] = replace(order.resource, needs=frozenset(rating.opened))
     look.says(fields=FIELDS, rating=rating.rating_id, bundle=rating.bundle_id[:12])

@@ -46,11 +46,10 @@ class Problem(BaseModel):
 
 def problem_responses() -> dict[int | str, dict[str, object]]:
     """Every failure an endpoint behind the door can answer with."""
+    return {status: problem_response(words) for status, words in _WHEN.items()}
+
+
+def problem_response(words: str) -> dict[str, object]:
+    """One way of failing; for what only some endpoints answer with."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {
-            "description": words,
-            "content": {"application/problem+json": {"schema": schema}},
-        }
-        for status, words in _WHEN.items()
-    }
+    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}

@@ -12,7 +12,7 @@ def report_number(year: int, running: int) -> str:
     Examples
     --------
     >>> report_number(2026, 123)
-    'XQ-2026-00000123-5'
+    'XQ-2026-00000123-X'
     """
     return f"XQ-{year:04d}-{running:08d}-{check_character(f'{year:04d}{running:08d}')}"
 

@@ -11,7 +11,7 @@ from serving.reports.numbers import FORM
 Uscc = Annotated[str, Field(pattern="^[0-9A-Z]{18}$", examples=["91370100MA3C0W2J9X"])]
 Code = Annotated[str, Field(pattern="^[a-z_]{1,32}$")]
 ProfileName = Annotated[str, Field(pattern="^[a-z0-9_-]{1,40}$")]
-Number = Annotated[str, Field(pattern=FORM, examples=["XQ-2026-00000123-5"])]
+Number = Annotated[str, Field(pattern=FORM, examples=["XQ-2026-00000123-X"])]
 ReportPurpose = Literal[Purpose.APPLY, Purpose.PRE_CREDIT, Purpose.POSTLOAN, Purpose.SELF_REPORT]
 
 

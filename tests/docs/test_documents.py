@@ -11,6 +11,8 @@ from features.definitions import REGISTRY
 from models.reasons import check_reasons, load_reasons
 from models.reference import reasons_page
 from serving.disputes.reference import cases_page
+from serving.reports.reference import sections_page
+from serving.reports.sections import load_layout
 from xinqiao.app import main
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,11 @@ def test_the_reasons_page_is_what_the_yaml_says() -> None:
 def test_the_page_of_cases_is_what_the_tables_say() -> None:
     committed = (ROOT / "docs/reference/cases.md").read_text(encoding="utf-8")
     assert committed == cases_page(), "run `make docs`"
+
+
+def test_the_page_of_report_sections_is_what_the_yaml_says() -> None:
+    committed = (ROOT / "docs/reference/report-sections.md").read_text(encoding="utf-8")
+    assert committed == sections_page(load_layout()), "run `make docs`"
 
 
 def test_reasons_and_features_know_each_other() -> None:

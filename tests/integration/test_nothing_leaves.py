@@ -133,7 +133,10 @@ def test_nothing_leaves(stage: Stage) -> None:
 
 
 def test_nothing_leaves_whoever_asks_for_whatever(stage: Stage) -> None:
+    told = {sample.shape for sample in story()}  # asked already, with more to say
     for sample in access_lines():
+        if sample.shape in told:
+            continue
         for language in LANGUAGES:
             world = make_world(stage.running)
             world.things["own"]["firm"] = stage.firm

@@ -21,10 +21,14 @@ from serving.auth.wire import after
 from serving.door import Door, asks
 from serving.look import CurrentLook
 from serving.pages import CurrentPager, Page
+from serving.reference.responses import problem_response
 
 door = Door("/v1/clients", "clients")
 token_door = Door("", "tokens")
 
+_ASKED_OTHERWISE = (
+    "The token was not asked for as OAuth 2.0 does; `error` is its word for what is wrong."
+)
 Field = Annotated[str, Form(max_length=2000)]
 
 
@@ -72,7 +76,7 @@ async def revoke_secret(client_id: str, secret_id: str, look: CurrentLook) -> No
     await service.revoke_secret(look, client_id, secret_id)
 
 
-@token_door.post("/v1/token")
+@token_door.post("/v1/token", responses={400: problem_response(_ASKED_OTHERWISE)})
 @asks(Action.TOKEN_ISSUE)
 async def issue_token(
     look: CurrentLook,

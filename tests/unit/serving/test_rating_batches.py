@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Generator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from serving.database.addresses import Addresses
-from serving.ratings import again
 from serving.ratings.batches.work import work_batches
 from tests.consents_by_hand import grant, revoke
 from tests.rated_town import Town
@@ -75,7 +73,7 @@ def test_every_row_gets_its_rating_or_its_reason(running: Running, bank: Ask, to
         (6, "refused", "not_found"),
     ]
     alone = running.post("/v1/ratings", bank, json={"uscc": first, "purpose": "apply"}).json()
-    of_the_asking = {"rating_id", "rated_at"}
+    of_the_asking = {"rating_id", "rated_at", "beside"}
     assert {k: v for k, v in rows[0]["rating"].items() if k not in of_the_asking} == {
         k: v for k, v in alone.items() if k not in of_the_asking
     }
@@ -210,38 +208,3 @@ def test_orders_are_their_institutions_own(running: Running, bank: Ask, town: To
     assert running.get(PATH, stranger).json()["items"] == []
     assert batch_id in [batch["batch_id"] for batch in running.get(PATH, bank).json()["items"]]
     work_off(running)
-
-
-def test_a_firm_is_rated_again_for_its_case_once(
-    running: Running, town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str | None] = []
-
-    async def due(_: object) -> list[SimpleNamespace]:
-        return (
-            []
-            if told
-            else [SimpleNamespace(case_id=f"D-{n}", uscc=uscc) for n, uscc in enumerate(waiting)]
-        )
-
-    async def tell(
-        _: object, __: object, duty: SimpleNamespace, rating_id: str | None, *___: object
-    ) -> bool:
-        told.append(rating_id)
-        return duty.case_id != "D-1"  # which another process told before
-
-    waiting = [town.usccs[0], town.usccs[1], "91370100MA99999999"]
-    monkeypatch.setattr(again, "rerate_due", due)
-    monkeypatch.setattr(again, "rated", tell)
-    desk: Any = None
-    assert running.run(again.rate_again(running.house, desk, running.clock.now)) == 2
-    assert running.run(again.rate_again(running.house, desk, running.clock.now)) == 0
-    kept = running.sql(
-        "SELECT rating_id, uscc, scope, institution FROM rating WHERE asked_by = 'system'"
-    )
-    assert kept == [(told[0], town.usccs[0], "self", "")]
-    assert told[2] is None
-    recorded = running.sql(
-        "SELECT actor_kind, detail FROM audit_event WHERE request_id LIKE 'D-%%'"
-    )
-    assert [(kind, json.loads(detail)["case"]) for kind, detail in recorded] == [("system", "D-0")]

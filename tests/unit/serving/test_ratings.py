@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serving.database.addresses import Addresses
-from serving.ratings.schemas import RatingDocument
+from serving.ratings.beside import RatingAnswer
 from serving.ratings.sight import Opened
 from tests.consents_by_hand import grant, revoke
 from tests.rated_town import Town
@@ -71,7 +71,7 @@ def test_a_rating_adds_up_and_is_kept_word_for_word(
     consent_id = grant(running, uscc, "tax", "invoice", "loan", "utilities", "social_insurance")
     given = ask(running, bank, uscc, need_id="N-1")
     assert given.status_code == 201, given.text
-    told = RatingDocument.model_validate_json(given.content)
+    told = RatingAnswer.model_validate_json(given.content)
     reasons = told.reasons
     listed = sum(row.points for row in (*reasons.negative, *reasons.positive))
     assert told.base_points + listed + reasons.others.points + told.points_limit == told.score
@@ -90,7 +90,10 @@ def test_a_rating_adds_up_and_is_kept_word_for_word(
         "SELECT document, score, consents, lake_version FROM rating WHERE rating_id = %(id)s",
         id=told.rating_id,
     )
-    assert row == (given.text, told.score, [consent_id], told.lake_version)
+    kept, beside = given.text.split(',"beside":')
+    nothing = {"marks": [], "statements": [], "review_notes": [], "records_changed_at": None}
+    assert json.loads(beside[:-1]) == nothing
+    assert row == (f"{kept}}}", told.score, [consent_id], told.lake_version)
 
 
 def test_a_revoked_consent_closes_what_was_made_from_it(
