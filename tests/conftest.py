@@ -8,5 +8,5 @@ from pathlib import Path
 # processes of a parallel run may share the folder.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / "var" / "numba"))
 
-# Databases start when a test asks for one.
-pytest_plugins = ["tests.databases"]
+# Databases, servers and browsers start when a test asks for one.
+pytest_plugins = ["tests.databases", "tests.page_fixtures"]

@@ -42,8 +42,8 @@ def points(tab: Page) -> list[int]:
     return [int(text.replace("−", "-")) for text in texts]
 
 
-def test_the_whole_way(place: Site, town: Town, tabs: Tabs, tmp_path: Path) -> None:
-    firm = town.usccs[0]
+def test_the_whole_way(place: Site, lawful_town: Town, tabs: Tabs, tmp_path: Path) -> None:
+    firm = lawful_town.usccs[0]
     tab = tabs.logged_in(place.member("owner", firm))
     expect(tab.locator("h2")).to_have_text("还没有评级")
     tab.click("main button")
@@ -93,8 +93,10 @@ def test_the_whole_way(place: Site, town: Town, tabs: Tabs, tmp_path: Path) -> N
     expect(officer.locator("main")).to_contain_text("企业尚未授权")
 
 
-def test_a_record_is_disputed_and_both_sides_see_it(place: Site, town: Town, tabs: Tabs) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[1]))
+def test_a_record_is_disputed_and_both_sides_see_it(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[1]))
     tab.goto("/me/disputes")
     expect(tab.locator("h3").first).to_have_text("没有案件")
     tab.locator("a.tick").first.click()
@@ -122,9 +124,9 @@ def test_a_record_is_disputed_and_both_sides_see_it(place: Site, town: Town, tab
 
 
 def test_a_statement_stands_beside_a_record_until_it_is_taken_back(
-    place: Site, town: Town, tabs: Tabs
+    place: Site, lawful_town: Town, tabs: Tabs
 ) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[2]))
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[2]))
     tab.goto("/me/disputes")
     tab.locator("a.tick").first.click()
     tab.locator("main .actions a").first.click()
@@ -135,8 +137,10 @@ def test_a_statement_stands_beside_a_record_until_it_is_taken_back(
     expect(tab.locator(".note")).to_have_count(0)
 
 
-def test_an_objection_to_the_rating_goes_to_a_person(place: Site, town: Town, tabs: Tabs) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[3]))
+def test_an_objection_to_the_rating_goes_to_a_person(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[3]))
     tab.click("main button")
     tab.click("a[href$='/review']")
     tab.fill("#text", "未考虑季节性停产。")
@@ -146,9 +150,9 @@ def test_an_objection_to_the_rating_goes_to_a_person(place: Site, town: Town, ta
 
 
 def test_a_consent_is_narrowed_and_what_is_separate_is_asked_separately(
-    place: Site, town: Town, tabs: Tabs
+    place: Site, lawful_town: Town, tabs: Tabs
 ) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[4]))
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[4]))
     grant(tab, "tax", "invoice", "raw")
     tab.uncheck("input[value=raw]")
     tab.click("button:has-text('缩小授权')")
@@ -160,9 +164,9 @@ def test_a_consent_is_narrowed_and_what_is_separate_is_asked_separately(
 
 
 def test_who_holds_two_roles_chooses_and_who_types_wrong_is_told(
-    place: Site, town: Town, tabs: Tabs
+    place: Site, lawful_town: Town, tabs: Tabs
 ) -> None:
-    login = place.member("owner", town.usccs[5])
+    login = place.member("owner", lawful_town.usccs[5])
     place.also(login, "operator")
     tab = tabs.logged_in(login)
     expect(tab.locator("[role=alert]")).to_contain_text("多个身份")
@@ -184,9 +188,9 @@ def test_who_holds_two_roles_chooses_and_who_types_wrong_is_told(
 
 
 def test_without_a_certified_name_the_page_says_what_to_do(
-    place: Site, town: Town, tabs: Tabs
+    place: Site, lawful_town: Town, tabs: Tabs
 ) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[6], level=0))
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[6], level=0))
     tab.goto("/me/consents/new")
     expect(tab.locator("main")).to_contain_text("请先完成实名认证")
     expect(tab.locator("select")).to_have_count(0)

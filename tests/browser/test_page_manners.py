@@ -77,9 +77,9 @@ def require_readable(tab: Page, told: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def logins(place: Site, town: Town) -> dict[str, str]:
+def logins(place: Site, lawful_town: Town) -> dict[str, str]:
     return {
-        "owner": place.member("owner", town.usccs[0]),
+        "owner": place.member("owner", lawful_town.usccs[0]),
         "officer": place.member("officer", place.hands.institution()),
         "operator": place.member("operator"),
     }
@@ -109,8 +109,8 @@ def test_every_page_fits_and_can_be_read(
             require_readable(tab, f"{path} at {width} px in {language}, {size}")
 
 
-def test_the_deeper_pages_fit_a_telephone(place: Site, town: Town, tabs: Tabs) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[1]), width=360)
+def test_the_deeper_pages_fit_a_telephone(place: Site, lawful_town: Town, tabs: Tabs) -> None:
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[1]), width=360)
     tab.goto(
         "/me/consents/confirm?grantee=platform&purpose=modelling&scope=tax&scope=joint_model&until=2026-12-31"
     )
@@ -145,8 +145,10 @@ def test_a_change_of_language_is_kept(place: Site, logins: dict[str, str], tabs:
     expect(tab.locator("html")).to_have_attribute("lang", "en")
 
 
-def test_nothing_is_there_yet_and_the_pages_say_so(place: Site, town: Town, tabs: Tabs) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[7]))
+def test_nothing_is_there_yet_and_the_pages_say_so(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[7]))
     told = {
         "/me": "还没有评级",
         "/me/reads": "还没有人查过",
@@ -164,7 +166,7 @@ def test_nothing_is_there_yet_and_the_pages_say_so(place: Site, town: Town, tabs
     expect(stranger.locator("main")).to_contain_text("没有该统一社会信用代码的企业")
 
 
-def test_the_keyboard_alone_is_enough(place: Site, town: Town, tabs: Tabs) -> None:
+def test_the_keyboard_alone_is_enough(place: Site, lawful_town: Town, tabs: Tabs) -> None:
     tab = tabs.tab()
     tab.goto("/")
     tab.keyboard.press("Tab")
@@ -174,7 +176,7 @@ def test_the_keyboard_alone_is_enough(place: Site, town: Town, tabs: Tabs) -> No
     reach(tab, "a[href='/login']")
     tab.keyboard.press("Enter")
     reach(tab, "#login")
-    tab.keyboard.type(place.member("owner", town.usccs[8]))
+    tab.keyboard.type(place.member("owner", lawful_town.usccs[8]))
     tab.keyboard.press("Tab")
     tab.keyboard.type(PASSWORD)
     tab.keyboard.press("Enter")
@@ -213,8 +215,8 @@ def reach(tab: Page, selector: str) -> None:
     assert width >= 2, f"{selector} does not show the focus"
 
 
-def test_scripts_are_not_needed(place: Site, town: Town, tabs: Tabs) -> None:
-    tab = tabs.logged_in(place.member("owner", town.usccs[9]), scripts=False)
+def test_scripts_are_not_needed(place: Site, lawful_town: Town, tabs: Tabs) -> None:
+    tab = tabs.logged_in(place.member("owner", lawful_town.usccs[9]), scripts=False)
     tab.click("main button")
     assert tab.locator("table.sum").count() == 1
     tab.goto("/me/consents/new")
