@@ -74,7 +74,10 @@ async def live_consent(
     limited = [row.consent_id for row in rows if row.max_queries is not None]
     if limited and paid is None:
         spent = await _spend(connection, limited, now)
-        rows = [*(row for row in rows if row.max_queries is None), *spent]
+        # Spending may have waited for whoever was ending consents: what has no limit is read again, as
+        # it is now that the spent ones are ours.
+        now_live = await read_live(connection, uscc, grantee, purpose, now)
+        rows = [*(row for row in now_live if row.max_queries is None), *spent]
     return LiveConsent(ids=tuple(sorted(row.consent_id for row in rows)), scopes=united(rows))
 
 

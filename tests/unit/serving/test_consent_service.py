@@ -138,6 +138,43 @@ def test_the_last_query_ends_the_consent(ledger: Ledger) -> None:
     on_ledger(ledger, act)
 
 
+def test_a_look_that_waited_for_an_ending_sees_nothing_of_what_ended(ledger: Ledger) -> None:
+    """One consent with a limit and one without: both are there when the look begins, and gone when it has waited."""
+    addresses = ledger.clone()
+
+    async def run() -> tuple[str, ...]:
+        async with connected(addresses.app) as one, connected(addresses.app) as other:
+            await granted(one, max_queries=5)
+            await granted(one, need_id="N-1")
+            async with one.transaction():
+                ended = await service.end_all_for(
+                    one, BANK, NOW, "institution_exit", subject_of=lambda _: "s"
+                )
+                assert ended == 2
+                look = asyncio.create_task(_look(other))
+                await _until_waiting(one)
+            return await look
+
+    assert asyncio.run(run()) == ()
+    ledger.drop(addresses)
+
+
+async def _look(connection: Connection) -> tuple[str, ...]:
+    async with connection.transaction():
+        return (await live_consent(connection, FIRM, BANK, WISH.purpose, NOW)).ids
+
+
+async def _until_waiting(connection: Connection) -> None:
+    """Return when another backend of this ledger waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    for _ in range(2000):
+        row = await (await connection.execute(waiting)).fetchone()
+        if row is not None and row[0]:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the look waits for nobody")
+
+
 def test_a_consent_ends_after_its_last_day_and_that_is_on_record(ledger: Ledger) -> None:
     async def act(connection: Connection) -> None:
         consent = await granted(connection)
