@@ -118,7 +118,14 @@ async def _claim(look: Look, request: Request, key: str) -> _Claim:
 def _kept(look: Look, claim: _Claim, response: Response) -> dict[str, object]:
     asked = {
         "resources": [
-            {**asdict(resource), "needs": sorted(resource.needs)} for resource in look.asked
+            {
+                "uscc": resource.uscc,
+                "institution": resource.institution,
+                "needs": sorted(resource.needs),
+                "purpose": resource.purpose,
+                "is_public": resource.is_public,
+            }
+            for resource in look.asked
         ],
         "consents": sorted(look.consents),
         "fields": sorted(look.fields),

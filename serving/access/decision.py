@@ -94,6 +94,9 @@ class Resource:
         What a consent must be for; None where no consent counts.
     is_public : bool
         Public data alone are read, for which no consent is needed.
+    helps : frozenset of str
+        Consent scopes the answer can do without and would use; a refusal names them where nothing at all
+        is open.
     """
 
     uscc: str = ""
@@ -101,6 +104,7 @@ class Resource:
     needs: frozenset[str] = frozenset()
     purpose: Purpose | None = None
     is_public: bool = False
+    helps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ def _no_permission(action: Action) -> NotPermittedError:
 
 
 def _closed(resource: Resource, closed: frozenset[str]) -> NeedAuthorisationError:
-    listed = sorted(closed)
+    listed = sorted(closed or resource.helps)
     return NeedAuthorisationError(
         en="The enterprise has not authorised this"
         + (f": {', '.join(listed)}." if listed else ".")

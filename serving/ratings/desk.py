@@ -89,6 +89,13 @@ class Desk:
         """Rates rows with the bundle."""
         return Scorer(self.bundle)
 
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """Consent scopes that open something the model reads."""
+        return frozenset(
+            scope for scope in self.bundle.manifest.consent_scopes.values() if scope is not None
+        )
+
     @property
     def as_of_date(self) -> date:
         """The date the desk speaks for unless asked for another."""

@@ -81,7 +81,8 @@ async def give_rating(look: Look, asked: RatingRequest) -> Rating:
     if not desk.knows(order.uscc):
         look.asked[:] = [order.resource]
         raise unknown_firm()
-    consent = await look.allow(order.resource) if order.institution else LiveConsent()
+    wanted = replace(order.resource, helps=desk.scopes)
+    consent = await look.allow(wanted) if order.institution else LiveConsent()
     rating = await rate(look.house.desks, desk, order, consent, look.now)
     rating = await add_asking(look.connection, rating)
     # Who asks again under the same key must still be let see everything the answer rests on.

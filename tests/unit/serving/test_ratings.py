@@ -58,6 +58,7 @@ def test_without_a_consent_the_answer_is_what_to_ask_for(
     grant(running, town.usccs[0], "tax", grantee=OTHER_BANK)  # another bank
     refused = ask(running, bank, town.usccs[0])
     assert (refused.status_code, refused.json()["code"]) == (403, "need_authorisation")
+    assert {"tax", "invoice"} <= set(refused.json()["need_authorisation"]), "all the model reads"
     grant(running, town.usccs[0], "tax")
     short = ask(running, bank, town.usccs[0], require=["tax", "invoice"])
     assert (short.status_code, short.json()["need_authorisation"]) == (403, ["invoice"])
