@@ -167,7 +167,7 @@ def promote_damaged(server: Server, points: "Points", riders: "list[Rider]", see
 
 
 def _refusals(server: Server) -> int:
-    return sum(line.get("words") == "desk refused: bundle" for line in server.log)
+    return sum(line.get("words") == "bundle refused: bundle" for line in server.log)
 
 
 def check_answers(riders: "list[Rider]", states: "list[State]") -> None:
