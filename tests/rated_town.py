@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final
 
 import lightgbm as lgb
 import numpy as np
@@ -40,6 +41,8 @@ NOW = datetime(2026, 11, 20, 9)
 CODE = "91370100MA{:08d}"
 #: Of every family some, public and not, so that each consent scope opens something.
 PARTS = 5
+MODEL: Final = "base_12m"
+KIND: Final = "pd_12m"
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,13 @@ def model_features() -> Registry:
 
 def promote_model(home: Path, seed: int = 1) -> str:
     """Train on made-up rows and let the bundle serve; its id."""
+    bundle_id = make_model(home, seed)
+    let_serve(home, bundle_id)
+    return bundle_id
+
+
+def make_model(home: Path, seed: int) -> str:
+    """Train on made-up rows; the bundle's id."""
     features = REGISTRY.select(REGISTRY.names[::PARTS])
     rng = np.random.default_rng(seed)
     sample = rng.gamma(2.0, 1.0, (600, len(features)))
@@ -100,9 +110,9 @@ def promote_model(home: Path, seed: int = 1) -> str:
     is_default = rng.random(len(sample)) < risk
     sample[rng.random(sample.shape) < 0.2] = np.nan
     spec = RatingSpec(
-        name="base_12m",
+        name=MODEL,
         datasets=features.datasets,
-        probability_kind="pd_12m",
+        probability_kind=KIND,
         label=INVOICE_RATING.label,
         disclaimer=DISCLAIMER,
     )
@@ -128,12 +138,17 @@ def promote_model(home: Path, seed: int = 1) -> str:
     draft = bundles / f".draft-{seed}"
     written = write_bundle(recipe, draft, sample=sample, rng=np.random.default_rng(0))
     draft.rename(bundles / written.id)
+    return written.id
+
+
+def let_serve(home: Path, bundle_id: str) -> None:
+    """Make a bundle the champion."""
     add_entry(
-        bundles,
+        home / "bundles",
         Entry(
-            model=spec.name,
-            kind=spec.probability_kind,
-            bundle_id=written.id,
+            model=MODEL,
+            kind=KIND,
+            bundle_id=bundle_id,
             action="promoted",
             since=NOW.isoformat(timespec="seconds"),
             by="trainer",
@@ -141,7 +156,6 @@ def promote_model(home: Path, seed: int = 1) -> str:
             reason="test",
         ),
     )
-    return written.id
 
 
 def make_town(home: Path, code: str | Callable[[int], str] = CODE) -> Town:

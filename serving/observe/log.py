@@ -70,7 +70,7 @@ def frames_of(stack: TracebackType | None) -> list[str]:
 
 
 class LibraryLog(logging.Handler):
-    """What libraries say, in our lines: uvicorn's words, of the others only who and where."""
+    """What libraries say, in our lines: uvicorn's words and our own, of the others only who and where."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         super().__init__(logging.WARNING)
@@ -81,7 +81,9 @@ class LibraryLog(logging.Handler):
         said: dict[str, object] = {"logger": record.name, "frames": [], "error": ""}
         if record.exc_info and record.exc_info[0]:
             said |= {"error": record.exc_info[0].__name__, "frames": frames_of(record.exc_info[2])}
-        if record.name == "uvicorn.error":
+        if record.name.startswith("xinqiao."):  # ours: codes and counts, nothing about anybody
+            said["words"] = record.getMessage()
+        elif record.name == "uvicorn.error":
             said["words"] = str(record.msg).splitlines()[0] if record.msg else ""
         self._log.warning("library.said", **said)
 

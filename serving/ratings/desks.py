@@ -1,16 +1,18 @@
 """The desk of a worker, kept up to date: a promoted bundle, a new build or a landing makes the next one.
 
 The files that say so are looked at, at most twice a second; what has to be read is read in a thread, and
-the new desk takes the old one's place in one assignment. What cannot be read is said aloud, and the
-old desk goes on.
+the new desk takes the old one's place in one assignment. A bundle or a build that cannot be read is said
+aloud and the one before goes on; it holds back nothing else that is new.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from features.contracts import Catalogue, load_catalogue
 from features.definitions import REGISTRY
@@ -35,6 +37,7 @@ _LOOK_UPS = 2
 _NEVER = datetime(2000, 1, 1)
 
 Stamp = tuple[object, ...]
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,22 @@ class Desks:
     home: Path
     registry: Registry = REGISTRY
     catalogue: Catalogue = field(default_factory=load_catalogue)
-    refused: str = ""
     _desk: Desk | None = None
-    _stamps: _Stamps | None = None
+    #: What was last tried, and what the desk of now was made from.
+    _tried: _Stamps | None = None
+    _known: _Stamps | None = None
+    _refused: dict[str, str] = field(default_factory=dict[str, str])
     _looked_at: datetime = _NEVER
     _made_at: datetime = _NEVER
     _making: asyncio.Task[None] | None = None
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up")
     )
+
+    @property
+    def refused(self) -> str:
+        """Why what is recorded is not what serves; empty if it is."""
+        return " ".join(self._refused.values())
 
     async def desk(self, now: datetime) -> Desk:
         """The desk to work at for one whole request.
@@ -127,22 +137,26 @@ class Desks:
         if self._making is not None and not self._making.done():
             return
         stamps = self._read_stamps()
-        if stamps != self._stamps or now - self._made_at > DUE_EVERY or now < self._made_at:
+        if stamps != self._tried or now - self._made_at > DUE_EVERY or now < self._made_at:
             self._making = asyncio.ensure_future(self._make(stamps, now))
 
     async def _make(self, stamps: _Stamps, now: datetime) -> None:
-        before, known = self._desk, self._stamps
+        before, known = self._desk, self._known
         # Not tried again before a file changes or repairs are due.
-        self._stamps, self._made_at = stamps, now
+        self._tried, self._made_at = stamps, now
         try:
             made = await asyncio.to_thread(self._made, before, known, stamps, now)
         except XinqiaoError as refused:
-            self.refused = refused.en
-            _LOG.error("desk refused: %s", refused.code)
+            self._refuse("desk", refused)
             if before is None:
-                self._stamps = None
+                self._tried = None
             return
-        self.refused, self._desk = "", made
+        self._refused.pop("desk", None)
+        self._known, self._desk = stamps, made
+
+    def _refuse(self, part: str, refused: XinqiaoError) -> None:
+        self._refused[part] = refused.en
+        _LOG.error("%s refused: %s", part, refused.code)
 
     def _read_stamps(self) -> _Stamps:
         return _Stamps(
@@ -155,11 +169,24 @@ class Desks:
         self, before: Desk | None, known: _Stamps | None, stamps: _Stamps, now: datetime
     ) -> Desk:
         """A whole new desk from what has changed and what has not."""
-        is_same_bundle = before and known and known.aliases == stamps.aliases
-        is_same_build = before and known and known.online == stamps.online
-        bundle = before.bundle if before and is_same_bundle else self._bundle(before)
-        online = before.online if before and is_same_build else open_online(self.home / "online")
+        bundle, online = before and before.bundle, before and before.online
+        if bundle is None or known is None or known.aliases != stamps.aliases:
+            bundle = self._or_before("bundle", lambda: self._bundle(before), bundle)
+        if online is None or known is None or known.online != stamps.online:
+            online = self._or_before("build", lambda: open_online(self.home / "online"), online)
         return self._desk_of(bundle, online, before.warm_scopes if before else (), now)
+
+    def _or_before(self, part: str, read: Callable[[], _Part], before: _Part | None) -> _Part:
+        """What is read; where it is refused, what there was."""
+        try:
+            found = read()
+        except XinqiaoError as refused:
+            if before is None:
+                raise
+            self._refuse(part, refused)
+            return before
+        self._refused.pop(part, None)
+        return found
 
     def _bundle(self, before: Desk | None) -> Bundle:
         folder = named_bundle(self.home / "bundles")

@@ -20,6 +20,7 @@ from serving.database.addresses import Addresses
 from serving.database.embedded import embedded, wait_until_stopped
 from serving.database.processes import of_data_folder
 from serving.database.site import read_site
+from tests.consents_by_hand import open_town
 from tests.kills import KILLS, differences
 from tests.real_service import Server, serving, until
 from tests.writing_callers import RATE, STORY, Teller
@@ -33,12 +34,6 @@ TELLERS, FIRMS_EACH = 4, 16
 #: The keeper gives a server up that dies more often in a row.
 MOST_KILLS = 4
 
-#: Consents as if they had come from elsewhere: the town's codes are made up and none may be granted by.
-_OPEN = """
-INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, status, valid_from, valid_to, method, granted_at)
-SELECT 'C-town-' || firm, firm, %(bank)s, 'apply', ARRAY['tax', 'invoice', 'utilities'], 'active', %(day)s,
-       %(day)s::date + 2, 'imported', %(now)s FROM unnest(%(firms)s::text[]) AS firm
-"""
 Then = Callable[[Addresses, Callable[[], list[str]]], None]
 _MISSED: dict[LiteralString, str] = {
     "DELETE FROM idempotent_answer WHERE key = (SELECT min(key) FROM idempotent_answer)": "done, and its answer is not kept",
@@ -111,10 +106,7 @@ def let_in(server: Server, seed: int, rated: Sequence[str]) -> list[Teller]:
     firms = [synthetic_uscc("kills", str(number)) for number in range(TELLERS * FIRMS_EACH)]
     with embedded(server.home / "database") as addresses:
         bank = add_bank(addresses, server.home, BANK, {"consent:read", "rating:create"}, now)
-        with psycopg.connect(addresses.owner) as connection:
-            connection.execute(
-                _OPEN, {"firms": list(rated), "bank": BANK, "day": now.date(), "now": now}
-            )
+        open_town(addresses, rated, BANK, now)
         owners = list(zip(firms, add_owners(addresses, firms, now), strict=True))
     tellers = [
         Teller(server.port, BANK, bank, owners[number::TELLERS], 1_000 * seed + number)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from features.contracts import load_catalogue
+from features.online import CURRENT
 from features.scope import Purpose
 from models.portrait import Kinds
 from models.record import rating_columns
@@ -83,11 +84,45 @@ async def test_a_damaged_bundle_is_refused_and_the_old_one_goes_on(
     bundle_id = promote_model(home, seed=3)
     model = home / "bundles" / bundle_id / "model.txt"
     model.write_text(model.read_text().replace("leaf_value=", "leaf_value=9", 1))
-    assert await desks.fresh(later(seconds=1)) is first
+    assert (await desks.fresh(later(seconds=1))).bundle is first.bundle
     assert "another model.txt" in desks.refused
-    assert [record.message for record in caplog.records] == ["desk refused: bundle"]
+    assert [record.message for record in caplog.records] == ["bundle refused: bundle"]
     good = promote_model(home, seed=4)
     assert (await desks.fresh(later(seconds=2))).bundle.id == good
+    assert desks.refused == ""
+
+
+@pytest.mark.anyio
+async def test_what_was_refused_together_with_a_sound_bundle_does_not_hide_it(
+    desks: Desks, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await desks.desk(NOW)
+    bundle_id = promote_model(home, seed=6)
+    sound = (home / "online" / CURRENT).readlink()
+    (home / "online" / CURRENT).unlink()
+    second = await desks.fresh(later(seconds=1))
+    assert (second.bundle.id, second.online) == (bundle_id, first.online)
+    assert "no online vectors" in desks.refused
+    assert [record.message for record in caplog.records] == ["build refused: online"]
+    (home / "online" / CURRENT).symlink_to(sound)
+    assert (await desks.fresh(later(seconds=2))).bundle.id == bundle_id
+    assert desks.refused == ""
+
+
+@pytest.mark.anyio
+async def test_a_damaged_bundle_does_not_hide_a_new_build(
+    desks: Desks, home: Path, town: Town
+) -> None:
+    first = await desks.desk(NOW)
+    (home / "bundles" / promote_model(home, seed=7) / "model.txt").write_text("")
+    build_vectors(home, TinyLake(home / "lake", CODE), town.features, later(seconds=1))
+    second = await desks.fresh(later(seconds=2))
+    assert second.bundle is first.bundle
+    assert second.online.folder != first.online.folder
+    assert "another model.txt" in desks.refused
+    good = promote_model(home, seed=8)
+    third = await desks.fresh(later(seconds=3))
+    assert (third.bundle.id, third.online) == (good, second.online)
     assert desks.refused == ""
 
 
