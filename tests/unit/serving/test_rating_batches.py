@@ -27,6 +27,12 @@ def bank(running: Running) -> Ask:
     return running.bank(MAY)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_open_yet(running: Running) -> None:
+    """What another test of this ledger opened is closed again."""
+    running.sql("UPDATE consent SET status = 'revoked' WHERE status = 'active'")
+
+
 def order(running: Running, who: Ask, usccs: list[str], **more: Any) -> str:
     answer = running.post(PATH, who, json={"usccs": usccs, "purpose": "apply", **more})
     assert answer.status_code == 202, answer.text

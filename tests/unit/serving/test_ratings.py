@@ -28,6 +28,12 @@ def bank(running: Running) -> Ask:
     return running.bank(MAY)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_open_yet(running: Running) -> None:
+    """What another test of this ledger opened is closed again."""
+    running.sql("UPDATE consent SET status = 'revoked' WHERE status = 'active'")
+
+
 def ask(running: Running, who: Ask, uscc: str, **more: Any) -> Any:
     headers = more.pop("headers", {})
     body = {"uscc": uscc, "purpose": "apply", **more}
