@@ -172,7 +172,7 @@ def test_nothing_of_a_request_reaches_logs_or_counts(running: Running) -> None:
 
 def test_counts_are_by_template_and_code(running: Running) -> None:
     running.get("/nowhere")
-    assert running.get("/v1/me", running.operator()).status_code == 200
+    assert running.get("/v1/trials", running.operator()).status_code == 200
     page = running.get("/metrics").text
     assert 'xinqiao_requests_total{method="GET",route="unmatched",status="404"}' in page
     assert 'xinqiao_refused_total{code="not_found"}' in page
