@@ -63,6 +63,9 @@ def kill_transaction(server: Server, rng: random.Random) -> str:
     ):
         holder.execute("SELECT pg_advisory_lock(%(key)s)", {"key": ORDER_OF_EVENTS})
         until(lambda: found.extend(holder.execute(_WAITS_MIDWAY).fetchall()) or found)
+        # A number that no flushed log knows is given out again after recovery, to a transaction that may well
+        # be committed; a checkpoint makes it this one's for good.
+        holder.execute("CHECKPOINT")
         os.kill(found[0][0], signal.SIGKILL)
         until(lambda: holder.execute("SELECT 1").fetchone() is None)  # until it does
     return found[0][1]

@@ -24,7 +24,7 @@ MEMBERS = frozenset(
         "frames", "logger", "job", "count", "pid", "part", "exit_code", "port", "workers", "words",
     }
 )  # fmt: skip
-_SECRETIVE = re.compile(r"\d{11,}|\d{17}[0-9Xx]|[0-9A-HJ-NPQRTUWXY]{18}|[^\x20-\x7e]+")
+_SECRETIVE = re.compile(r"\d{17}[0-9Xx]|[0-9A-HJ-NPQRTUWXY]{18}|\d{11,}|[^\x20-\x7e]+")
 _FREE = frozenset({"request_id"})  # of a form that `guard` has checked
 _MOST_FRAMES = 30
 

@@ -107,6 +107,8 @@ def test_a_planted_value_is_found_in_every_spelling() -> None:
 
 def test_nothing_leaves(stage: Stage) -> None:
     told = ""
+    # Another test of this stage may have granted what the story grants.
+    stage.running.sql("UPDATE consent SET status = 'revoked' WHERE purpose = 'postloan'")
     for sample in story():
         roles = sorted(Role, key=lambda role: role != sample.by)
         answers = {
