@@ -5,6 +5,7 @@ BIN := .venv/bin
 export XINQIAO_DATA ?= ../shared/data
 DATA ?= city
 SERVE ?= 1
+SEED ?=
 ONLY ?=
 
 .PHONY: help setup peers spark demo test lint bench soak lock docs clean
@@ -12,7 +13,7 @@ ONLY ?=
 help:
 	@echo "make setup   the environment in .venv, exact hashed versions"
 	@echo "make demo    DATA=city: the main job from files to ratings and the service; SERVE=0 without it; or DATA=cumcm2020c"
-	@echo "make test    lint, types, layers, tests, doctests, coverage"
+	@echo "make test    lint, types, layers, tests, doctests, coverage; SEED=n repeats an order"
 	@echo "make spark   PySpark in .venv-spark, for features on Spark; needs Java 17 or newer"
 	@echo "make lint    the static half of make test"
 	@echo "make bench   ONLY=area: measure against peers, write benchmarks/results.json"
@@ -57,7 +58,7 @@ lint: setup
 # The test on Spark runs where Java is; .ci/run brings one.
 test: lint $(if $(shell command -v java),spark)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest $(if $(SEED),--randomly-seed=$(SEED))
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
