@@ -12,10 +12,10 @@ from serving.access.callers import Role
 from serving.audit.heads import Custody
 from serving.audit.sealer import seal
 from serving.consent.notices import notice_on
-from serving.database.addresses import Addresses
 from serving.ratings.batches.work import work_batches
 from tests.access_world import World, make_world
 from tests.consents_by_hand import grant
+from tests.databases import Ledger
 from tests.leaving import (
     AUTHORISED,
     PERSONS,
@@ -74,8 +74,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(fresh_database: Addresses) -> Generator[Stage]:
-    with service(fresh_database) as running:
+def stage(ledger: Ledger) -> Generator[Stage]:
+    with service(ledger.clone()) as running:
         running.clock.now = datetime(2026, 6, 2, 12)
         world = make_world(running)
         own = world.things["own"]
