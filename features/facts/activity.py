@@ -1,0 +1,5 @@
+"""Facts of activity records."""
+
+from features.registry import Feature
+
+FACTS: tuple[Feature, ...] = ()

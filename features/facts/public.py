@@ -1,0 +1,5 @@
+"""Facts of public records."""
+
+from features.registry import Feature
+
+FACTS: tuple[Feature, ...] = ()
