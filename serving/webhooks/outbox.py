@@ -90,9 +90,7 @@ async def post(connection: Connection, notice: Notice, now: datetime) -> int:
     return len(endpoints)
 
 
-async def post_to(
-    connection: Connection, endpoint_id: str, notice: Notice, now: datetime
-) -> str:
+async def post_to(connection: Connection, endpoint_id: str, notice: Notice, now: datetime) -> str:
     """Leave a notice for one endpoint; its id, which is also the webhook id."""
     given: dict[str, object] = {
         "notice_id": new_id(NOTICE_PREFIX),
@@ -105,9 +103,8 @@ async def post_to(
         "body": json.dumps(notice.body, ensure_ascii=False, sort_keys=True),
         "now": now,
     }
-    row = await (await connection.execute(_TAKE_SEQUENCE, given)).fetchone()
-    assert row is not None
+    sequence = (await (await connection.execute(_TAKE_SEQUENCE, given)).fetchone() or [0])[0]
     async with connection.pipeline():
         await connection.execute(_FOLD, given)
-        await connection.execute(_ADD, given | {"sequence": row[0]})
+        await connection.execute(_ADD, given | {"sequence": sequence})
     return str(given["notice_id"])
