@@ -1,0 +1,163 @@
+"""Rows of the ledger about alerts, as values."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime
+
+from models.signals.levels import Level
+from serving.alerts.machine import Standing
+from serving.alerts.steps import Outcome, State
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One value of evidence as the lender may see it; what it may not see is not kept at all.
+
+    Attributes
+    ----------
+    zh, en : str
+        The value, or its band; empty where only the signal itself may be known.
+    """
+
+    name: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """An alert as it stands; for the columns of its clocks see `Standing`.
+
+    Attributes
+    ----------
+    alert_no : int
+        Rising with time; 0 until it is written.
+    name : str
+        Of the enterprise; empty if the run did not say.
+    found_on, found_at : date, datetime
+        Date of the data of the latest run in which the signal held, and when that was heard.
+    model : str
+        Version of the model that found it, if one did.
+    datasets, needs : list of str
+        What it rests on, and the scopes that must be open for that.
+    evidence, says : list
+        See `Shown`; sentences in two languages.
+    """
+
+    alert_no: int
+    alert_id: str
+    institution: str
+    uscc: str
+    name: str
+    signal: str
+    dimension: str
+    level: str
+    state: State
+    began_at: datetime
+    level_since: datetime
+    as_of: date
+    counted: date
+    less_runs: int
+    less: str | None
+    acknowledge_by: datetime | None
+    handle_by: datetime | None
+    repeat_at: datetime | None
+    outcome: Outcome | None
+    closed_at: datetime | None
+    has_cleared: bool
+    reopened: int
+    repeats: int
+    found_on: date
+    found_at: datetime
+    model: str
+    datasets: list[str]
+    needs: list[str]
+    evidence: list[dict[str, str]]
+    says: list[list[str]]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Of these there is one open alert at most."""
+        return (self.institution, self.uscc, self.signal)
+
+    @property
+    def standing(self) -> Standing:
+        """What its next step depends on."""
+        held = {one.name: getattr(self, one.name) for one in fields(Standing)}
+        less = None if self.less is None else Level(self.less)
+        return Standing(**held | {"level": Level(self.level), "less": less})
+
+    def at(self, standing: Standing) -> "AlertRow":
+        """The same alert, standing elsewhere."""
+        return replace(self, **asdict(standing))
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One step that was taken; `said` is what was given with it."""
+
+    step: str
+    from_state: str
+    to_state: str
+    level: str
+    at: datetime
+    actor: str
+    actor_role: str
+    said: dict[str, str]
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """A step as it is written."""
+
+    alert_id: str
+    step: str
+    from_state: str
+    to_state: str
+    level: str
+    at: datetime
+    actor: str
+    actor_role: str
+    said: dict[str, str]
+
+
+@dataclass(frozen=True)
+class WatchRow:
+    """A firm on an institution's watch list: put there, or by an open alert.
+
+    Attributes
+    ----------
+    level : str or None
+        Worst open alert, orange or red; None if there is none.
+    reason, put_at
+        Of whoever put it there; None if nobody did.
+    """
+
+    uscc: str
+    level: str | None
+    alerts: int
+    reason: str | None
+    put_at: datetime | None
+
+
+@dataclass(frozen=True)
+class CountRow:
+    """How many alerts of a kind stand where; nothing of any firm."""
+
+    institution: str
+    signal: str
+    level: str
+    state: State
+    outcome: Outcome | None
+    alerts: int
+
+
+@dataclass(frozen=True)
+class OverdueRow:
+    """An alert that its lender should have acknowledged or handled by now; nothing of the firm."""
+
+    alert_id: str
+    institution: str
+    signal: str
+    level: str
+    due: str
+    due_at: datetime
