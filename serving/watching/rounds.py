@@ -1,0 +1,167 @@
+"""One round of the watch: whoever's inputs changed since the last one is asked about.
+
+What an exposure's signals are depends on a row of numbers and on what is closed to its institution. The
+row's digest is remembered; where it is another than before, the exposure is asked about. A process that
+has just begun, and the first round of a day, asks about everyone; alerts that are told the same thing
+twice do not change.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from features.contracts import Catalogue, load_catalogue
+from models.arrays import FloatArray
+from models.signals.finding import Assessment
+from models.watching.assessments import assessments_of
+from models.watching.exposures import Exposures, Firms
+from models.watching.setting import served_models, watch_at
+from models.watching.watch import Watch, run_watch
+from models.signals.levels import NONE
+from serving.alerts.repository import exposed_to_alerts
+from serving.alerts.taking import take_assessments
+from serving.db import Database
+from serving.watching.columns import Builds, Shelves, firms_of
+from serving.watching.inputs import Portfolio, exposures_in, read_portfolio
+
+Pair = tuple[str, str]
+Digests = Mapping[Pair, int]
+_SEED, _ODD = 20261121, np.uint64(0x9E3779B97F4A7C15)
+#: Assessments taken into alerts in one transaction.
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What a round went by; the same again has nothing new to say."""
+
+    day: date
+    models: object
+    builds: object
+    portfolio: Portfolio
+
+    def asks_everyone(self, last: "_Inputs | None") -> bool:
+        """Whether digests of the last round are of no use."""
+        return last is None or (last.day, last.models) != (self.day, self.models)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What is to be told, and what to remember when it has been."""
+
+    assessments: Sequence[Assessment]
+    inputs: _Inputs
+    digests: Digests
+    model: str
+
+
+@dataclass
+class Watcher:
+    """The watch of one home.
+
+    Parameters
+    ----------
+    home : Path
+    subject_of : callable
+        Pseudonym of an enterprise for the record.
+    """
+
+    home: Path
+    subject_of: Callable[[str], str]
+    catalogue: Catalogue = field(default_factory=load_catalogue)
+    _digests: Digests = field(default_factory=dict[Pair, int])
+    _inputs: _Inputs | None = None
+
+    def __post_init__(self) -> None:
+        self._shelves = Shelves(self.home)
+
+    async def work(self, database: Database, now: datetime) -> int:
+        """One round; says how many alerts changed."""
+        async with database.transaction() as connection:
+            portfolio = await read_portfolio(connection, now)
+            alerted = await exposed_to_alerts(connection)
+        if not portfolio.pairs:
+            return 0
+        found = await asyncio.to_thread(self._look, portfolio, alerted, now)
+        if found is None:
+            return 0
+        changed = 0
+        for start in range(0, len(found.assessments), BATCH):
+            some = found.assessments[start : start + BATCH]
+            async with database.transaction() as connection:
+                changed += await take_assessments(
+                    connection, some, now=now, subject_of=self.subject_of, model=found.model
+                )
+        self._digests, self._inputs = found.digests, found.inputs
+        return changed
+
+    def _look(
+        self, portfolio: Portfolio, alerted: frozenset[tuple[str, str]], now: datetime
+    ) -> _Round | None:
+        """Bring the builds to now, find whose inputs are others than before, and ask about them."""
+        models = served_models(self.home / "bundles")
+        watch = watch_at(now.date(), models)
+        builds = self._shelves.renew(now, watch.names_before)
+        inputs = _Inputs(now.date(), models.ids, builds.stamps, portfolio)
+        if inputs == self._inputs:
+            return None
+        exposures, firms, before = self._arrays(portfolio, watch, builds, now)
+        pairs = pairs_of(exposures, firms)
+        digests = dict(zip(pairs, digests_of(exposures, firms, before), strict=True))
+        last = {} if inputs.asks_everyone(self._inputs) else self._digests
+        changed = [row for row, pair in enumerate(pairs) if last.get(pair) != digests[pair]]
+        some = exposures.take(np.array(changed, dtype=np.int64))
+        watched = run_watch(watch, some, firms, before)
+        matters = (watched.worst > NONE) | np.array([pair in alerted for pair in pairs_of(some, firms)])
+        told = list(assessments_of(watched, np.flatnonzero(matters)))
+        return _Round(told, inputs, digests, models.warning_version)
+
+    def _arrays(
+        self, portfolio: Portfolio, watch: Watch, builds: Builds, now: datetime
+    ) -> tuple[Exposures, Firms, Firms]:
+        usccs = sorted({uscc for _, uscc in portfolio.pairs if builds.features.find(uscc) is not None})
+        firms, before = firms_of(builds, usccs, watch.names, watch.names_before)
+        row_of = {uscc: row for row, uscc in enumerate(usccs)}
+        return exposures_in(portfolio, row_of, self.catalogue, now.date()), firms, before
+
+
+def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:
+    """Institution and firm of each exposure."""
+    rows = exposures.firm.tolist()
+    return [(whose, firms.usccs[row]) for whose, row in zip(exposures.institutions, rows, strict=True)]
+
+
+def digests_of(exposures: Exposures, firms: Firms, before: Firms) -> list[int]:
+    """A number for everything an exposure's signals depend on, n of them.
+
+    Two rows that differ share one about once in 2^64 times; a bit of a number moves half the bits of it.
+    """
+    rng = np.random.default_rng(_SEED)
+    by_firm = _digest([*firms.columns.values(), *before.columns.values()], rng)[exposures.firm]
+    closed = np.array([_number(view) for view in exposures.views], dtype=np.uint64)[exposures.view]
+    of_loans = _digest([exposures.facts[name] for name in sorted(exposures.facts)], rng)
+    mixed = (by_firm * _ODD) ^ (of_loans + closed)
+    return mixed.tolist()
+
+
+def _digest(columns: Sequence[FloatArray], rng: np.random.Generator) -> npt.NDArray[np.uint64]:
+    """Multilinear hash of rows; NaN is one value however it came about."""
+    found = np.zeros(len(columns[0]) if columns else 0, dtype=np.uint64)
+    for column in columns:
+        known = np.where(np.isnan(column), np.nan, column + 0.0)
+        bits = known.view(np.uint64)
+        low, high = rng.integers(1, 2**63, 2, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        found += (bits ^ (bits >> np.uint64(29))) * low ^ (bits >> np.uint64(32)) * high
+    return found
+
+
+def _number(view: frozenset[str]) -> int:
+    """A number for a set of closed datasets that is the same in every process."""
+    text = "\x1f".join(sorted(view)).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
