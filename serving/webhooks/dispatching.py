@@ -89,24 +89,31 @@ async def dispatch_due(
     int
         Sendings, whatever came of them.
     """
-    count = hands or dispatcher.rules.leases.hands
-    works = (_work(dispatcher, until) for _ in range(count))
-    # A failure of the ledger in one pair of hands lets the others write what they have sent.
-    done = await asyncio.gather(*works, return_exceptions=True)
-    for one in done:
-        if isinstance(one, BaseException):
-            raise one
-    return sum(one for one in done if isinstance(one, int))
+    return await _work(dispatcher, until, hands or dispatcher.rules.leases.hands)
 
 
-async def _work(dispatcher: Dispatcher, until: datetime | None) -> int:
-    """One pair of hands: every transaction but the first writes the last sending and claims the next."""
-    sent = 0
+async def _work(dispatcher: Dispatcher, until: datetime | None, hands: int) -> int:
+    """One pair of hands, which calls the next as soon as it has something to do."""
     async with dispatcher.database.transaction() as connection:
         outgoing = await claim_next(dispatcher, connection)
-    while outgoing is not None:
-        if dispatcher.clock() > _last_moment(dispatcher, outgoing):
-            return sent  # held up for so long that the stream may be another's: its lease runs out
+    if outgoing is None:
+        return 0
+    others = asyncio.create_task(_work(dispatcher, until, hands - 1)) if hands > 1 else None
+    sent = 0
+    try:
+        sent = await _send_on(dispatcher, until, outgoing)
+    finally:  # where the ledger failed these hands, the others still write what they have sent
+        if others is not None:
+            sent += await others
+    return sent
+
+
+async def _send_on(
+    dispatcher: Dispatcher, until: datetime | None, outgoing: Outgoing | None
+) -> int:
+    """Send one after the other; every transaction writes the last sending and claims the next."""
+    sent = 0
+    while outgoing is not None and dispatcher.clock() <= _last_moment(dispatcher, outgoing):
         reply = await dispatcher.send(outgoing.parcel)
         sent += 1
         async with dispatcher.database.transaction() as connection:
@@ -117,6 +124,7 @@ async def _work(dispatcher: Dispatcher, until: datetime | None) -> int:
 
 
 def _last_moment(dispatcher: Dispatcher, outgoing: Outgoing) -> datetime:
+    """Held up for longer, a sending could end after the lease, when the stream may be another's."""
     return outgoing.leased_until - timedelta(seconds=dispatcher.rules.sending.total_seconds)
 
 

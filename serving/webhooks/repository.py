@@ -10,7 +10,7 @@ from serving.auth.rows import fetch_all, fetch_one
 from serving.db import Connection
 from serving.webhooks.rules import Leases
 
-#: One stream of each endpoint that may be sent to and has hands to spare, the longest due first. What was
+#: One stream of each endpoint that may be sent to, has a secret to sign by and hands to spare, the longest due first. What was
 #: leased or put off until farther than we ever do was so by a clock that has been set back since.
 _CLAIM = """
 WITH open AS (
@@ -20,6 +20,8 @@ WITH open AS (
       AND (SELECT count(*) FROM webhook_stream b
            WHERE b.endpoint_id = e.endpoint_id AND b.leased_until > %(now)s AND b.leased_until <= %(lease_end)s)
           < %(per_endpoint)s
+      AND EXISTS (SELECT FROM webhook_secret k WHERE k.endpoint_id = e.endpoint_id
+                  AND (k.expires_at IS NULL OR k.expires_at > %(now)s))
 )
 SELECT open.endpoint_id, open.institution, open.url, due.stream, due.failures
 FROM open CROSS JOIN LATERAL (
