@@ -1,0 +1,62 @@
+"""Through crashes, bad receivers and leaping clocks: nothing lost, nothing out of order, nothing twice."""
+
+import asyncio
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from serving.db import open_database
+from serving.webhooks import dispatching, endpoint_repository, outbox, repository
+from tests.databases import Ledger
+from tests.notice_histories import History, Tally
+
+STEPS = 16
+
+
+async def histories(conninfo: str, seeds: range) -> Tally:
+    """Several histories, one after the other."""
+    database = await open_database(conninfo, size=4, wait_seconds=5)
+    try:
+        total = Tally()
+        for seed in seeds:
+            total.add(await History(database, seed).run(STEPS))
+        return total
+    finally:
+        await database.close()
+
+
+def run(ledger: Ledger, seeds: range) -> Tally:
+    """On a ledger of their own; as its owner, who may clear it."""
+    return asyncio.run(histories(ledger.clone().owner, seeds))
+
+
+def test_sixty_histories(ledger: Ledger) -> None:
+    tally = run(ledger, range(60))
+    assert tally.histories == 60
+    assert tally.crashes > 60
+    assert tally.repeats > 20, "hardly anything was sent twice"
+    assert tally.ends.keys() >= {"sent", "folded", "withheld"}
+
+
+def soak_part(conninfo: str, seeds: range) -> Tally:
+    """One process of the long run."""
+    return asyncio.run(histories(conninfo, seeds))
+
+
+@pytest.mark.soak
+def test_ten_thousand_histories(ledger: Ledger) -> None:
+    workers = max(2, os.cpu_count() or 2)
+    count = int(os.environ.get("NOTICE_HISTORIES", "10000"))
+    share = -(-count // workers)
+    parts = [range(1_000 + n * share, 1_000 + (n + 1) * share) for n in range(workers)]
+    ledgers = [ledger.clone().owner for _ in parts]
+    total = Tally()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for tally in pool.map(soak_part, ledgers, parts):
+            total.add(tally)
+    print(total)  # noqa: T201 - what a long run was worth
+    assert total.histories >= count
+    assert total.late, "no sending outlived its lease"
+    assert total.ends["failed"], "nothing was ever given up"
