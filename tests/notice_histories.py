@@ -9,7 +9,7 @@ with what was posted.
 
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -70,12 +70,13 @@ class PlainKeyring(Keyring):
 
     async def seal(self, endpoint_id: str, secret: str) -> bytes:
         """Nothing is sealed."""
+        del endpoint_id
         return secret.encode()
 
-    async def open(self, endpoint_id: str, sealed: Any) -> list[str]:
+    async def open(self, endpoint_id: str, sealed: Sequence[SealedSecret]) -> list[str]:
         """Nothing is opened."""
-        secrets: list[SealedSecret] = list(sealed)
-        return [one.sealed.decode() for one in secrets]
+        del endpoint_id
+        return [one.sealed.decode() for one in sealed]
 
 
 @dataclass
@@ -120,7 +121,7 @@ class History:
     """One history; `await History(database, seed).run(steps)`."""
 
     def __init__(self, database: Database, seed: int) -> None:
-        self.database, self.seed, self.rng = database, seed, random.Random(seed)
+        self.database, self.seed, self.rng = database, seed, random.Random(seed)  # noqa: S311 - reproducible
         self.now, self.tally, self.depth = START, Tally(histories=1), 0
         self.receivers: dict[str, Receiver] = {}
         self.open: set[tuple[str, str]] = set()
@@ -361,9 +362,13 @@ class History:
         for row in rows:
             self.tally.ends[row[4]] += 1
             assert row[4] != "waiting", f"{told}: {row} still waits"
-            assert row[4] != "folded" or row != newest[row[0], row[3]], f"{told}: {row} folded into nothing"
+            assert row[4] != "folded" or row != newest[row[0], row[3]], (
+                f"{told}: {row} folded into nothing"
+            )
         for receiver in self.receivers.values():
-            twice = [one for one, times in Counter(e[2:] for e in receiver.effects).items() if times > 1]
+            twice = [
+                one for one, times in Counter(e[2:] for e in receiver.effects).items() if times > 1
+            ]
             assert not twice, f"{told}: twice in effect: {twice}"
         assert not await self._sql(_SENDINGS, **{"from": self.first_row}), f"{told}: the record"
 

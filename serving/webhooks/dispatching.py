@@ -20,7 +20,7 @@ from serving.auth.marks import new_id
 from serving.consent.live import read_live, united
 from serving.db import Connection, Database
 from serving.webhooks import repository
-from serving.webhooks.repository import Due, Head
+from serving.webhooks.repository import Due, Head, StreamState
 from serving.webhooks.rules import Rules, load_rules
 from serving.webhooks.secrets import Keyring
 from serving.webhooks.sending import Parcel, Reply
@@ -140,9 +140,10 @@ async def claim_next(dispatcher: Dispatcher, connection: Connection) -> Outgoing
             await repository.rest(connection, due)
             continue
         token, until = new_id(LEASE_PREFIX), now + timedelta(seconds=rules.leases.seconds)
-        await repository.lease(connection, due, token, until)
-        attempt_no = await repository.begin_attempt(connection, due.endpoint_id, head.head, now)
-        await _write(dispatcher, connection, due, head.head, head.consents, "granted", now)
+        async with connection.pipeline():
+            await repository.lease(connection, due, token, until)
+            await _write(dispatcher, connection, due, head.head, head.consents, "granted", now)
+            attempt_no = await repository.begin_attempt(connection, due.endpoint_id, head.head, now)
         parcel = await _packed(dispatcher, connection, due, head.head, now)
         return Outgoing(due, head.head, token, attempt_no, until, parcel)
 
@@ -151,8 +152,20 @@ async def record(
     dispatcher: Dispatcher, connection: Connection, outgoing: Outgoing, reply: Reply
 ) -> None:
     """Write what came of a sending, and when its stream is tried next."""
-    due, now = outgoing.due, dispatcher.clock()
+    due = outgoing.due
     stream = await repository.lock_stream(connection, due.endpoint_id, due.stream)
+    async with connection.pipeline():
+        await _write_outcome(dispatcher, connection, outgoing, reply, stream)
+
+
+async def _write_outcome(
+    dispatcher: Dispatcher,
+    connection: Connection,
+    outgoing: Outgoing,
+    reply: Reply,
+    stream: StreamState | None,
+) -> None:
+    due, now = outgoing.due, dispatcher.clock()
     await repository.end_attempt(
         connection, outgoing.attempt_no, reply.outcome, reply.status, reply.milliseconds
     )

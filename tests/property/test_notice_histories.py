@@ -8,7 +8,6 @@ from multiprocessing import get_context
 import pytest
 
 from serving.db import open_database
-from serving.webhooks import dispatching, endpoint_repository, outbox, repository
 from tests.databases import Ledger
 from tests.notice_histories import History, Tally
 
@@ -56,7 +55,7 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for tally in pool.map(soak_part, ledgers, parts):
             total.add(tally)
-    print(total)  # noqa: T201 - what a long run was worth
+    print(total)
     assert total.histories >= count
     assert total.late, "no sending outlived its lease"
     assert total.ends["failed"], "nothing was ever given up"
