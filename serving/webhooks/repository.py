@@ -80,7 +80,7 @@ WHERE endpoint_id = %(endpoint_id)s
 _LAST_SUCCESS = "SELECT last_success_at FROM webhook_endpoint WHERE endpoint_id = %(endpoint_id)s"
 _DISABLE = """
 UPDATE webhook_endpoint SET state = 'disabled', state_reason = %(reason)s, changed_at = %(now)s
-WHERE endpoint_id = %(endpoint_id)s AND state = 'active'
+WHERE endpoint_id = %(endpoint_id)s AND state = 'active' RETURNING endpoint_id
 """
 _FORGET = "DELETE FROM notice WHERE settled_at < %(before)s"
 _FORGET_SECRETS = "DELETE FROM webhook_secret WHERE expires_at < %(now)s"
@@ -240,7 +240,7 @@ async def last_success(connection: Connection, endpoint_id: str) -> datetime | N
 async def disable(connection: Connection, endpoint_id: str, reason: str, now: datetime) -> bool:
     """Send nothing there any more, until its institution says so; False if it was not active."""
     given = {"endpoint_id": endpoint_id, "reason": reason, "now": now}
-    return (await connection.execute(_DISABLE, given)).rowcount > 0
+    return await (await connection.execute(_DISABLE, given)).fetchone() is not None
 
 
 async def forget(connection: Connection, now: datetime, kept: timedelta) -> int:
