@@ -4,10 +4,12 @@ import asyncio
 import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from types import ModuleType
 
 import pytest
 
 from serving.db import open_database
+from serving.webhooks import dispatching, endpoint_repository, outbox, repository
 from tests.databases import Ledger
 from tests.notice_histories import History, Tally
 
@@ -59,3 +61,57 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
     assert total.histories >= count
     assert total.late, "no sending outlived its lease"
     assert total.ends["failed"], "nothing was ever given up"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken", "by", "found"),
+    [
+        (outbox, "_FOLD", "AND thing = %(thing)s", "", "folded into nothing|lost|in the end"),
+        (repository, "_HEAD", "ORDER BY sequence", "ORDER BY sequence DESC", "reordered|lost"),
+        (repository, "_CLAIM", "AND i.state = 'active'", "", "suspended and heard"),
+        (
+            repository,
+            "_SECRETS",
+            "ORDER BY created_at DESC",
+            "AND false ORDER BY created_at",
+            "in the end|waits",
+        ),
+        (
+            repository,
+            "_CLAIM",
+            "(s.leased_until IS NULL OR s.leased_until <= %(now)s OR s.leased_until > %(lease_end)s)",
+            "true",
+            "reordered|lost",
+        ),
+        (
+            endpoint_repository,
+            "_REPLAY",
+            "state IN ('sent', 'withheld', 'failed')",
+            "true",
+            "in effect|folded|record|lost",
+        ),
+    ],
+    ids=["fold", "order", "suspended", "unsigned", "lease", "replay"],
+)
+def test_a_mistake_of_ours_is_found(
+    module: ModuleType,
+    name: str,
+    broken: str,
+    by: str,
+    found: str,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    query = getattr(module, name)
+    assert broken in query
+    monkeypatch.setattr(module, name, query.replace(broken, by))
+    with pytest.raises(AssertionError, match=found):
+        run(ledger, range(200))
+
+
+def test_a_notice_that_leaves_without_asking_for_consent_is_found(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "united", lambda _: {"tax"})
+    with pytest.raises(AssertionError, match="is closed to"):
+        run(ledger, range(200))
