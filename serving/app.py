@@ -31,6 +31,7 @@ from serving.settings import Settings, settings_from
 from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
+from serving.webhooks import endpoints as webhooks
 
 #: Every room that answers; a new one is added here.
 ROOMS: tuple[APIRouter, ...] = (
@@ -43,6 +44,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *web.DOORS,
     *reports.DOORS,
     verifications.door,
+    webhooks.door,
 )
 
 

@@ -31,6 +31,10 @@ from serving.ratings.errors import NoModelError
 from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
+from serving.webhooks.dispatching import Dispatcher
+from serving.webhooks.secrets import Keyring
+from serving.webhooks.sending import Sender
+from serving.webhooks.tasks import forget_notices, send_notices
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -62,6 +66,22 @@ class Upkeep:
     @cached_property
     def _desks(self) -> Desks:
         return Desks(self.settings.home)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """What takes notices over the wire."""
+        return Sender(may_loop_back=self.settings.webhooks_to_loopback)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """Who empties the outbox."""
+        return Dispatcher(
+            self.database,
+            Keyring(self.vault),
+            self.sender,
+            subject_of=self.subject_of,
+            clock=self.settings.now,
+        )
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
@@ -175,6 +195,17 @@ async def rate_for_cases(upkeep: Upkeep, now: datetime) -> int:
     return 0
 
 
+async def push_notices(upkeep: Upkeep, now: datetime) -> int:
+    """Send institutions what waits for them; time goes on meanwhile."""
+    del now
+    return await send_notices(upkeep.dispatcher)
+
+
+async def drop_old_notices(upkeep: Upkeep, now: datetime) -> int:
+    """Forget notices that were settled long ago; the record keeps that they left."""
+    return await forget_notices(upkeep.database, now)
+
+
 def _case_desk(upkeep: Upkeep) -> Desk:
     lake = Lake(upkeep.settings.home / "lake")
     return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
@@ -191,9 +222,11 @@ JOBS: tuple[Job, ...] = (
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
     Job("rate_for_cases", 30.0, rate_for_cases),
+    Job("push_notices", 0.2, push_notices),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
+    Job("drop_old_notices", 3600.0, drop_old_notices),
 )
 
 

@@ -131,6 +131,34 @@ def add_cases(running: Running, firm: str, number: int) -> dict[str, str]:
     return made
 
 
+# Where the institution hears, with a notice and a sending of it.
+_WEBHOOKS = """
+WITH endpoint AS (
+    INSERT INTO webhook_endpoint (endpoint_id, institution, label, url, state, created_at, changed_at)
+    VALUES (%(endpoint)s, %(institution)s, 'test', 'https://receiver.bank.cn/notices', 'active', %(now)s, %(now)s)
+    RETURNING endpoint_id),
+secret AS (
+    INSERT INTO webhook_secret (secret_id, endpoint_id, sealed, created_at)
+    SELECT 'K-' || endpoint_id, endpoint_id, '', %(now)s FROM endpoint),
+stream AS (
+    INSERT INTO webhook_stream (endpoint_id, stream, next_sequence)
+    SELECT endpoint_id, %(firm)s, 2 FROM endpoint RETURNING endpoint_id, stream),
+posted AS (
+    INSERT INTO notice (notice_id, endpoint_id, stream, sequence, thing, kind, uscc, needs, body, state, posted_at)
+    SELECT 'N-' || endpoint_id, endpoint_id, stream, 1, 'x', 'alert.changed', stream, '{}', '{}', 'sent', %(now)s
+    FROM stream RETURNING notice_id, endpoint_id)
+INSERT INTO webhook_attempt (notice_id, endpoint_id, sequence, began_at, outcome, status)
+SELECT notice_id, endpoint_id, 1, %(now)s, 'sent', 200 FROM posted
+"""
+
+
+def _add_endpoint(running: Running, things: dict[str, str], number: int) -> dict[str, str]:
+    """An endpoint of the institution; its id."""
+    names = {"institution": things["institution"], "firm": things["firm"]}
+    running.sql(_WEBHOOKS, **names, endpoint=f"W-w{number}", now=running.clock.now)
+    return {"endpoint": f"W-w{number}"}
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -165,4 +193,5 @@ def _things(running: Running) -> dict[str, str]:
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
     made |= add_cases(running, things["firm"], number)
+    made |= _add_endpoint(running, things, number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -27,6 +27,7 @@ from xinqiao import (
     simulate,
     train,
     train_alert,
+    webhooks,
 )
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
@@ -63,6 +64,7 @@ app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
+app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)
 app.command("docs", help=docs.HELP)(docs.docs)
 
 

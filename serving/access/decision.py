@@ -76,6 +76,9 @@ class Action(StrEnum):
     REPORT_PROFILE_READ = "report_profile:read"
     REPORT_PROFILE_CHANGE = "report_profile:change"
     VERIFICATION_ASK = "verification:ask"
+    WEBHOOK_CREATE = "webhook:create"
+    WEBHOOK_READ = "webhook:read"
+    WEBHOOK_CHANGE = "webhook:change"
 
 
 @dataclass(frozen=True)
