@@ -76,6 +76,13 @@ class Action(StrEnum):
     REPORT_PROFILE_READ = "report_profile:read"
     REPORT_PROFILE_CHANGE = "report_profile:change"
     VERIFICATION_ASK = "verification:ask"
+    LOAN_REPORT = "loan:report"
+    LOAN_READ = "loan:read"
+    LOAN_TOTALS_DECLARE = "loan_totals:declare"
+    LOAN_TOTALS_READ = "loan_totals:read"
+    LOAN_COMPLETENESS_READ = "loan_completeness:read"
+    GUARANTEE_REPORT = "guarantee:report"
+    GUARANTEE_READ = "guarantee:read"
 
 
 @dataclass(frozen=True)
