@@ -21,8 +21,8 @@ from serving.loans.reports import (
 )
 from serving.loans.rules import loan_rules, month_after, month_before
 
-#: From which month on the lake knew a loan; no report says it.
-_ORIGIN = {"reported_from": None}
+#: What the lake said of a loan beside its report, where the lake knew it first; no report says it.
+_ORIGIN = {"origin": None}
 Broken = Iterator[tuple[bool, str]]
 
 
@@ -63,8 +63,8 @@ def doubts(report: Report, history: History, today: date) -> list[str]:
 
 def _known_from(history: History) -> list[date]:
     """A loan that the lake knew first begins with the first month that was known there."""
-    told = history.grant.payload.get("reported_from") if history.grant else None
-    return [date.fromisoformat(str(told))] if told else []
+    origin = history.grant.payload.get("origin") if history.grant else None
+    return [date.fromisoformat(origin["reported_from"])] if origin else []
 
 
 def _rules(report: Report, history: History, today: date) -> Broken:

@@ -24,6 +24,9 @@ from serving.loans.rows import (
 )
 from serving.loans.states import restate
 
+#: Stands at a report for which the firm never opened its loans to who reports: a duty to feed back, no consent.
+NO_CONSENT = "feedback"
+
 _TURN = "SELECT pg_advisory_xact_lock(7162263142127)"
 _KIND_OF = "SELECT kind FROM institution WHERE uscc = %(institution)s"
 _LATEST = """
@@ -35,7 +38,7 @@ INSERT INTO loan_report (report_no, institution, kind, loan_id, month, uscc, con
                          payload, reason, reported_at, reported_by)
 SELECT n.report_no, n.institution, n.kind, n.loan_id, n.month, n.uscc, coalesce(
     (SELECT consent_id FROM consent AS c WHERE c.uscc = n.uscc AND c.grantee = n.institution AND 'loan' = ANY(c.scopes)
-     AND c.status = 'active' ORDER BY c.valid_to DESC, c.consent_id LIMIT 1), ''),
+     ORDER BY c.status = 'active' DESC, c.valid_to DESC, c.consent_id LIMIT 1), %(no_consent)s),
     n.version, n.supersedes, n.payload::jsonb, n.reason, %(at)s, %(by)s
 FROM unnest(%(report_no)s::bigint[], %(institution)s::text[], %(kind)s::text[], %(loan_id)s::text[], %(month)s::date[], %(uscc)s::text[],
             %(version)s::integer[], %(supersedes)s::bigint[], %(payload)s::text[], %(reason)s::text[])
@@ -84,7 +87,7 @@ ORDER BY guarantee_id LIMIT %(limit)s
 _COMPLETENESS = """
 WITH due AS (
     SELECT l.institution, l.loan_id, greatest(date_trunc('month', l.granted_on)::date,
-               (g.payload ->> 'reported_from')::date) AS first
+               (g.payload -> 'origin' ->> 'reported_from')::date) AS first
     FROM loan AS l JOIN LATERAL (
         SELECT payload FROM loan_report AS r WHERE (r.institution, r.loan_id, r.kind) = (l.institution, l.loan_id, 'grant')
         ORDER BY version DESC LIMIT 1) AS g ON true
@@ -184,7 +187,7 @@ async def add_reports(
         if name != "payload"
     }
     columns["payload"] = [json.dumps(dict(report.payload)) for report in reports]
-    await connection.execute(_ADD, {**columns, "at": at, "by": by})
+    await connection.execute(_ADD, {**columns, "at": at, "by": by, "no_consent": NO_CONSENT})
 
 
 async def restate_loans(

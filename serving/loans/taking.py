@@ -135,9 +135,9 @@ def _firm(report: Report, history: History) -> str:
 
 
 def _with_origin(payload: dict[str, object], held: Held | None) -> dict[str, object]:
-    """From which month on a loan was known stays with it when its grant is corrected."""
-    told = held.payload.get("reported_from") if held else None
-    return payload | ({"reported_from": told} if told else {})
+    """What the lake knew of a loan stays with it when its grant is corrected."""
+    origin = held.payload.get("origin") if held else None
+    return payload | ({"origin": origin} if origin else {})
 
 
 async def _open(connection: Connection, book: _Book, numbers: set[str]) -> None:
