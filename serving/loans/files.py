@@ -88,8 +88,11 @@ def row_of(cells: Cells | None) -> Row:
         return Row(None, PERSONAL if is_personal else "malformed", member)
 
 
-def file_answer(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> FileAnswer:
-    """What came of every row; `outcomes` are of those that were reports, in their order."""
+def file_answer(rows: Sequence[Row], outcomes: Sequence[Outcome], *, start: int = 0) -> FileAnswer:
+    """What came of every row; `outcomes` are of those that were reports, in their order.
+
+    Rows are counted from the one after `start`.
+    """
     left = iter(outcomes)
     told = [Outcome("refused", row.reason) if row.report is None else next(left) for row in rows]
     counts = {
@@ -103,7 +106,7 @@ def file_answer(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> FileAnswer:
     ]
     listed = [
         answer
-        for place, (row, outcome) in enumerate(zip(rows, told, strict=True), start=1)
+        for place, (row, outcome) in enumerate(zip(rows, told, strict=True), start=start + 1)
         for answer in _row_answers(place, row, outcome)
     ]
     return FileAnswer(rows=len(rows), **counts, totals=_totals(arrived), listed=listed)
