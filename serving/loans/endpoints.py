@@ -43,7 +43,9 @@ from serving.pages import CurrentPager, Page
 
 door = Door("/v1", "loans")
 
-LoanId = Annotated[str, InPath(max_length=64, description="The lender's own number.")]
+LoanId = Annotated[
+    str, InPath(pattern=r"^[^\x00-\x1f\x7f]{1,64}$", description="The lender's own number.")
+]
 _FILES = {
     "requestBody": {
         "required": True,

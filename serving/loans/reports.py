@@ -21,17 +21,27 @@ def _personal() -> tuple[re.Pattern[str], ...]:
 
 
 def _impersonal(text: str) -> str:
-    """A bank's own number may hold anything but a person's."""
-    if any(form.search(text) for form in _personal()):
+    """A bank's own text may hold anything but a person's number, and nothing that is no text."""
+    if not text.isprintable() or any(form.search(text) for form in _personal()):
         raise ValueError(PERSONAL)
     return text
 
 
+def _believable(day: date) -> date:
+    """Years such as 0001 and 9999 stand for "none"; the lake would not take them."""
+    first, last = load_rules().moments.years
+    if not first <= day.year <= last:
+        raise ValueError(UNBELIEVABLE)
+    return day
+
+
+UNBELIEVABLE = "year_out_of_range"
 #: What a validation error says of a text that looks like a person's number.
 PERSONAL = "personal_value"
 Impersonal = AfterValidator(_impersonal)
+Day = Annotated[date, AfterValidator(_believable)]
 Uscc = Annotated[str, Field(pattern=r"^[0-9A-Z]{18}$")]
-Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,40}$"), Impersonal]
+Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,39}$"), Impersonal]
 MonthText = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")]
 #: One way to write a number, so that the same report is known again.
 _FEN = AfterValidator(lambda amount: amount.quantize(Decimal("0.01")))
@@ -81,7 +91,7 @@ class MonthBody(_Report):
 class ClosureBody(_Report):
     """The end of a loan."""
 
-    closed_on: date
+    closed_on: Day
     outcome: Literal["settled", "written_off"] = "settled"
 
 
@@ -91,8 +101,8 @@ class Grant(_Report):
     kind: Literal["grant"] = "grant"
     loan_id: Number = Field(description="The lender's own number; no person's.")
     uscc: Uscc = Field(description="The enterprise that owes.")
-    granted_on: date
-    matures_on: date
+    granted_on: Day
+    matures_on: Day
     amount: Positive
     rate: Rate | None = Field(default=None, description="Percent a year.")
     guarantee_mode: Literal["0", "1", "2", "3", "4", "5", "6", "7", "99"] = "0"
@@ -123,12 +133,12 @@ class Guarantee(_Report):
     uscc: Uscc = Field(description="The enterprise that owes.")
     loan_id: Number = Field(description="The lender's number of the loan.")
     lender: Uscc | None = None
-    granted_on: date
+    granted_on: Day
     amount: Positive
     fee_rate: Rate | None = Field(default=None, description="Percent a year.")
     share_map: Annotated[str, Field(max_length=400), Impersonal] = ""
     compensated: Money = ZERO
-    compensated_on: date | None = None
+    compensated_on: Day | None = None
 
     def payload(self) -> dict[str, object]:
         """The loan belongs to what is kept; the guarantee's own number is its key."""
