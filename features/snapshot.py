@@ -209,11 +209,18 @@ def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
 
 def consent_events_by(lake: LakeView, catalogue: Catalogue, moment: datetime) -> str:
     """Query of every consent event that had happened and was known by a moment, under `uscc`."""
-    consents = catalogue[CONSENTS]
+    known = rows_known_by(lake, catalogue[CONSENTS], moment)
+    return f"SELECT * FROM ({known}) WHERE occurred_at <= {_instant(moment)}"
+
+
+def rows_known_by(lake: LakeView, dataset: Dataset, moment: datetime) -> str:
+    """Query of a dataset's rows that were known and had not been superseded by a moment, under `uscc`.
+
+    Consent is not asked: this is for what the ledger itself keeps of what came to the lake first.
+    """
     return (
-        f"SELECT party_id AS uscc, e.* FROM {lake.rows(consents)} AS e JOIN {lake.parties_sql()} "
-        f"ON party_key = e.enterprise_key WHERE {_current_at(moment, consents, lake, 'e')} "
-        f"AND e.occurred_at <= {_instant(moment)}"
+        f"SELECT party_id AS uscc, e.* FROM {lake.rows(dataset)} AS e JOIN {lake.parties_sql()} "
+        f"ON party_key = e.enterprise_key WHERE {_current_at(moment, dataset, lake, 'e')}"
     )
 
 

@@ -18,6 +18,7 @@ from serving.disputes import beside_endpoints as beside
 from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
+from serving.loans import endpoints as loans
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
@@ -45,6 +46,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *reports.DOORS,
     verifications.door,
     webhooks.door,
+    loans.door,
 )
 
 

@@ -23,6 +23,7 @@ from serving.consent.service import expire_due
 from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
+from serving.loans.export import export_new as export_reports
 from serving.observe.meters import Meters
 from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
@@ -144,6 +145,14 @@ async def export_consents(upkeep: Upkeep, now: datetime) -> int:
         return await export_new(connection, to, now=now)
 
 
+async def export_loans(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what was reported of loans since."""
+    home = upkeep.settings.home
+    to = Destination(Lake(home / "lake"), shared_catalogue(), upkeep.vault, home / "run" / "loans")
+    async with upkeep.database.transaction() as connection:
+        return await export_reports(connection, to, now=now)
+
+
 async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
     """Keep the online vectors at today: after midnight all, after a landing what it touched."""
     home = upkeep.settings.home
@@ -216,6 +225,7 @@ JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
     Job("expire_consents", 60.0, expire_consents),
     Job("export_consents", 10.0, export_consents),
+    Job("export_loans", 10.0, export_loans),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),

@@ -159,6 +159,29 @@ def _add_endpoint(running: Running, things: dict[str, str], number: int) -> dict
     return {"endpoint": f"W-w{number}"}
 
 
+#: A loan of the institution to the firm, as it came from elsewhere.
+_LENT = """
+WITH said AS (
+    INSERT INTO loan_report (report_no, institution, kind, loan_id, uscc, consent_id, version, payload, reported_at,
+        reported_by)
+    VALUES (nextval('loan_report_no'), %(institution)s, 'grant', %(loan)s, %(firm)s, 'C-0', 1, %(granted)s, %(now)s,
+            'A-0'))
+INSERT INTO loan (institution, loan_id, lake_id, uscc, granted_on, matures_on, amount_fen, balance_fen, days_past_due,
+    five_class, status, updated_at)
+VALUES (%(institution)s, %(loan)s, %(loan)s, %(firm)s, '2026-06-01', '2027-06-01', 100000, 100000, 0, 1, 'running', %(now)s)
+"""
+
+
+def add_loan(running: Running, firm: str, institution: str, number: int) -> dict[str, str]:
+    """One running loan of 1,000 yuan; its number by name."""
+    granted = f'{{"uscc": "{firm}", "granted_on": "2026-06-01", "matures_on": "2027-06-01", "amount": "1000.00"}}'
+    made = {"loan": f"L-w{number}"}
+    running.sql(
+        _LENT, **made, firm=firm, institution=institution, granted=granted, now=running.clock.now
+    )
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -194,4 +217,5 @@ def _things(running: Running) -> dict[str, str]:
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
     made |= add_cases(running, things["firm"], number)
     made |= _add_endpoint(running, things, number)
+    made |= add_loan(running, things["firm"], things["institution"], number)
     return things | made | {"audit_row": str(row[0][0])}

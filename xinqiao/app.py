@@ -17,6 +17,7 @@ from xinqiao import (
     fit,
     ingest,
     lake,
+    loans,
     people,
     predict,
     pull,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(consent.app, name="consent")
+app.add_typer(loans.app, name="loans")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(people.app, name="people")

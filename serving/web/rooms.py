@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from serving.web import (
     bank,
+    bank_loans,
     entrance,
     front,
     ops,
@@ -22,6 +23,7 @@ DOORS: tuple[APIRouter, ...] = (
     own_consents.door,
     own_cases.door,
     bank.door,
+    bank_loans.door,
     ops.door,
     site.router(),
 )
