@@ -110,7 +110,9 @@ def _less(standing: Standing, seen: Level | None, run: Run) -> Change:
         return _ended(heard, "expired", run)
     is_below = seen is None or seen.rank < least.rank
     lowered = take(heard, "lower", "system", now=run.now, level=least)
-    return Change(replace(lowered, less_runs=int(is_below), less=seen), ("lower",))
+    return Change(
+        replace(lowered, less_runs=int(is_below), less=seen if is_below else None), ("lower",)
+    )
 
 
 def _counted(standing: Standing, run: Run) -> Standing:

@@ -90,7 +90,9 @@ async def post(connection: Connection, notice: Notice, now: datetime) -> int:
     return len(endpoints)
 
 
-async def post_to(connection: Connection, endpoint_id: str, notice: Notice, now: datetime) -> str:
+async def post_to(
+    connection: Connection, endpoint_id: str, notice: Notice, now: datetime
+) -> str:
     """Leave a notice for one endpoint; its id, which is also the webhook id."""
     given: dict[str, object] = {
         "notice_id": new_id(NOTICE_PREFIX),
