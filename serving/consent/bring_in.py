@@ -63,26 +63,28 @@ DELETE FROM latest AS l USING consent_event AS e WHERE e.consent_id = l.consent_
 """
 _STATE = """
 CREATE TEMPORARY TABLE state ON COMMIT DROP AS
-SELECT l.*, s.status, CASE WHEN s.status = 'active' AND (
+SELECT l.*, s.status, s.ended, CASE WHEN s.status = 'active' AND (
     row_number() OVER (PARTITION BY uscc, grantee, purpose, s.status ORDER BY consent_id) > 1
     OR EXISTS (SELECT FROM consent AS c WHERE (c.uscc, c.grantee, c.purpose, c.need_id, c.status)
                = (l.uscc, l.grantee, l.purpose, '', 'active') AND c.consent_id <> l.consent_id)
 ) THEN consent_id ELSE '' END AS need_id
 FROM latest AS l, LATERAL (SELECT CASE event WHEN 'revoked' THEN 'revoked' WHEN 'expired' THEN 'expired'
-                                             ELSE 'active' END AS status) AS s
+                                             ELSE CASE WHEN valid_to < %(today)s THEN 'expired' ELSE 'active' END
+                                  END AS status,
+                      CASE WHEN event IN ('revoked', 'expired') THEN occurred_at ELSE valid_to + 1 END AS ended) AS s
 """
 _CONSENTS = """
 INSERT INTO consent (consent_id, uscc, grantee, purpose, scopes, need_id, status, valid_from, valid_to, method,
                      granted_at, ended_at)
 SELECT s.consent_id, s.uscc, s.grantee, s.purpose, s.scopes, s.need_id, s.status, s.valid_from, s.valid_to,
-       'imported', first.at, CASE WHEN s.status <> 'active' THEN s.occurred_at END
+       'imported', first.at, CASE WHEN s.status <> 'active' THEN s.ended END
 FROM state AS s JOIN (SELECT consent_id, min(occurred_at) AS at FROM arriving GROUP BY consent_id) AS first USING (consent_id)
 WHERE NOT EXISTS (SELECT FROM consent AS c WHERE c.consent_id = s.consent_id)
 """
 _AGAIN = """
 UPDATE consent AS c SET purpose = s.purpose, scopes = s.scopes, status = s.status, valid_from = s.valid_from,
     valid_to = s.valid_to, need_id = CASE WHEN c.need_id = '' THEN s.need_id ELSE c.need_id END,
-    ended_at = CASE WHEN s.status <> 'active' THEN s.occurred_at END
+    ended_at = CASE WHEN s.status <> 'active' THEN s.ended END
 FROM state AS s WHERE s.consent_id = c.consent_id AND c.status <> 'used_up'
 """
 _EVENTS = """
@@ -135,8 +137,9 @@ async def bring_in(
         await connection.execute(_REFUSE)
         await connection.execute(_KNOWN)
         await connection.execute(_LOCK_TOUCHED)
-        for statement in (_LATEST, _STALE, _STATE):
+        for statement in (_LATEST, _STALE):
             await connection.execute(statement)
+        await connection.execute(_STATE, {"today": now.date()})
         changed = (await connection.execute(_AGAIN)).rowcount
         consents = (await connection.execute(_CONSENTS)).rowcount
         await repository.take_turn(connection)

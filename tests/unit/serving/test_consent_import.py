@@ -110,6 +110,26 @@ def test_what_comes_later_changes_what_came_before(ledger: Ledger, to: Destinati
     asyncio.run(run())
 
 
+def test_what_has_run_out_comes_in_ended_and_is_not_ended_again(
+    ledger: Ledger, to: Destination
+) -> None:
+    last_day = datetime(2026, 5, 1, 23, 59)
+
+    async def run() -> None:
+        async with connected(ledger.clone().owner) as connection:
+            deliver(to, row("granted"), row("granted", "X-2", "e2", valid_to="2026-04-30"))
+            await brought(connection, to, last_day)
+            assert [state[1] for state in await states(connection)] == ["active", "expired"]
+            cursor = await connection.execute(
+                "SELECT ended_at FROM consent WHERE consent_id = 'X-2'"
+            )
+            assert await cursor.fetchall() == [(datetime(2026, 5, 1),)]
+            async with connection.transaction():
+                assert await service.expire_due(connection, last_day, str, limit=10) == 0
+
+    asyncio.run(run())
+
+
 def test_of_events_at_one_instant_the_most_restrictive_holds(
     ledger: Ledger, to: Destination
 ) -> None:
