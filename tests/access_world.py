@@ -182,6 +182,25 @@ def add_loan(running: Running, firm: str, institution: str, number: int) -> dict
     return made
 
 
+# What the room of alerts asks about: an alert just pushed, and the firm put on the watch list.
+_ALERTS = """
+WITH watched AS (
+    INSERT INTO watched_firm (institution, uscc, reason, put_by, put_at)
+    VALUES (%(institution)s, %(firm)s, 'x', 'U-0', %(now)s))
+INSERT INTO alert (alert_id, institution, uscc, name, signal, dimension, level, state, began_at, level_since, as_of,
+    counted, less_runs, has_cleared, reopened, repeats, found_on, found_at, model, datasets, needs, evidence, says)
+VALUES (%(alert)s, %(institution)s, %(firm)s, '', 'W10', 'F5', 'O', 'pushed', %(now)s, %(now)s, %(now)s, %(now)s, 0,
+    false, 0, 0, %(now)s, %(now)s, '', '{admin_penalty}', '{}', '[]', '[]')
+"""
+
+
+def add_alert(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A warning of this institution about a firm that it lends to and watches; its id by name."""
+    made = {"alert": f"W-w{number}"}
+    running.sql(_ALERTS, **made, institution=institution, firm=firm, now=running.clock.now)
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -218,4 +237,5 @@ def _things(running: Running) -> dict[str, str]:
     made |= add_cases(running, things["firm"], number)
     made |= _add_endpoint(running, things, number)
     made |= add_loan(running, things["firm"], things["institution"], number)
+    made |= add_alert(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

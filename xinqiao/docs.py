@@ -10,6 +10,7 @@ from features.reference_quality import quality_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from serving.access.reference import access_page
+from serving.alerts.reference import alerts_page
 from serving.consent.notices import load_notices
 from serving.consent.reference import scopes_page
 from serving.consent.rules import load_rules as load_consent_rules
@@ -40,6 +41,7 @@ def docs() -> None:
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
         "cases.md": cases_page(),
+        "alerts.md": alerts_page(),
         "report-sections.md": sections_page(load_layout()),
     }
     folder = CHECKOUT / "docs" / "reference"

@@ -5,9 +5,11 @@ from fastapi import APIRouter
 from serving.web import (
     bank,
     bank_loans,
+    bank_alerts,
     entrance,
     front,
     ops,
+    ops_alerts,
     own_cases,
     own_consents,
     own_ratings,
@@ -24,6 +26,9 @@ DOORS: tuple[APIRouter, ...] = (
     own_cases.door,
     bank.door,
     bank_loans.door,
+    bank_alerts.door,
+    bank_alerts.watched,
     ops.door,
+    ops_alerts.door,
     site.router(),
 )
