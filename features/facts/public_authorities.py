@@ -131,14 +131,14 @@ _TAX = [
     declare(
         column_name("tax_a_list_lost", "now"),
         Value(
-            "flag", "CASE WHEN {before} > 0 AND {now} = 0 THEN 1 ELSE 0 END",
+            "flag", "CASE WHEN {now} > 0 THEN 0 WHEN {before} > 0 THEN 1 END",
             {
                 "now": Aggregate(NAMED_A, "count(*)", window=A_LIST_HOLDS),
                 "before": Aggregate(NAMED_A, "count(*)", window=Window(12, A_LIST_HOLDS.months)),
             },
         ),
-        NO_DIRECTION, "R10", "曾在纳税信用A级名单内，最近名单已无", "was on the list of grade A taxpayers and is not on the latest",
-        missing="zero",
+        NO_DIRECTION, "R10", "曾在纳税信用A级名单内，最近名单已无（从未在名单内则未知）",
+        "was on the list of grade A taxpayers and is not on the latest; unknown if it was on neither",
     ),
     declare(
         column_name("tax_arrears_second_quarter", "now"),

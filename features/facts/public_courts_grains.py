@@ -106,7 +106,7 @@ def _related(as_of_date: date) -> str:
     fallen = f"SELECT enterprise_key FROM everyone_reg_basic WHERE reg_status IN {_FALLEN}"
     return (
         "SELECT own.enterprise_key, "
-        "CASE WHEN own.ppm < other.ppm THEN own.ppm ELSE other.ppm END AS share_ppm "
+        "CASE WHEN own.ppm <= other.ppm THEN own.ppm WHEN own.ppm > other.ppm THEN other.ppm END AS share_ppm "
         "FROM holding AS own JOIN (SELECT * FROM holding "
         f"WHERE enterprise_key IN ({dishonest} UNION {fallen})) AS other "
         "ON own.tie = other.tie AND own.enterprise_key <> other.enterprise_key "
