@@ -31,6 +31,7 @@ from tests.builders import (
     registered,
 )
 
+
 class Case(Document):
     """One firm on one day."""
 

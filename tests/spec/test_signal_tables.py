@@ -70,9 +70,7 @@ def test_a_signal_says_what_the_table_says(case: Case) -> None:
     names = dict.fromkeys(name for way in signal.ways for name in way.names)
     assert set(case.given) <= set(names), "the signal does not ask about it"
     columns = {name: np.array([case.given.get(name, np.nan)]) for name in names}
-    found = ask_signals(
-        [signal], VOCABULARY, columns, case.as_of, rows=1, withheld=case.withheld
-    )
+    found = ask_signals([signal], VOCABULARY, columns, case.as_of, rows=1, withheld=case.withheld)
     rank, way = int(found.levels[0, 0]), int(found.ways[0, 0])
     said = "unknown" if rank == UNKNOWN else level_of(rank) or "none"
     assert said == case.level
