@@ -1,0 +1,102 @@
+"""Invoice facts 发票事实: a silence against the firm's habit, red notes, and a large buyer gone."""
+
+from features.definitions.declare import declare
+from features.definitions.expressions import Value, clipped, days, quotient, ratio
+from features.definitions.invoice_grains import DAY
+from features.definitions.invoice_month import MONTH
+from features.facts.activity_invoice_grains import FORMER_TOP, GAP, RED, RED_TABLE
+from features.registry import RISKIER, Aggregate, Feature, Grain
+from features.windows import column_name
+
+#: Whole months: the latest three, and whether a month is one of the twelve before them.
+_LATE = "month_no < 3"
+
+
+def _red_share(months: Grain) -> Value:
+    """Taken back by red notes, over what was invoiced."""
+    return ratio(
+        clipped(f"({quotient('{red}', '{sold}')})"),
+        red=Aggregate(months, "sum(red_fen)", _LATE),
+        sold=Aggregate(months, "sum(sold_fen)", _LATE),
+    )
+
+
+def _red_to_usual(months: Grain) -> Value:
+    """The same over its median month of the year before; red notes against none ever end at 10."""
+    share = "(1000000 * CAST({red} AS DOUBLE) / {sold})"
+    return ratio(
+        clipped(
+            f"(CASE WHEN {{sold}} > 0 AND {{usual}} > 0 THEN {share} / {{usual}} "
+            "WHEN {sold} > 0 AND {usual} = 0 AND {red} > 0 THEN 10 "
+            "WHEN {sold} > 0 AND {usual} = 0 THEN 0 END)"
+        ),
+        red=Aggregate(months, "sum(red_fen)", _LATE),
+        sold=Aggregate(months, "sum(sold_fen)", _LATE),
+        usual=Aggregate(months, "min(red_ppm)", "is_usual AND place * 2 >= months"),
+    )
+
+
+def _red(months: Grain, name: str, zh: str, en: str) -> list[Feature]:
+    return [
+        declare(
+            column_name(f"{name}_red_amount", "share", "3m"), _red_share(months), RISKIER, "R09",
+            f"近3个整月红冲金额占比{zh}", f"share taken back by red notes in 3 whole months{en}",
+            is_recency=True,
+        ),
+        declare(
+            column_name(f"{name}_red_to_usual", "ratio", "3m"), _red_to_usual(months), RISKIER, "R09",
+            f"近3个整月红冲占比与此前12个月月度中位数之比{zh}",
+            f"share taken back in 3 whole months over its median month of the year before{en}",
+            is_recency=True,
+        ),
+    ]  # fmt: skip
+
+
+_SILENCE = [
+    declare(
+        column_name("sales_silence_to_gap_p95", "ratio", "24m"),
+        ratio(
+            clipped(f"({quotient('{silence}', '{gap}')})"),
+            silence=Aggregate(DAY, "min(days_ago)", "is_sale"),
+            gap=Aggregate(GAP, "min(gap_days)", "place * 100 >= gaps * 95"),
+        ),
+        RISKIER, "R28",
+        "距最近一次开票天数与近24个月开票间隔95分位之比",
+        "days since the last sales invoice over the 95th percentile of the firm's gaps in 24 months",
+        is_recency=True,
+    ),
+    declare(
+        column_name("monthly_sales_silent", "months"),
+        Value(
+            "months", "coalesce({last}, {oldest} + 1)",
+            {
+                "last": Aggregate(MONTH, "min(month_no)", "out_amount_fen > 0"),
+                "oldest": Aggregate(MONTH, "max(month_no)"),
+            },
+        ),
+        RISKIER, "R28",
+        "截至最近一月连续无销项的整月数（月表）", "whole months without sales up to the latest (monthly table)",
+        is_recency=True,
+    ),
+]  # fmt: skip
+
+_BUYER = [
+    declare(
+        column_name("former_top_buyer", "share", "12m"),
+        ratio("{ppm} / 1000000", ppm=Aggregate(FORMER_TOP, "max(share_ppm)")), RISKIER, "R08",
+        "截至三个月前的一年中第一大购方占比", "share of the largest buyer in the year that ended 3 months ago",
+    ),
+    declare(
+        column_name("former_top_buyer", "silent", unit="days"),
+        days(Aggregate(FORMER_TOP, "max(silent_days)")), RISKIER, "R08",
+        "该第一大购方距最近一次开票天数", "days since the last invoice to that buyer",
+        is_recency=True,
+    ),
+]  # fmt: skip
+
+FACTS: tuple[Feature, ...] = (
+    *_SILENCE,
+    *_red(RED, "sales", "", ""),
+    *_red(RED_TABLE, "monthly_sales", "（月表）", " (monthly table)"),
+    *_BUYER,
+)
