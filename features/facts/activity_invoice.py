@@ -8,8 +8,8 @@ from features.facts.activity_invoice_grains import FORMER_TOP, GAP, RED, RED_TAB
 from features.registry import RISKIER, Aggregate, Feature, Grain
 from features.windows import column_name
 
-#: Whole months: the latest three, and whether a month is one of the twelve before them.
 _LATE = "month_no < 3"
+_USUAL_GAP = "(CASE WHEN {season} > {gap} THEN {season} ELSE {gap} END)"
 
 
 def _red_share(months: Grain) -> Value:
@@ -54,15 +54,17 @@ def _red(months: Grain, name: str, zh: str, en: str) -> list[Feature]:
 
 _SILENCE = [
     declare(
-        column_name("sales_silence_to_gap_p95", "ratio", "24m"),
+        column_name("sales_silence_to_usual_gap", "ratio", "24m"),
         ratio(
-            clipped(f"({quotient('{silence}', '{gap}')})"),
+            clipped(f"({quotient('{silence}', _USUAL_GAP)})"),
             silence=Aggregate(DAY, "min(days_ago)", "is_sale"),
             gap=Aggregate(GAP, "min(gap_days)", "place * 100 >= gaps * 95"),
+            season=Aggregate(GAP, "max(gap_days)", "is_season"),
         ),
         RISKIER, "R28",
-        "距最近一次开票天数与近24个月开票间隔95分位之比",
-        "days since the last sales invoice over the 95th percentile of the firm's gaps in 24 months",
+        "距最近一次开票天数与惯常开票间隔之比（近24个月95分位，或去年同期间隔，取长者）",
+        "days since the last sales invoice over the usual gap: the 95th percentile of 24 months, or the gap of "
+        "the same season last year if longer",
         is_recency=True,
     ),
     declare(

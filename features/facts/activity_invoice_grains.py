@@ -6,7 +6,7 @@ from features.definitions import invoice_month
 from features.definitions.expressions import parts_per_million
 from features.definitions.invoice_grains import DATASETS, DAY, LINE
 from features.registry import Grain
-from features.windows import Window, last_complete_month
+from features.windows import Window, last_complete_month, months_before
 
 #: A firm's habit of invoicing is read from so long a past [months].
 HABIT = Window(24)
@@ -15,16 +15,23 @@ YEAR_BEFORE_QUARTER = Window(12, offset=3)
 
 
 def _gaps(as_of_date: date) -> str:
-    """Days from one sales invoice to the next, `place` 1 the shortest of `gaps`; the present silence is none."""
+    """Days from one sales invoice to the next, `place` 1 the shortest of `gaps`; the present silence is none.
+
+    `is_season` marks the gap in which the same day of last year lies: a firm that rests every winter
+    is used to one as long.
+    """
+    year_days = (as_of_date - months_before(as_of_date, 12)).days
     followed = (
-        "SELECT enterprise_key, days_ago - lead(days_ago) OVER "
-        "(PARTITION BY enterprise_key ORDER BY days_ago DESC) AS gap_days "
+        "SELECT enterprise_key, days_ago, lead(days_ago) OVER "
+        "(PARTITION BY enterprise_key ORDER BY days_ago DESC) AS next_days_ago "
         f"FROM invoice_day WHERE is_sale AND {HABIT.covers('issued_on', as_of_date)}"
     )
     return (
-        "SELECT *, row_number() OVER (PARTITION BY enterprise_key ORDER BY gap_days) AS place, "
+        "SELECT enterprise_key, days_ago - next_days_ago AS gap_days, "
+        f"days_ago >= {year_days} AND next_days_ago <= {year_days} AS is_season, row_number() OVER "
+        "(PARTITION BY enterprise_key ORDER BY days_ago - next_days_ago) AS place, "
         "count(*) OVER (PARTITION BY enterprise_key) AS gaps "
-        f"FROM ({followed}) AS followed WHERE gap_days IS NOT NULL"
+        f"FROM ({followed}) AS followed WHERE next_days_ago IS NOT NULL"
     )
 
 

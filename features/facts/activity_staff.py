@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 
 from features.definitions.declare import declare
-from features.definitions.expressions import Value, quotient
+from features.definitions.expressions import Value, count, quotient
 from features.definitions.month_grid import LATE_MONTHS, age_of
 from features.definitions.social_insurance_grains import (
     HOUSING,
@@ -19,27 +19,28 @@ from features.definitions.social_insurance_grains import (
 from features.registry import FREE, RISKIER, Aggregate, Feature, Grain
 from features.windows import column_name
 
+_YEAR = 12
 _BEFORE = "month_no BETWEEN 1 AND 3"
 
 
 @cache
-def _filed_of(fund: Fund) -> Grain:
-    """Months between the last month paid and the latest filing, by the fund's own word."""
+def _arrears_of(fund: Fund) -> Grain:
+    """The fund's filings of a year, marked where one was not in arrears."""
 
     def select(as_of_date: date) -> str:
+        """Filings with `breaks`, how many of a later day were clear: 0 is the present run of arrears."""
         age = age_of(as_of_date, "(year(stat_date) * 100 + month(stat_date))")
-        behind = (
-            "year(stat_date) * 12 + month(stat_date) "
-            "- (last_paid_month // 100 * 12 + last_paid_month % 100)"
+        filed = (
+            f"SELECT *, min({age}) OVER (PARTITION BY enterprise_key) AS newest FROM visible_{fund.filing} "
+            f"WHERE stat_date <= DATE '{as_of_date}' AND {age} < {LATE_MONTHS + _YEAR} AND in_arrears IS NOT NULL"
         )
         return (
-            f"SELECT enterprise_key, {behind} AS behind FROM (SELECT *, row_number() OVER "
-            "(PARTITION BY enterprise_key ORDER BY stat_date DESC) AS place "
-            f"FROM visible_{fund.filing} WHERE stat_date <= DATE '{as_of_date}' "
-            f"AND {age} < {LATE_MONTHS} AND last_paid_month IS NOT NULL) AS filed WHERE place = 1"
+            "SELECT enterprise_key, sum(CASE WHEN in_arrears THEN 0 ELSE 1 END) OVER (PARTITION BY enterprise_key "
+            "ORDER BY stat_date DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS breaks "
+            f"FROM ({filed}) AS filed WHERE newest < {LATE_MONTHS}"
         )
 
-    return Grain(f"{fund.name}_filed_behind", frozenset({fund.filing}), select)
+    return Grain(f"{fund.name}_arrears_run", frozenset({fund.filing}), select)
 
 
 def _before(months: Grain) -> Value:
@@ -79,12 +80,11 @@ def _facts(fund: Fund) -> list[Feature]:
             is_recency=True,
         ),
         declare(
-            column_name(f"{fund.name}_filed_behind", "months"),
-            Value("months", "CASE WHEN {behind} < 0 THEN 0 ELSE {behind} END",
-                  {"behind": Aggregate(_filed_of(fund), "max(behind)")}),
+            column_name(f"{fund.name}_arrears_run", "count"),
+            count(Aggregate(_arrears_of(fund), "sum(CASE WHEN breaks = 0 THEN 1 ELSE 0 END)")),
             RISKIER, group,
-            f"按最近报送，{fund.zh}最近缴费月份落后的月数",
-            f"months that the last month paid of {fund.en} is behind, by the latest filing",
+            f"截至最近一次报送{fund.zh}连续欠费的报送次数",
+            f"filings in a row up to the latest that are in arrears with {fund.en}",
             is_recency=True,
         ),
     ]  # fmt: skip

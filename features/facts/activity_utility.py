@@ -30,6 +30,17 @@ def _standstill(grid: Grain) -> Value:
     )
 
 
+def _standstill_before(grid: Grain) -> Value:
+    """The quieter of the same two months a year earlier, over the same mean."""
+    year = "month_no BETWEEN 2 AND 13"
+    return ratio(
+        clipped(f"({quotient('{before} * {n}', '{year}')})"),
+        before=Aggregate(grid, "min(before_c)", "month_no < 2"),
+        year=Aggregate(grid, "sum(usage_c)", year),
+        n=Aggregate(grid, "count(*)", year),
+    )
+
+
 def _course(grid: Grain, name: str, zh: str) -> list[Feature]:
     return [
         declare(
@@ -42,6 +53,11 @@ def _course(grid: Grain, name: str, zh: str) -> list[Feature]:
             f"最近两月中较高用{zh}量与此前12个月月均之比",
             f"{name} of the busier of the latest 2 months over the mean of the 12 before",
             is_recency=True,
+        ),
+        declare(
+            column_name(f"{name}_usage_to_year", "ratio", "2m_prior12m"), _standstill_before(grid), SAFER, "R05",
+            f"去年同期两月中较低用{zh}量与最近两月之前12个月月均之比",
+            f"{name} of the quieter of the same 2 months last year over the same mean",
         ),
     ]  # fmt: skip
 
