@@ -2,13 +2,17 @@
 
 from features.definitions.declare import declare
 from features.definitions.expressions import Value, clipped, days, quotient, ratio
-from features.definitions.invoice_grains import DAY
+from features.definitions.invoice_grains import DAY, LINE
 from features.definitions.invoice_month import MONTH
+from features.definitions.month_grid import LATE_MONTHS
 from features.facts.activity_invoice_grains import FORMER_TOP, GAP, RED, RED_TABLE
 from features.registry import RISKIER, Aggregate, Feature, Grain
-from features.windows import column_name
+from features.windows import Window, column_name
 
 _LATE = "month_no < 3"
+#: No sale is a silence only while something else still arrives: what was bought, or the table with its zeros.
+#: Else nobody can tell a firm that stopped from a delivery that did.
+_DELIVERED_MONTHS = 2
 _USUAL_GAP = "(CASE WHEN {season} > {gap} THEN {season} ELSE {gap} END)"
 
 
@@ -68,16 +72,32 @@ _SILENCE = [
         is_recency=True,
     ),
     declare(
-        column_name("monthly_sales_silent", "months"),
+        column_name("sales_silence", "days"),
         Value(
-            "months", "coalesce({last}, {oldest} + 1)",
+            "days", "CASE WHEN {bought} > 0 OR {tabled} > 0 THEN {silence} END",
             {
-                "last": Aggregate(MONTH, "min(month_no)", "out_amount_fen > 0"),
-                "oldest": Aggregate(MONTH, "max(month_no)"),
+                "silence": Aggregate(DAY, "min(days_ago)", "is_sale"),
+                "bought": Aggregate(LINE, "count(*)", "NOT is_sale", Window(_DELIVERED_MONTHS)),
+                "tabled": Aggregate(MONTH, "count(*)", f"age < {_DELIVERED_MONTHS}"),
             },
         ),
         RISKIER, "R28",
-        "截至最近一月连续无销项的整月数（月表）", "whole months without sales up to the latest (monthly table)",
+        "距最近一次开票天数（仅当发票数据仍在更新）", "days since the last sales invoice, where invoices are still delivered",
+        is_recency=True,
+    ),
+    declare(
+        column_name("monthly_sales_silence", "months"),
+        Value(
+            "months", "CASE WHEN {tabled} > 0 THEN coalesce({last}, {oldest} + 1) END",
+            {
+                "last": Aggregate(MONTH, "min(month_no)", "out_amount_fen > 0"),
+                "oldest": Aggregate(MONTH, "max(month_no)"),
+                "tabled": Aggregate(MONTH, "count(*)", f"age < {LATE_MONTHS}"),
+            },
+        ),
+        RISKIER, "R28",
+        "截至最近一月连续无销项的整月数（月表，仅当仍在更新）",
+        "whole months without sales up to the latest (monthly table, where it is still delivered)",
         is_recency=True,
     ),
 ]  # fmt: skip

@@ -13,12 +13,17 @@ _COMPARED = "month_no < 3 AND before_fen IS NOT NULL"
 
 
 def _zero_runs(_: date) -> str:
-    """Filings with `breaks`, how many of a later month were not zero: 0 is the present run of zeros."""
+    """Filings with `breaks`, how many of a later month were not zero: 0 is the present run of zeros.
+
+    A zero in a month that was zero last year too is a season's rest, as long as the year had sales.
+    """
     is_zero = "coalesce(zero_filing, vat_sales_fen = 0)"
+    rests = "coalesce(before_fen = 0, false) AND year_fen > 0"
+    year = "sum(vat_sales_fen) OVER (PARTITION BY enterprise_key, month_no < 12)"
     return (
-        f"SELECT enterprise_key, sum(CASE WHEN {is_zero} THEN 0 ELSE 1 END) OVER "
+        f"SELECT enterprise_key, sum(CASE WHEN {is_zero} AND NOT ({rests}) THEN 0 ELSE 1 END) OVER "
         "(PARTITION BY enterprise_key ORDER BY month_no ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) "
-        "AS breaks FROM tax_filing"
+        f"AS breaks FROM (SELECT *, {year} AS year_fen FROM tax_filing) AS filed"
     )
 
 
@@ -51,7 +56,8 @@ FACTS: tuple[Feature, ...] = (
     declare(
         column_name("tax_zero_filings_run", "count"),
         count(Aggregate(_ZERO_RUN, "count(*)", "breaks = 0", empty="0")), RISKIER, "R10",
-        "截至最近一期的连续零申报期数", "zero filings in a row up to the latest",
+        "截至最近一期的连续零申报期数（不含每年固定的淡季停业）",
+        "zero filings in a row up to the latest, but for months that rest every year",
         is_recency=True,
     ),
     declare(
