@@ -6,7 +6,7 @@ from features.definitions.invoice_grains import DAY, LINE
 from features.definitions.invoice_month import MONTH
 from features.definitions.month_grid import LATE_MONTHS
 from features.facts.activity_invoice_grains import FORMER_TOP, GAP, RED, RED_TABLE
-from features.registry import RISKIER, Aggregate, Feature, Grain
+from features.registry import RISKIER, SAFER, Aggregate, Feature, Grain
 from features.windows import Window, column_name
 
 _LATE = "month_no < 3"
@@ -99,6 +99,19 @@ _SILENCE = [
         "截至最近一月连续无销项的整月数（月表，仅当仍在更新）",
         "whole months without sales up to the latest (monthly table, where it is still delivered)",
         is_recency=True,
+    ),
+    declare(
+        column_name("monthly_sales_habit", "count", "12m"),
+        Value(
+            "count", "CASE WHEN {tabled} > 0 THEN {sold} END",
+            {
+                "sold": Aggregate(MONTH, "count(*)", "month_no < 12 AND out_amount_fen > 0"),
+                "tabled": Aggregate(MONTH, "count(*)", f"age < {LATE_MONTHS}"),
+            },
+        ),
+        SAFER, "R07",
+        "近12个整月有销项的月数（月表，仅当仍在更新）",
+        "months with sales, of 12 whole ones (monthly table, where it is still delivered)",
     ),
 ]  # fmt: skip
 

@@ -31,10 +31,11 @@ def _standstill(grid: Grain) -> Value:
 
 
 def _standstill_before(grid: Grain) -> Value:
-    """The quieter of the same two months a year earlier, over the same mean."""
+    """The quieter of the same two months a year earlier, over the same mean; 1 where neither is on record."""
     year = "month_no BETWEEN 2 AND 13"
+    level = quotient("{before} * {n}", "{year}")
     return ratio(
-        clipped(f"({quotient('{before} * {n}', '{year}')})"),
+        clipped(f"(CASE WHEN {{before}} IS NULL AND {{year}} > 0 THEN 1 ELSE {level} END)"),
         before=Aggregate(grid, "min(before_c)", "month_no < 2"),
         year=Aggregate(grid, "sum(usage_c)", year),
         n=Aggregate(grid, "count(*)", year),
@@ -56,8 +57,8 @@ def _course(grid: Grain, name: str, zh: str) -> list[Feature]:
         ),
         declare(
             column_name(f"{name}_usage_to_year", "ratio", "2m_prior12m"), _standstill_before(grid), SAFER, "R05",
-            f"去年同期两月中较低用{zh}量与最近两月之前12个月月均之比",
-            f"{name} of the quieter of the same 2 months last year over the same mean",
+            f"去年同期两月中较低用{zh}量与最近两月之前12个月月均之比（无去年记录时为1）",
+            f"{name} of the quieter of the same 2 months last year over the same mean, 1 without a record of them",
         ),
     ]  # fmt: skip
 
