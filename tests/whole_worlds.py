@@ -21,6 +21,8 @@ _TEXTS = ["a", "b", "金融借款合同纠纷"]
 _ENTRIES = [*_TEXTS, "12.5/东坡", "3/河滩"]
 #: Datasets whose rows are compared with a row of the year before.
 _DENSE = {"invoice_line", "carbon_account"}
+#: Datasets that are compared with each other month by month, over many months.
+_FULL = {"invoice_month", "electricity_month"}
 _TOKENS = [f"token {number}" for number in range(6)]
 _EDGES = [0, 1, 3, 6, 12, 16, 24, 36, 60]
 
@@ -41,6 +43,8 @@ def _rows(rng: random.Random, dataset: Dataset, as_of: date) -> list[dict[str, o
     is_dense = "month" in dataset.document.primary_key or dataset.name in _DENSE
     for firm in FIRMS:
         number = rng.choice([0, 12, 40] if is_dense else [0, 2, 8, 25])
+        if dataset.name in _FULL:
+            number *= 4
         for _ in range(1 if dataset.name == REGISTER else number):
             row = _row(rng, dataset, firm, as_of)
             by_key.setdefault(str([row[name] for name in dataset.lake_key()]), row)
