@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from serving.web import (
     bank,
-    bank_loans,
     bank_alerts,
+    bank_loans,
     entrance,
     front,
     ops,
