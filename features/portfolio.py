@@ -4,7 +4,7 @@ Read through a snapshot of all that is held; what of it an institution may be to
 asked about, by the datasets its exposure leaves closed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -56,6 +56,18 @@ class Portfolio:
         """Count the exposures."""
         return len(self.institutions)
 
+    def take(self, rows: Sequence[int]) -> "Portfolio":
+        """Some of the exposures, in the order asked."""
+        return Portfolio(
+            institutions=[self.institutions[row] for row in rows],
+            products=[self.products[row] for row in rows],
+            guarantors=[self.guarantors[row] for row in rows],
+            firm=self.firm[list(rows)],
+            opened=[self.opened[row] for row in rows],
+            loans=[self.loans[row] for row in rows],
+            figures={name: values[list(rows)] for name, values in self.figures.items()},
+        )
+
 
 def open_portfolio(
     lake: LakeView, catalogue: Catalogue, as_of_date: date, *, now: datetime
@@ -77,7 +89,9 @@ def read_portfolio(snapshot: Snapshot) -> Portfolio:
     snapshot.connection.execute(f"CREATE OR REPLACE TEMP TABLE running AS {_RUNNING}")
     query = _EXPOSURES.format(platform=literal(PLATFORM), day=snapshot.as_of_date, grants=grants)
     table = snapshot.connection.sql(query).to_arrow_table()
-    figures = [name for name in table.column_names if name.endswith(("_days", "_cny", "_level"))]
+    figures = [
+        name for name in table.column_names if name.endswith(("_days", "_months", "_cny", "_level"))
+    ]
     return Portfolio(
         institutions=table["institution"].to_pylist(),
         products=table["product_code"].to_pylist(),
@@ -89,6 +103,13 @@ def read_portfolio(snapshot: Snapshot) -> Portfolio:
             name: table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in figures
         },
     )
+
+
+def enterprise_keys(snapshot: Snapshot, usccs: Collection[str]) -> dict[str, int]:
+    """Keys of firms by their codes, of those on the register."""
+    listed = ", ".join(literal(uscc) for uscc in sorted(usccs)) or "NULL"
+    query = f"SELECT uscc, enterprise_key FROM enterprise WHERE uscc IN ({listed})"
+    return {str(uscc): int(key) for uscc, key in snapshot.connection.execute(query).fetchall()}
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,7 @@ _RUNNING = """
         FROM visible_guarantee_account GROUP BY enterprise_key, loan_id)
     SELECT a.enterprise_key, a.loan_id, coalesce(a.lender_uscc, '') AS institution,
         coalesce(a.product_code, '') AS product_code,
+        CAST(a.granted_at AS DATE) AS granted_on,
         CAST(a.granted_at AS DATE) + to_months(CAST(a.term_months AS INTEGER)) AS matures_on,
         coalesce(m.balance_fen, a.amount_fen) AS balance_fen, coalesce(m.dpd, 0) AS dpd,
         coalesce(m.five_class, 1) AS five_class, coalesce(g.guarantor, '') AS guarantor
@@ -140,7 +162,8 @@ _EXPOSURES = """
     exposure AS (SELECT holder, enterprise_key, list(loan_id ORDER BY loan_id) AS loans,
         arg_max(product_code, balance_fen) AS product_code, max(guarantor) AS guarantor,
         max(dpd) AS dpd, sum(balance_fen) / 100 AS balance,
-        min(CASE WHEN matures_on >= DATE '{day}' THEN matures_on END) AS matures_on
+        min(CASE WHEN matures_on >= DATE '{day}' THEN matures_on END) AS matures_on,
+        max(granted_on) AS granted_on
         FROM side GROUP BY holder, enterprise_key),
     other AS (SELECT e.holder, e.enterprise_key, max(r.dpd) AS dpd, max(r.five_class) AS five_class
         FROM exposure e JOIN running r ON r.enterprise_key = e.enterprise_key
@@ -149,6 +172,7 @@ _EXPOSURES = """
         coalesce(g.scopes, []) AS scopes, CAST(e.dpd AS DOUBLE) AS own_loan_days_past_due_days,
         CAST(e.matures_on AS DATE) - DATE '{day}' AS own_loan_days_to_maturity_days,
         CAST(e.balance AS DOUBLE) AS own_loan_balance_cny,
+        CAST(date_diff('month', e.granted_on, DATE '{day}') AS DOUBLE) AS own_loan_age_months,
         CAST(coalesce(o.dpd, 0) AS DOUBLE) AS other_loan_days_past_due_days,
         CAST(coalesce(o.five_class, 1) AS DOUBLE) AS other_loan_class_level
     FROM exposure e LEFT JOIN other o USING (holder, enterprise_key)

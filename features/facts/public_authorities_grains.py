@@ -48,9 +48,7 @@ ARREARS_QUARTER = Grain("arrears_quarter", frozenset({"tax_arrears_notice"}), _a
 
 def _carbon(as_of_date: date) -> str:
     """Quarters of the carbon account, 1 the latest that still holds; steps 1 deep green to 4 red."""
-    steps = (
-        "CASE grade WHEN 'deep_green' THEN 1 WHEN 'light_green' THEN 2 WHEN 'yellow' THEN 3 WHEN 'red' THEN 4 END"
-    )
+    steps = "CASE grade WHEN 'deep_green' THEN 1 WHEN 'light_green' THEN 2 WHEN 'yellow' THEN 3 WHEN 'red' THEN 4 END"
     return (
         f"SELECT enterprise_key, {steps} AS step, "
         f"coalesce(label_cert_until < DATE '{as_of_date}', false) AS is_lapsed, "

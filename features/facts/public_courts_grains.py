@@ -75,9 +75,7 @@ def _assets(dataset: str) -> Callable[[date], str]:
     return select
 
 
-SHOWN_ASSETS = Grain(
-    "assets_shown", frozenset({"reg_annual_report"}), _assets("reg_annual_report")
-)
+SHOWN_ASSETS = Grain("assets_shown", frozenset({"reg_annual_report"}), _assets("reg_annual_report"))
 FILED_ASSETS = Grain("assets_filed", frozenset({"annual_figures"}), _assets("annual_figures"))
 
 
