@@ -11,6 +11,7 @@ from datetime import date, datetime
 import numpy as np
 import numpy.typing as npt
 
+from features.codes.industries import industry_table_sql
 from features.contracts import REGISTER, Catalogue
 from features.engine import literal
 from features.lake import LakeView
@@ -132,7 +133,7 @@ class LateRate:
 
 def late_rates(snapshot: Snapshot, *, over_days: int, months: int) -> list[LateRate]:
     """Loans over a number of days late, part by part, over the last months on record, oldest first."""
-    query = _LATE.format(over=int(over_days), months=int(months))
+    query = _LATE.format(over=int(over_days), months=int(months), sections=industry_table_sql())
     return [LateRate(*row) for row in snapshot.connection.execute(query).fetchall()]
 
 
@@ -180,14 +181,17 @@ _EXPOSURES = """
     ORDER BY e.holder, e.enterprise_key"""
 
 _LATE = """
-    WITH firm AS (SELECT enterprise_key, left(max(region_code), 6) AS region,
-        max(industry_code) AS industry FROM visible_reg_basic GROUP BY enterprise_key),
+    WITH coded AS (SELECT enterprise_key, left(max(region_code), 6) AS region,
+        left(ltrim(max(industry_code), 'ABCDEFGHIJKLMNOPQRST'), 2) AS division
+        FROM visible_reg_basic GROUP BY enterprise_key),
+    firm AS (SELECT enterprise_key, region, section AS industry FROM coded
+        LEFT JOIN {sections} USING (division)),
     loan AS (SELECT enterprise_key, loan_id, product_code AS product FROM visible_loan_account),
     seen AS (SELECT enterprise_key, loan_id, (month // 100) * 12 + month % 100 AS month,
         dpd > {over} AS is_late FROM visible_repayment_snapshot WHERE balance_fen > 0),
     part AS (SELECT s.month, s.is_late, unnest([
             {{'dimension': 'region', 'value': f.region}},
-            {{'dimension': 'industry', 'value': left(f.industry, 1)}},
+            {{'dimension': 'industry', 'value': f.industry}},
             {{'dimension': 'product', 'value': l.product}}], recursive := true)
         FROM seen s JOIN loan l USING (enterprise_key, loan_id) LEFT JOIN firm f USING (enterprise_key)
         WHERE s.month > (SELECT max(month) FROM seen) - {months})

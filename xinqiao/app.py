@@ -27,6 +27,7 @@ from xinqiao import (
     simulate,
     train,
     train_alert,
+    watch,
 )
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
@@ -61,6 +62,7 @@ app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
 app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
+app.command("watch", help=watch.HELP)(watch.watch)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("docs", help=docs.HELP)(docs.docs)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -12,18 +13,11 @@ from pydantic import Field
 from features.documents import Document, load_document
 from features.errors import ModelDocumentError
 from features.portfolio import LateRate
+from models.histograms import Limit
 from models.signals.levels import Level
 
 CONCENTRATION = Path(__file__).with_name("concentration.yaml")
 SIGNAL, LEVEL = "W58", Level.ORANGE
-
-
-class Limit(Document):
-    """One number with its unit and where it comes from."""
-
-    value: float = Field(ge=0)
-    unit: str
-    source: str
 
 
 class ConcentrationRules(Document):
@@ -122,13 +116,22 @@ def _judge(
     if now is None or now.loans < rules.loans_from.value or now.late < rules.late_from.value:
         return None
     oldest = last - int(rules.compared_months.value)
-    before = [one.late / one.loans for one in months if oldest <= one.month < last]
-    mean = sum(before) / len(before) if before else None
-    rate = now.late / now.loans
+    # Shares are kept exact: twice a mean is no rise, one loan more is.
+    before = [Fraction(one.late, one.loans) for one in months if oldest <= one.month < last]
+    mean = sum(before, Fraction(0)) / len(before) if before else None
+    rate, limit = Fraction(now.late, now.loans), Fraction(rules.times_mean_over.value)
     passes = (
-        *(("level",) if rate >= rules.rate_from.value else ()),
-        *(("rise",) if mean is not None and rate > rules.times_mean_over.value * mean else ()),
+        *(("level",) if float(rate) >= rules.rate_from.value else ()),
+        *(("rise",) if mean is not None and rate > limit * mean else ()),
     )
     if not passes:
         return None
-    return Concentration(now.dimension, now.value, now.loans, now.late, rate, mean, passes)
+    return Concentration(
+        dimension=now.dimension,
+        value=now.value,
+        loans=now.loans,
+        late=now.late,
+        rate=float(rate),
+        mean=None if mean is None else float(mean),
+        passes=passes,
+    )

@@ -13,6 +13,7 @@ from models.signals.levels import Level
 from models.watching import watch as watch_room
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Exposures, Firms
+from models.watching.views import migration
 from models.watching.watch import Watched, run_watch
 from tests.unit.models.watch_world import DATASETS, REGISTRY, World, make_bundle, make_world
 
@@ -170,6 +171,16 @@ def test_a_column_nobody_looked_up_is_a_mistake(world: World) -> None:
     fewer = {name: v for name, v in world.firms.columns.items() if name != "usage_yoy"}
     with pytest.raises(ModelInputError, match=r"no column usage_yoy"):
         run_watch(world.watch, world.exposures, replace(world.firms, columns=fewer))
+
+
+def test_migration_counts_exposures_whose_grades_are_both_known(watched: Watched) -> None:
+    everyone = np.ones(len(watched.exposures), dtype=np.bool_)
+    counts = migration(watched, everyone)
+    known = [(b, n) for b, n in zip(watched.grade_before.tolist(), watched.grade.tolist(), strict=True) if min(b, n) >= 0]  # fmt: skip
+    assert 0 < len(known) < len(watched.exposures)
+    for before, now in set(known):
+        assert counts[before, now] == known.count((before, now))
+    assert counts.sum() == len(known)
 
 
 def test_no_exposures_give_nothing(world: World) -> None:
