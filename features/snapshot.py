@@ -207,6 +207,25 @@ def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
     )
 
 
+def grants_at(
+    lake: LakeView, catalogue: Catalogue, day: date, purpose: Purpose, *, holding: str
+) -> str:
+    """Query of (enterprise_key, grantee, scopes): what live consents of a purpose open to whom on a day.
+
+    Only consents that hold the scope `holding` count; those of one firm to one institution open together,
+    their scopes in order.
+    """
+    consents, moment, on = catalogue[CONSENTS], end_of(day), f"DATE '{day}'"
+    return (
+        "SELECT enterprise_key, grantee, list_sort(list_distinct(flatten(list(scopes)))) AS scopes FROM ("
+        f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {lake.rows(consents)} "
+        f"WHERE {_current_at(moment, consents, lake)} AND occurred_at <= {_instant(moment)}) "
+        f"WHERE place = 1 AND purpose = {literal(purpose)} AND event IN ('granted', 'narrowed') "
+        f"AND valid_from <= {on} AND valid_to >= {on} AND list_contains(scopes, {literal(holding)}) "
+        "GROUP BY enterprise_key, grantee"
+    )
+
+
 def consent_events_by(lake: LakeView, catalogue: Catalogue, moment: datetime) -> str:
     """Query of every consent event that had happened and was known by a moment, under `uscc`."""
     known = rows_known_by(lake, catalogue[CONSENTS], moment)

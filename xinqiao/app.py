@@ -28,6 +28,7 @@ from xinqiao import (
     simulate,
     train,
     train_alert,
+    watch,
     webhooks,
 )
 from xinqiao.console import LANGUAGE, fail
@@ -64,6 +65,7 @@ app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
 app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
+app.command("watch", help=watch.HELP)(watch.watch)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)
