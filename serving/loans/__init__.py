@@ -1,0 +1,1 @@
+"""Loans as institutions report them: granted, paid month by month, closed, guaranteed."""
