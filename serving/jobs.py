@@ -28,6 +28,8 @@ from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
 from serving.ratings.errors import NoModelError
+from serving.ratings.triggers.issuing import issue_due
+from serving.ratings.triggers.noticing import notice_triggers
 from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
@@ -175,6 +177,21 @@ async def rate_for_cases(upkeep: Upkeep, now: datetime) -> int:
     return 0
 
 
+async def rate_triggered(upkeep: Upkeep, now: datetime) -> int:
+    """Rate firms with running loans again upon what has happened to them, and count what came of it.
+
+    Without a model nothing is noticed, and nothing is lost.
+    """
+    with suppress(NoModelError):
+        desk = await upkeep.desks.fresh(now)
+        await notice_triggers(upkeep, desk, now)
+        told = await issue_due(upkeep, desk, now)
+        for outcome, number in told.items():
+            upkeep.meters.rated_again.labels(outcome).inc(number)
+        return told["issued"]
+    return 0
+
+
 def _case_desk(upkeep: Upkeep) -> Desk:
     lake = Lake(upkeep.settings.home / "lake")
     return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
@@ -191,6 +208,7 @@ JOBS: tuple[Job, ...] = (
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
     Job("rate_for_cases", 30.0, rate_for_cases),
+    Job("rate_triggered", 5.0, rate_triggered),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
