@@ -1,5 +1,6 @@
 """Rated again upon events: noticed once, under the lender's own consents, told why and no more."""
 
+import itertools
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from tests.rated_town import CODE, Town
 from tests.service import BANK, OTHER_BANK, Running, service
 
 MAY = ["rating:read", "rating:list"]
+TODAY = datetime(2026, 11, 21, 12)
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +42,22 @@ def running(fresh_database: Addresses, town: Town) -> Generator[Running]:
 
 
 @pytest.fixture(scope="module")
-def firms(town: Town) -> Iterator[str]:
-    return iter(town.usccs)
+def firms() -> Iterator[str]:
+    """Codes of firms the model knows nothing of, for whom `quick` stands in."""
+    return map(CODE.format, itertools.count(100))
 
 
 @pytest.fixture(autouse=True)
 def _all_is_quiet(running: Running) -> None:
-    """A day later; what other tests lent and opened is over, and has been looked at."""
-    running.clock.move(days=1)
+    """The same day for every test; what others lent and opened is over, and has been looked at."""
+    running.clock.now = TODAY
     running.sql("UPDATE loan SET status = 'settled'")
     running.sql("UPDATE consent SET status = 'revoked' WHERE status = 'active'")
     running.sql("DELETE FROM rating_trigger")
+    running.sql(
+        "UPDATE rating_trigger_mark SET month_end = '2026-10-31', repairs_until = %(now)s",
+        now=TODAY,
+    )
     a_round(running)
     assert running.sql("SELECT count(*) FROM rating_trigger") == [(0,)]
 
@@ -63,7 +70,7 @@ class Quick:
     feature_hash: str = ""
 
     async def rate(
-        self, desks: Desks, desk: Desk, order: Order, consent: LiveConsent, now: datetime
+        self, _: Desks, desk: Desk, order: Order, consent: LiveConsent, now: datetime
     ) -> Rating:
         """A rating of nothing."""
         number = new_id("R")
@@ -109,8 +116,8 @@ def a_round(running: Running) -> Counter[str]:
     return running.run(work())
 
 
-def land(running: Running, uscc: str, dataset: str, **cells: str) -> None:
-    """A row about the firm, known an hour ago."""
+def land(running: Running, uscc: str, dataset: str, /, **cells: str) -> None:
+    """A row about the firm, known from now on."""
     lake = TinyLake(running.house.settings.home / "lake", CODE)
     row = record(int(uscc[-8:]), dataset, cells)
     lake.land(dataset, [{**row, "available_at": running.clock.now}])
@@ -148,9 +155,9 @@ def watched(running: Running, uscc: str, *scopes: str, **more: str) -> str:
 
 
 def test_a_record_leads_to_a_rating_a_row_of_the_record_and_a_notice(
-    running: Running, firms: Iterator[str]
+    running: Running, town: Town
 ) -> None:
-    uscc = next(firms)
+    uscc = town.usccs[0]
     lend(running, uscc)
     consent_id = watch(running, uscc, "tax")
     assert a_round(running) == {"issued": 1}
@@ -193,9 +200,9 @@ def test_a_record_leads_to_a_rating_a_row_of_the_record_and_a_notice(
 
 
 def test_only_a_lender_with_a_live_consent_gets_one(
-    running: Running, firms: Iterator[str]
+    running: Running, town: Town, firms: Iterator[str]
 ) -> None:
-    uscc, guarantor = next(firms), "91370000MA3GUAR01X"
+    uscc, guarantor = town.usccs[1], "91370000MA3GUAR01X"
     watched(running, uscc, "tax")
     lend(running, uscc, institution=OTHER_BANK, guarantor=guarantor)  # no consent to either
     watch(running, next(firms), "tax")  # a consent, no loan
@@ -220,9 +227,9 @@ def test_a_consent_without_the_scope_for_watching_or_with_counted_looks_opens_no
 
 
 def test_a_revoked_consent_ends_it_and_a_narrower_one_rates_from_less(
-    running: Running, firms: Iterator[str]
+    running: Running, town: Town
 ) -> None:
-    uscc = next(firms)
+    uscc = town.usccs[5]
     consent_id = watched(running, uscc, "tax", "utilities")
     running.clock.move(days=1)
     narrow_watch(running, consent_id, "tax")
@@ -237,11 +244,9 @@ def test_a_revoked_consent_ends_it_and_a_narrower_one_rates_from_less(
     assert len(ratings_of(running, uscc)) == 2
 
 
-def test_what_is_closed_to_the_institution_is_no_cause(
-    running: Running, firms: Iterator[str]
-) -> None:
+def test_what_is_closed_to_the_institution_is_no_cause(running: Running, town: Town) -> None:
     """A month of another bank's loan: with the scope it counts, without not even that it came."""
-    uscc = next(firms)
+    uscc = town.usccs[6]
     watched(running, uscc, "tax")
     watched(running, uscc, "tax", "loan", institution=OTHER_BANK)
     running.clock.move(days=1)
@@ -305,18 +310,15 @@ def test_a_month_end_rates_everybody_once(
     usccs = [next(firms), next(firms)]
     for uscc in usccs:
         watched(running, uscc, "tax")
-    running.clock.now = datetime(2027, 3, 31, 19, 59)
-    running.sql("UPDATE rating_trigger_mark SET month_end = '2027-02-28'")
-    running.sql("UPDATE consent SET valid_to = '2027-12-31'")
-    running.sql("UPDATE institution SET assessed_until = '2027-12-31'")
+    running.clock.now = datetime(2026, 11, 30, 19, 59)
     assert a_round(running) == {}
     running.clock.move(minutes=1)
     assert a_round(running) == {"issued": 2}
     assert a_round(running) == {}
     for uscc in usccs:
         notice = notices_about(running, uscc)[-1]
-        assert notice["as_of"] == "2027-03-31"
-        assert notice["causes"] == [{"cause": "month_end", "what": "", "on": "2027-03-31"}]
+        assert notice["as_of"] == "2026-11-30"
+        assert notice["causes"] == [{"cause": "month_end", "what": "", "on": "2026-11-30"}]
 
 
 def test_a_month_end_that_was_slept_through_is_made_up_for(
@@ -423,7 +425,9 @@ def test_two_at_once_rate_each_exposure_once(
     assert [len(ratings_of(running, uscc)) for uscc in usccs] == [1, 1, 1]
 
 
-def test_a_corrected_dispute_is_a_cause_once(running: Running, firms: Iterator[str], quick: Quick) -> None:
+def test_a_corrected_dispute_is_a_cause_once(
+    running: Running, firms: Iterator[str], quick: Quick
+) -> None:
     uscc = next(firms)
     watched(running, uscc, "tax")
     running.clock.move(days=1)
