@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from structlog.typing import FilteringBoundLogger
 
 from features.vault import Vault
+from serving.alerts import endpoints as alerts
 from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
@@ -40,6 +41,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,
+    *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
     verifications.door,

@@ -14,6 +14,7 @@ from features.definitions import REGISTRY
 from features.lake import Lake
 from features.renewal import Shelf, is_behind, renewed
 from features.vault import Vault
+from serving.alerts import outcomes, tending
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
@@ -197,6 +198,30 @@ def _case_desk(upkeep: Upkeep) -> Desk:
     return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
 
 
+async def tend_alerts(upkeep: Upkeep, now: datetime) -> int:
+    """Repeat, end and watch over alerts where nobody has to decide."""
+    return sum((await tending.tend_alerts(_alert_desk(upkeep), now)).values())
+
+
+async def end_repaired_alerts(upkeep: Upkeep, now: datetime) -> int:
+    """End alerts that rest on a record of which a repair was delivered."""
+    lake = Lake(upkeep.settings.home / "lake")
+    return await tending.end_repaired(_alert_desk(upkeep), lake, shared_catalogue(), now)
+
+
+async def write_alert_outcomes(upkeep: Upkeep, now: datetime) -> int:
+    """Keep what came of alerts where training finds it."""
+    del now
+    async with upkeep.database.transaction() as connection:
+        found = await outcomes.read_outcomes(connection)
+    target = upkeep.settings.home / outcomes.WHERE
+    return await asyncio.to_thread(outcomes.write_outcomes, found, target)
+
+
+def _alert_desk(upkeep: Upkeep) -> tending.Desk:
+    return tending.Desk(upkeep.database, upkeep.subject_of)
+
+
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
@@ -209,6 +234,9 @@ JOBS: tuple[Job, ...] = (
     Job("renew_vectors", 30.0, renew_vectors),
     Job("rate_for_cases", 30.0, rate_for_cases),
     Job("rate_triggered", 5.0, rate_triggered),
+    Job("tend_alerts", 30.0, tend_alerts),
+    Job("end_repaired_alerts", 60.0, end_repaired_alerts),
+    Job("write_alert_outcomes", 3600.0, write_alert_outcomes),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

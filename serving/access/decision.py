@@ -75,6 +75,11 @@ class Action(StrEnum):
     REPORT_VERIFY = "report:verify"
     REPORT_PROFILE_READ = "report_profile:read"
     REPORT_PROFILE_CHANGE = "report_profile:change"
+    ALERT_READ = "alert:read"
+    ALERT_CHANGE = "alert:change"
+    ALERT_STATISTICS = "alert:statistics"
+    WATCH_LIST_READ = "watch_list:read"
+    WATCH_LIST_CHANGE = "watch_list:change"
     VERIFICATION_ASK = "verification:ask"
 
 
