@@ -1,6 +1,6 @@
 """Reading a portfolio for whoever may see it: the institution in full, the platform in the large."""
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 from features.online import OnlineVectors
 from features.windows import months_before
@@ -46,7 +46,7 @@ async def _figures(look: Look, whose: str, rules: PortfolioRules) -> Figures:
     borrowers = await repository.read_borrowers(connection, whose)
     usccs = frozenset(one.uscc for one in borrowers)
     back = months_before(today, rules.migration_months)
-    spans = ((months_before(back, rules.still_counts_months), back), (date.min, today))
+    spans = ((months_before(back, rules.still_counts_months), back), (back, today))
     then, now = [
         open_grades(
             await repository.read_grades(connection, whose, after=after, until=until, today=today),

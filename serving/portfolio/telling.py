@@ -154,7 +154,7 @@ class Telling:
 def _names() -> list[str]:
     """Grades of the scale, the best first."""
     version = load_scale().version
-    return [*(grade.code for grade in version.grades), version.default.code]
+    return [*(grade.code for grade in version.grades), version.default_grade.code]
 
 
 def _yuan(fen: int) -> Decimal:
