@@ -131,6 +131,29 @@ def add_cases(running: Running, firm: str, number: int) -> dict[str, str]:
     return made
 
 
+# What the room of alerts asks about: a loan, an alert just pushed, and the firm put on the watch list.
+_ALERTS = """
+WITH lent AS (
+    INSERT INTO loan (institution, loan_id, lake_id, uscc, granted_on, amount_fen, balance_fen, days_past_due,
+        five_class, status, updated_at)
+    VALUES (%(institution)s, 'L-1', 'L-1', %(firm)s, %(now)s, 100, 100, 0, 1, 'running', %(now)s)),
+watched AS (
+    INSERT INTO watched_firm (institution, uscc, reason, put_by, put_at)
+    VALUES (%(institution)s, %(firm)s, 'x', 'U-0', %(now)s))
+INSERT INTO alert (alert_id, institution, uscc, name, signal, dimension, level, state, began_at, level_since, as_of,
+    counted, less_runs, has_cleared, reopened, repeats, found_on, found_at, model, datasets, needs, evidence, says)
+VALUES (%(alert)s, %(institution)s, %(firm)s, '', 'W10', 'F5', 'O', 'pushed', %(now)s, %(now)s, %(now)s, %(now)s, 0,
+    false, 0, 0, %(now)s, %(now)s, '', '{admin_penalty}', '{}', '[]', '[]')
+"""
+
+
+def add_alert(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A warning of this institution about a firm that it lends to and watches; its id by name."""
+    made = {"alert": f"W-w{number}"}
+    running.sql(_ALERTS, **made, institution=institution, firm=firm, now=running.clock.now)
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -165,4 +188,5 @@ def _things(running: Running) -> dict[str, str]:
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
     made |= add_cases(running, things["firm"], number)
+    made |= add_alert(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -58,8 +58,7 @@ async def list_own(
 
     A filter by signal passes over alerts whose signal may not be seen now, so it says nothing of them.
     """
-    filters = {"level": level, "state": state, "signal": signal, "uscc": uscc}
-    rows = await list_alerts(look, pager, filters)
+    rows = await list_alerts(look, pager, filters_of(level, state, signal, uscc))
     told = await bodies(look, rows)
     page = pager.page(
         rows,
@@ -131,6 +130,11 @@ async def read_statistics(look: CurrentLook) -> AlertStatistics:
     """Alerts, outcomes and precision of every signal, and lenders that are late; nothing of any firm."""
     await look.allow(Resource())
     return await statistics_of(look)
+
+
+def filters_of(level: str, state: str, signal: str = "", uscc: str = "") -> dict[str, str]:
+    """What a list is asked for; empty is any."""
+    return {"level": level, "state": state, "signal": signal, "uscc": uscc}
 
 
 async def statistics_of(look: Look) -> AlertStatistics:

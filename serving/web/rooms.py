@@ -4,9 +4,11 @@ from fastapi import APIRouter
 
 from serving.web import (
     bank,
+    bank_alerts,
     entrance,
     front,
     ops,
+    ops_alerts,
     own_cases,
     own_consents,
     own_ratings,
@@ -22,6 +24,9 @@ DOORS: tuple[APIRouter, ...] = (
     own_consents.door,
     own_cases.door,
     bank.door,
+    bank_alerts.door,
+    bank_alerts.watched,
     ops.door,
+    ops_alerts.door,
     site.router(),
 )
