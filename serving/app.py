@@ -23,6 +23,7 @@ from serving.loans import endpoints as loans
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
+from serving.portfolio import endpoints as portfolio
 from serving.problems import install
 from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
@@ -46,6 +47,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
+    portfolio.door,
     verifications.door,
     webhooks.door,
     loans.door,

@@ -30,6 +30,8 @@ from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
 from serving.ratings.desks import Desks
 from serving.ratings.errors import NoModelError
+from serving.ratings.triggers.issuing import issue_due
+from serving.ratings.triggers.noticing import notice_triggers
 from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
@@ -216,6 +218,21 @@ async def drop_old_notices(upkeep: Upkeep, now: datetime) -> int:
     return await forget_notices(upkeep.database, now)
 
 
+async def rate_triggered(upkeep: Upkeep, now: datetime) -> int:
+    """Rate firms with running loans again upon what has happened to them, and count what came of it.
+
+    Without a model nothing is noticed, and nothing is lost.
+    """
+    with suppress(NoModelError):
+        desk = await upkeep.desks.fresh(now)
+        await notice_triggers(upkeep, desk, now)
+        told = await issue_due(upkeep, desk, now)
+        for outcome, number in told.items():
+            upkeep.meters.rated_again.labels(outcome).inc(number)
+        return told["issued"]
+    return 0
+
+
 def _case_desk(upkeep: Upkeep) -> Desk:
     lake = Lake(upkeep.settings.home / "lake")
     return Desk(upkeep.database, lake, upkeep.vault, shared_catalogue())
@@ -258,6 +275,7 @@ JOBS: tuple[Job, ...] = (
     Job("renew_vectors", 30.0, renew_vectors),
     Job("rate_for_cases", 30.0, rate_for_cases),
     Job("push_notices", 0.2, push_notices),
+    Job("rate_triggered", 5.0, rate_triggered),
     Job("tend_alerts", 30.0, tend_alerts),
     Job("end_repaired_alerts", 60.0, end_repaired_alerts),
     Job("write_alert_outcomes", 3600.0, write_alert_outcomes),

@@ -80,6 +80,7 @@ class Action(StrEnum):
     ALERT_STATISTICS = "alert:statistics"
     WATCH_LIST_READ = "watch_list:read"
     WATCH_LIST_CHANGE = "watch_list:change"
+    PORTFOLIO_READ = "portfolio:read"
     VERIFICATION_ASK = "verification:ask"
     WEBHOOK_CREATE = "webhook:create"
     WEBHOOK_READ = "webhook:read"
