@@ -13,7 +13,7 @@ from typing import Any, Generic, LiteralString, TypeVar
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from serving.db import Connection
+from serving.db import BEGIN, Connection
 
 Row = TypeVar("Row")
 
@@ -44,7 +44,8 @@ class Ahead:
         self, connection: Connection, question: Question[Row], institution: str
     ) -> Row | None:
         """The first row of a transaction's first question, and with it what is foreseen of the institution's request."""
-        async with connection.pipeline():  # the begin of the transaction travels along
+        async with connection.pipeline():
+            await connection.execute(BEGIN)
             cursor = await _asked(connection, question)
             for foreseen in self.questions(institution):
                 self._answered.append((foreseen, await _asked(connection, foreseen)))

@@ -25,6 +25,7 @@ from serving.access.decision import Action, LiveConsent, refusal
 from serving.ahead import Ahead, Foresight
 from serving.audit.record import write_entry
 from serving.auth.identify import address_of, identify
+from serving.db import COMMIT, begin
 from serving.house import house_of
 from serving.idempotency import answer_once
 from serving.look import Look
@@ -93,7 +94,7 @@ class DoorRoute(APIRoute):
             if foresees is not None:
                 look.ahead = await _foreseen(foresees, request, look.now)
             try:
-                async with house.database.transaction() as connection:
+                async with house.database.connection() as connection:
                     look.connection = connection
                     await _admit(look, request)
                     response = await answer_once(look, request, answer)
@@ -122,6 +123,7 @@ async def _foreseen(foresees: Foresight, request: Request, now: datetime) -> Ahe
 async def _admit(look: Look, request: Request) -> None:
     """Say who asks, count the request, and refuse a role that lacks the action before any look-up."""
     look.caller = await identify(look.house, request, look.connection, look.now, look.ahead)
+    await begin(look.connection)  # it is begun, unless nobody had to be asked about
     look.house.limits.take(look.caller, look.now, address_of(request))
     refused = refusal(look.caller, look.action, None, LiveConsent())
     if refused is not None:
@@ -134,7 +136,7 @@ async def _close(look: Look) -> None:
         for query, given in look.last:
             await look.connection.execute(query, given)
         await _record(look, look.outcome, "granted")
-        await look.connection.commit()
+        await look.connection.execute(COMMIT)
 
 
 async def _record_refusal(look: Look, refused: XinqiaoError) -> None:

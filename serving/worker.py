@@ -5,9 +5,8 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +16,9 @@ from serving.app import create_app
 from serving.observe.log import listen_to_libraries, make_log
 from serving.parent import end_with_parent
 from serving.settings import settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Requests in work are given this long when the service stops [s].
 STOP_SECONDS = 10
