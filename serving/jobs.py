@@ -144,7 +144,7 @@ async def export_consents(upkeep: Upkeep, now: datetime) -> int:
     to = Destination(
         Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
     )
-    async with upkeep.database.transaction() as connection:
+    async with upkeep.database.connection() as connection:  # it begins its own, one for each step
         return await export_new(connection, to, now=now)
 
 
