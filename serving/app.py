@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from structlog.typing import FilteringBoundLogger
 
 from features.vault import Vault
+from serving.alerts import endpoints as alerts
 from serving.audit import endpoints as audit
 from serving.auth import rooms as auth
 from serving.auth.limits import RateLimits
@@ -18,9 +19,11 @@ from serving.disputes import beside_endpoints as beside
 from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
+from serving.loans import endpoints as loans
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
+from serving.portfolio import endpoints as portfolio
 from serving.problems import install
 from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
@@ -31,18 +34,23 @@ from serving.settings import Settings, settings_from
 from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
+from serving.webhooks import endpoints as webhooks
 
-#: Every room that answers; a new one is added here.
+#: Every room that answers; a new one is added here. A request tries them in this order, so the busiest comes first.
 ROOMS: tuple[APIRouter, ...] = (
+    *ratings.DOORS,
     *auth.DOORS,
     consents.door,
     audit.door,
-    *ratings.DOORS,
     *disputes.DOORS,
     *beside.DOORS,
+    *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
+    portfolio.door,
     verifications.door,
+    webhooks.door,
+    loans.door,
 )
 
 

@@ -138,11 +138,11 @@ class _Voice:
         return {}
 
     def _tell(self, rows: IntArray, view: int) -> Iterator[Said]:
-        withheld = self.watched.exposures.views[view]
-        firm = self.watched.exposures.firm[rows]
-        now = self.judge.ask(self.watched.firms.matrix(self.judge.names, firm), withheld)
-        reasons = self._reasons(now.seen, now.hidden) if self.why else [()] * len(rows)
-        moved = self._movements(firm, now.seen, now.hidden, withheld)
+        exposures = self.watched.exposures
+        hidden = self.judge.hidden(exposures.views[view])
+        now = self.judge.ask(self.watched.firms, exposures, rows)
+        reasons = self._reasons(now.seen, hidden) if self.why else [()] * len(rows)
+        moved = self._movements(rows, now.seen, hidden)
         return (why + what for why, what in zip(reasons, moved, strict=True))
 
     def _reasons(self, seen: FloatArray, hidden: BoolArray) -> list[Said]:
@@ -163,17 +163,11 @@ class _Voice:
             )
         return found
 
-    def _movements(
-        self,
-        firm: IntArray,
-        seen: FloatArray,
-        hidden: BoolArray,
-        withheld: frozenset[str],
-    ) -> list[Said]:
+    def _movements(self, rows: IntArray, seen: FloatArray, hidden: BoolArray) -> list[Said]:
         """What changed since the earlier date, of firms that had a record then."""
         if self.watched.before is None:
-            return [()] * len(firm)
-        then = self.judge.ask(self.watched.before.matrix(self.judge.names, firm), withheld)
+            return [()] * len(rows)
+        then = self.judge.ask(self.watched.before, self.watched.exposures, rows)
         changes = changes_between(self.judge.bundle, then.seen, seen, hidden)
         speaker = ChangeSpeaker(self.judge.bundle, self.watched.watch.registry)
         return [

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from features.errors import ModelInputError
 from features.scope import PLATFORM
 from models.arrays import BoolArray, FloatArray, IntArray
+
+Opened = TypeVar("Opened", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Exposures:
     firm : ndarray of int64, shape (n,)
         Row of the firm among `Firms`.
     views : tuple of frozenset of str
-        The distinct sets of datasets that are closed; there are few, so that firms are asked about together.
+        The distinct sets of datasets that are closed.
     view : ndarray of int64, shape (n,)
         Which of them each exposure has.
     facts : mapping of str to ndarray of float64, shape (n,)
@@ -81,22 +85,24 @@ class Exposures:
         """Which rows are the platform's own, shape (n,)."""
         return np.array([name == PLATFORM for name in self.institutions], dtype=np.bool_)
 
-    def take(self, rows: IntArray) -> "Exposures":
-        """Some of the exposures, in the order asked."""
-        return Exposures(
-            [self.institutions[row] for row in rows.tolist()],
-            self.firm[rows],
-            self.views,
-            self.view[rows],
-            {name: values[rows] for name, values in self.facts.items()},
-        )
+    def closes(self, datasets: frozenset[str], rows: IntArray) -> BoolArray:
+        """Which of some exposures may not see what reads these datasets."""
+        if datasets not in self._closing:
+            flags = [not view.isdisjoint(datasets) for view in self.views]
+            self._closing[datasets] = np.array(flags, dtype=np.bool_)
+        return self._closing[datasets][self.view[rows]]
+
+    @cached_property
+    def _closing(self) -> dict[frozenset[str], BoolArray]:
+        """By view, for sets of datasets that were asked about."""
+        return {}
 
 
 def exposures_of(
     institutions: list[str],
     firm: IntArray,
-    opened: Sequence[Hashable],
-    closes: Callable[[str, Hashable], Collection[str]],
+    opened: Sequence[Opened],
+    closes: Callable[[str, Opened], Collection[str]],
     facts: Mapping[str, FloatArray],
 ) -> Exposures:
     """Group exposures by what is closed to them.
@@ -119,7 +125,7 @@ def exposures_of(
     (2, [0, 1, 0])
     """
     place: dict[frozenset[str], int] = {}
-    known: dict[tuple[str, Hashable], int] = {}
+    known: dict[tuple[str, Opened], int] = {}
     view = np.empty(len(institutions), dtype=np.int64)
     for row, pair in enumerate(zip(institutions, opened, strict=True)):
         if pair not in known:

@@ -1,4 +1,4 @@
-"""What the models say of watched firms under one view: trouble foreseen, and grades that fell.
+"""What the models say of watched exposures: trouble foreseen, and grades that fell.
 
 The probability is compared with a cut-off that was chosen when the model was trained; a grade is held
 against the grade that the same model gives the same view of an earlier date, so that a consent given
@@ -7,14 +7,13 @@ or taken back meanwhile is no migration.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.bundle import Bundle
 from models.record import has_any_record
-from models.scorer import Scorer
+from models.watching.exposures import Exposures, Firms
 
 #: The grade from which a fall is grave whatever it was before (domain: CCC or worse).
 GRAVE = "CCC"
@@ -23,13 +22,12 @@ UNKNOWN_GRADE = -1
 
 @dataclass(frozen=True)
 class Opinion:
-    """One model on some firms under one view.
+    """One model on n exposures.
 
     Attributes
     ----------
     seen : ndarray of float64, shape (n, k)
-        The model's columns, NaN where the view closes them.
-    hidden : ndarray of bool, shape (k,)
+        The model's columns, NaN where they are closed.
     is_known : ndarray of bool, shape (n,)
         Whether there is anything to go by; silence is no opinion.
     probability : ndarray of float64, shape (n,)
@@ -37,7 +35,6 @@ class Opinion:
     """
 
     seen: FloatArray
-    hidden: BoolArray
     is_known: BoolArray
     probability: FloatArray
 
@@ -53,11 +50,6 @@ class Judge:
 
     bundle: Bundle
 
-    @cached_property
-    def scorer(self) -> Scorer:
-        """One for all views."""
-        return Scorer(self.bundle)
-
     @property
     def names(self) -> tuple[str, ...]:
         """Features it reads."""
@@ -68,16 +60,17 @@ class Judge:
         features = self.bundle.manifest.features
         return frozenset(name for f in features for name in f.datasets).difference(withheld)
 
-    def ask(self, matrix: FloatArray, withheld: Collection[str]) -> Opinion:
-        """Look at firms of shape (n, k) as a view shows them."""
-        hidden = self.scorer.hidden_columns(withheld)
-        seen = np.where(hidden, np.nan, matrix)
+    def ask(self, firms: Firms, exposures: Exposures, rows: IntArray) -> Opinion:
+        """Look at the firms of some exposures, each as its institution may see it."""
+        seen = firms.matrix(self.names, exposures.firm[rows])
+        for column, feature in enumerate(self.bundle.manifest.features):
+            seen[exposures.closes(frozenset(feature.datasets), rows), column] = np.nan
         is_known = has_any_record(self.bundle.manifest.features, seen)
         probability = np.full(len(seen), np.nan)
         if is_known.any():
             margin = self.bundle.model.margin(np.ascontiguousarray(seen[is_known]))
             probability[is_known] = self.bundle.line.probability(margin)
-        return Opinion(seen, hidden, is_known, probability)
+        return Opinion(seen, is_known, probability)
 
     def grades(self, opinion: Opinion) -> IntArray:
         """Place of each firm's letter on the scale, 0 the best; -1 where there is no opinion."""
@@ -87,6 +80,11 @@ class Judge:
             codes = np.array([grade.code for grade in scale.version.grades])
             found[opinion.is_known] = (letters[:, None] == codes).argmax(axis=1)
         return found
+
+    def hidden(self, withheld: Collection[str]) -> BoolArray:
+        """Columns that a view closes, shape (k,)."""
+        closed = set(withheld)
+        return np.array([not closed.isdisjoint(f.datasets) for f in self.bundle.manifest.features])
 
     @property
     def grave(self) -> int:

@@ -1,7 +1,7 @@
-"""One run of the watch: every signal asked of every exposure, view by view.
+"""One run of the watch: every signal asked of every exposure, a few thousand at a time.
 
-Firms under the same view are asked about together, so the work grows with the number of views, not of
-institutions; what is found of an exposure never depends on the others.
+What an institution may not see of its firm is blanked before anything is asked, which by the law of
+consent is the same as never having read it. What is found of an exposure never depends on the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from models.signals.book import Signal
 from models.signals.exposure_facts import EXPOSURE_FACTS
 from models.signals.levels import UNKNOWN, LevelArray
 from models.watching.exposures import Exposures, Firms
-from models.watching.opinions import UNKNOWN_GRADE, Judge, Opinion, steps_down
+from models.watching.opinions import UNKNOWN_GRADE, Judge, steps_down
 
 #: The facts that models give.
 OVER_CUT_OFF, STEPS, IS_GRAVE = (
@@ -28,6 +28,8 @@ OVER_CUT_OFF, STEPS, IS_GRAVE = (
 )
 #: The migration of grades is over so many months (domain: W55).
 MIGRATION_MONTHS = 3
+#: Exposures asked about together; more would only take more memory.
+CHUNK = 20_000
 
 _GIVEN = frozenset(term.name for term in EXPOSURE_FACTS)
 
@@ -135,56 +137,48 @@ def run_watch(
     probability, grades = np.full(rows, np.nan), np.full((rows, 2), UNKNOWN_GRADE)
     facts = {name: np.full(rows, np.nan) for name in _GIVEN}
     facts |= {name: np.array(values) for name, values in exposures.facts.items()}
-    for number, withheld in enumerate(exposures.views):
-        mine = np.flatnonzero(exposures.view == number)
-        firm = exposures.firm[mine]
+    for start in range(0, rows, CHUNK):
+        mine = np.arange(start, min(start + CHUNK, rows))
         if watch.warning is not None:
-            opinion = _opinion(watch.warning, firms, firm, withheld)
+            opinion = watch.warning.ask(firms, exposures, mine)
             probability[mine] = opinion.probability
             facts[OVER_CUT_OFF][mine] = np.where(
                 opinion.is_known, opinion.probability >= watch.cut_off, np.nan
             )
         if watch.rating is not None:
-            grades[mine] = _grades(watch.rating, firms, before, firm, withheld)
+            grades[mine] = _grades(watch.rating, exposures, mine, firms, before)
             facts[STEPS][mine] = steps_down(grades[mine, 0], grades[mine, 1])
             facts[IS_GRAVE][mine] = np.where(
                 grades[mine, 0] == UNKNOWN_GRADE, np.nan, grades[mine, 0] >= watch.rating.grave
             )
-        answers = _ask(watch, firms, firm, {n: v[mine] for n, v in facts.items()}, withheld)
+        answers = _ask(watch, firms, exposures, mine, facts)
         levels[mine], ways[mine] = answers.levels, answers.ways
     return Watched(
         watch, exposures, firms, before, levels, ways, probability, grades[:, 0], grades[:, 1], facts
     )  # fmt: skip
 
 
-def _opinion(judge: Judge, firms: Firms, rows: IntArray, withheld: frozenset[str]) -> Opinion:
-    return judge.ask(firms.matrix(judge.names, rows), withheld)
-
-
 def _grades(
-    judge: Judge, firms: Firms, before: Firms | None, rows: IntArray, withheld: frozenset[str]
+    judge: Judge, exposures: Exposures, rows: IntArray, firms: Firms, before: Firms | None
 ) -> IntArray:
     """Grades now and before, shape (n, 2)."""
-    now = judge.grades(_opinion(judge, firms, rows, withheld))
+    now = judge.grades(judge.ask(firms, exposures, rows))
     if before is None:
         return np.column_stack([now, np.full(len(rows), UNKNOWN_GRADE)])
-    return np.column_stack([now, judge.grades(_opinion(judge, before, rows, withheld))])
+    return np.column_stack([now, judge.grades(judge.ask(before, exposures, rows))])
 
 
 def _ask(
     watch: Watch,
     firms: Firms,
+    exposures: Exposures,
     rows: IntArray,
     facts: Mapping[str, FloatArray],
-    withheld: frozenset[str],
 ) -> SignalAnswers:
     asked = [name for name in names_of_signals(watch.signals) if name not in _GIVEN]
-    columns = dict(zip(asked, firms.matrix(asked, rows).T, strict=True))
-    return ask_signals(
-        watch.signals,
-        watch.vocabulary,
-        {**columns, **facts},
-        firms.as_of_date,
-        rows=len(rows),
-        withheld=withheld,
-    )
+    found = firms.matrix(asked, exposures.firm[rows])
+    columns = dict(zip(asked, found.T, strict=True)) | {n: v[rows] for n, v in facts.items()}
+    for name, values in columns.items():
+        closed = exposures.closes(watch.vocabulary.term(name, "watch").datasets, rows)
+        values[closed] = np.nan
+    return ask_signals(watch.signals, watch.vocabulary, columns, firms.as_of_date, rows=len(rows))

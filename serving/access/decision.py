@@ -75,7 +75,23 @@ class Action(StrEnum):
     REPORT_VERIFY = "report:verify"
     REPORT_PROFILE_READ = "report_profile:read"
     REPORT_PROFILE_CHANGE = "report_profile:change"
+    ALERT_READ = "alert:read"
+    ALERT_CHANGE = "alert:change"
+    ALERT_STATISTICS = "alert:statistics"
+    WATCH_LIST_READ = "watch_list:read"
+    WATCH_LIST_CHANGE = "watch_list:change"
+    PORTFOLIO_READ = "portfolio:read"
     VERIFICATION_ASK = "verification:ask"
+    WEBHOOK_CREATE = "webhook:create"
+    WEBHOOK_READ = "webhook:read"
+    WEBHOOK_CHANGE = "webhook:change"
+    LOAN_REPORT = "loan:report"
+    LOAN_READ = "loan:read"
+    LOAN_TOTALS_DECLARE = "loan_totals:declare"
+    LOAN_TOTALS_READ = "loan_totals:read"
+    LOAN_COMPLETENESS_READ = "loan_completeness:read"
+    GUARANTEE_REPORT = "guarantee:report"
+    GUARANTEE_READ = "guarantee:read"
 
 
 @dataclass(frozen=True)

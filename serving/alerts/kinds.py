@@ -17,8 +17,8 @@ class Kind:
     ----------
     disclose : Disclosure
         What of values that are not public may be told.
-    upgrade : UpgradeEntry or None
-        The rule, where it is made of other alerts.
+    is_model : bool
+        Whether a model's opinion is what it tells.
     """
 
     code: str
@@ -28,7 +28,7 @@ class Kind:
     disclose: Disclosure
     cooldown_days: int
     is_daily: bool
-    upgrade: UpgradeEntry | None = None
+    is_model: bool = False
 
 
 @cache
@@ -48,17 +48,21 @@ def all_kinds() -> Mapping[str, Kind]:
             one.dimension,
             one.disclose,
             one.cooldown_days,
-            one.daily,
+            is_daily=one.daily,
+            is_model=one.dimension == "all",
         )
         for one in load_signals().entries
     ]
-    return {kind.code: kind for kind in (*signals, *upgrade_kinds())}
+    return {kind.code: kind for kind in (*signals, *(kind for kind, _ in upgrades()))}
 
 
-def upgrade_kinds() -> tuple[Kind, ...]:
-    """The upgrades alone."""
+def upgrades() -> tuple[tuple[Kind, UpgradeEntry], ...]:
+    """The upgrades alone, each with its rule; which signals they are made of may always be told."""
     return tuple(
-        Kind(code, one.words, one.suggestion, "all", "flag", one.cooldown_days, True, one)
+        (
+            Kind(code, one.words, one.suggestion, "all", "band", one.cooldown_days, is_daily=True),
+            one,
+        )
         for code, one in load_levels().upgrades.items()
     )
 
@@ -71,6 +75,5 @@ def kind_of(code: str) -> Kind:
     >>> kind_of("U1").words.en
     'several orange warnings at once'
     """
-    known = all_kinds().get(code)
     bare, nothing = Words(zh=code, en=code), Words(zh="", en="")
-    return known or Kind(code, bare, nothing, "meta", "flag", 90, True)
+    return all_kinds().get(code) or Kind(code, bare, nothing, "meta", "flag", 90, is_daily=True)

@@ -118,11 +118,15 @@ def take(
 
 
 def _pushed(standing: Standing, duty: Duty, now: datetime) -> Standing:
-    """The clocks of a push; a duty that runs already is never given more time."""
+    """The clocks of a push: a duty that runs is given no more time, but nobody handles before having seen."""
+    acknowledge_by = _sooner(standing.acknowledge_by, _due(now, duty.acknowledge_working_days))
+    handle_by = _sooner(standing.handle_by, _due(now, duty.handle_working_days))
+    if acknowledge_by is not None and handle_by is not None:
+        handle_by = max(acknowledge_by, handle_by)
     return replace(
         standing,
-        acknowledge_by=_sooner(standing.acknowledge_by, _due(now, duty.acknowledge_working_days)),
-        handle_by=_sooner(standing.handle_by, _due(now, duty.handle_working_days)),
+        acknowledge_by=acknowledge_by,
+        handle_by=handle_by,
         repeat_at=_after(now, duty.repeat_days),
         repeats=0,
     )

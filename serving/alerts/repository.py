@@ -3,18 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import LiteralString
 
+from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from serving.alerts.rows import (
-    AlertRow,
+    Alert,
     CountRow,
     EventRow,
     NewEvent,
     OverdueRow,
     WatchRow,
+    alert_of,
 )
-from serving.auth.rows import fetch_all, fetch_one
+from serving.auth.rows import fetch_all
 from serving.db import Connection
 
 _COLUMNS = """
@@ -95,7 +98,7 @@ _REPAIRED = (
 WHERE state <> 'closed' AND (%(usccs)s::text[] IS NULL OR uscc = ANY(%(usccs)s)) AND EXISTS (
     SELECT 1 FROM credit_case c JOIN case_event e USING (case_id)
     WHERE c.uscc = alert.uscc AND c.dataset = ANY(alert.datasets) AND e.step = 'land' AND e.at > alert.found_at)
-ORDER BY alert_no FOR UPDATE SKIP LOCKED
+ORDER BY alert_no LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 )
 _ON_RECORDS = _COLUMNS + (
@@ -149,19 +152,19 @@ async def wait_for_turn(connection: Connection) -> None:
     await connection.execute(_ONE_AT_A_TIME)
 
 
-async def latest_alerts(connection: Connection, usccs: Collection[str]) -> list[AlertRow]:
+async def latest_alerts(connection: Connection, usccs: Collection[str]) -> list[Alert]:
     """The newest alert of every institution, enterprise and signal, open or not; locked."""
-    return await fetch_all(connection, AlertRow, _LATEST, {"usccs": list(usccs)})
+    return await _fetch(connection, _LATEST, {"usccs": list(usccs)})
 
 
-async def write_alerts(connection: Connection, rows: Sequence[AlertRow]) -> None:
+async def write_alerts(connection: Connection, rows: Sequence[Alert]) -> None:
     """Write new alerts, and changed ones as they stand now."""
     async with connection.cursor() as cursor:
         await cursor.executemany(_WRITE, [_bound(row) for row in rows])
 
 
-def _bound(row: AlertRow) -> Mapping[str, object]:
-    return {**asdict(row), "evidence": Jsonb(row.evidence), "says": Jsonb(row.says)}
+def _bound(row: Alert) -> Mapping[str, object]:
+    return {**row.columns, "evidence": Jsonb(row.evidence), "says": Jsonb(row.says)}
 
 
 async def write_events(connection: Connection, events: Sequence[NewEvent]) -> None:
@@ -176,10 +179,11 @@ async def read_events(connection: Connection, alert_id: str) -> list[EventRow]:
     return await fetch_all(connection, EventRow, _EVENTS, {"alert_id": alert_id})
 
 
-async def read_alert(connection: Connection, alert_id: str, *, lock: bool) -> AlertRow | None:
+async def read_alert(connection: Connection, alert_id: str, *, lock: bool) -> Alert | None:
     """One alert; locked until the transaction ends if it is to move."""
     query = _LOCK if lock else _READ
-    return await fetch_one(connection, AlertRow, query, {"alert_id": alert_id})
+    found = await _fetch(connection, query, {"alert_id": alert_id})
+    return found[0] if found else None
 
 
 async def list_alerts(
@@ -192,40 +196,40 @@ async def list_alerts(
     state: str,
     before: int,
     limit: int,
-) -> list[AlertRow]:
+) -> list[Alert]:
     """An institution's alerts, the newest first; an empty filter is any, state `open` any but closed."""
     asked = {"institution": institution, "uscc": uscc, "signal": signal, "level": level}
     more = {"state": state, "before": before, "limit": limit}
-    return await fetch_all(connection, AlertRow, _LIST, {**asked, **more})
+    return await _fetch(connection, _LIST, {**asked, **more})
 
 
-async def alerts_to_repeat(connection: Connection, now: datetime, limit: int) -> list[AlertRow]:
+async def alerts_to_repeat(connection: Connection, now: datetime, limit: int) -> list[Alert]:
     """Open alerts that are due to be sent again, locked."""
-    return await fetch_all(connection, AlertRow, _TO_REPEAT, {"now": now, "limit": limit})
+    return await _fetch(connection, _TO_REPEAT, {"now": now, "limit": limit})
 
 
-async def forgotten_alerts(connection: Connection, before: datetime, limit: int) -> list[AlertRow]:
+async def forgotten_alerts(connection: Connection, before: datetime, limit: int) -> list[Alert]:
     """Open alerts of which no run has known anything since a day, locked."""
     asked = {"before": before.date(), "limit": limit}
-    return await fetch_all(connection, AlertRow, _FORGOTTEN, asked)
+    return await _fetch(connection, _FORGOTTEN, asked)
 
 
-async def settled_alerts(connection: Connection, limit: int) -> list[AlertRow]:
+async def settled_alerts(connection: Connection, limit: int) -> list[Alert]:
     """Open alerts whose institution has no running loan of the firm any more, nor stands for one; locked."""
-    return await fetch_all(connection, AlertRow, _SETTLED, {"limit": limit})
+    return await _fetch(connection, _SETTLED, {"limit": limit})
 
 
 async def repaired_alerts(
-    connection: Connection, usccs: Collection[str] | None = None
-) -> list[AlertRow]:
+    connection: Connection, usccs: Collection[str] | None = None, *, limit: int | None = None
+) -> list[Alert]:
     """Open alerts with a record behind them that a case has corrected or repaired since; locked."""
-    asked = {"usccs": None if usccs is None else list(usccs)}
-    return await fetch_all(connection, AlertRow, _REPAIRED, asked)
+    asked = {"usccs": None if usccs is None else list(usccs), "limit": limit}
+    return await _fetch(connection, _REPAIRED, asked)
 
 
-async def alerts_resting_on(connection: Connection, datasets: Collection[str]) -> list[AlertRow]:
+async def alerts_resting_on(connection: Connection, datasets: Collection[str]) -> list[Alert]:
     """Open alerts that rest on any of these datasets, locked."""
-    return await fetch_all(connection, AlertRow, _ON_RECORDS, {"datasets": list(datasets)})
+    return await _fetch(connection, _ON_RECORDS, {"datasets": list(datasets)})
 
 
 async def alarm_overdue(connection: Connection, now: datetime) -> int:
@@ -276,3 +280,10 @@ async def opened_scopes(
         known, ids = opened.get((institution, uscc), (frozenset[str](), ()))
         opened[institution, uscc] = (known | frozenset(scopes), (*ids, consent_id))
     return opened
+
+
+async def _fetch(
+    connection: Connection, query: LiteralString, given: Mapping[str, object]
+) -> list[Alert]:
+    async with connection.cursor(row_factory=kwargs_row(alert_of)) as cursor:
+        return await (await cursor.execute(query, given)).fetchall()

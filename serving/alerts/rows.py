@@ -1,7 +1,8 @@
 """Rows of the ledger about alerts, as values."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
+from typing import Any
 
 from models.signals.levels import Level
 from serving.alerts.machine import Standing
@@ -24,8 +25,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class AlertRow:
-    """An alert as it stands; for the columns of its clocks see `Standing`.
+class Alert:
+    """An alert as it stands.
 
     Attributes
     ----------
@@ -50,45 +51,33 @@ class AlertRow:
     name: str
     signal: str
     dimension: str
-    level: str
-    state: State
-    began_at: datetime
-    level_since: datetime
-    as_of: date
-    counted: date
-    less_runs: int
-    less: str | None
-    acknowledge_by: datetime | None
-    handle_by: datetime | None
-    repeat_at: datetime | None
-    outcome: Outcome | None
-    closed_at: datetime | None
-    has_cleared: bool
-    reopened: int
-    repeats: int
+    standing: Standing
     found_on: date
     found_at: datetime
-    model: str
-    datasets: list[str]
-    needs: list[str]
-    evidence: list[dict[str, str]]
-    says: list[list[str]]
+    model: str = ""
+    datasets: list[str] = field(default_factory=list[str])
+    needs: list[str] = field(default_factory=list[str])
+    evidence: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    says: list[list[str]] = field(default_factory=list[list[str]])
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Of these there is one open alert at most."""
-        return (self.institution, self.uscc, self.signal)
+    def owner(self) -> tuple[str, str]:
+        """Whose it is, about whom."""
+        return (self.institution, self.uscc)
 
     @property
-    def standing(self) -> Standing:
-        """What its next step depends on."""
-        held = {one.name: getattr(self, one.name) for one in fields(Standing)}
-        less = None if self.less is None else Level(self.less)
-        return Standing(**held | {"level": Level(self.level), "less": less})
+    def columns(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "standing"}
+        return own | asdict(self.standing)
 
-    def at(self, standing: Standing) -> "AlertRow":
-        """The same alert, standing elsewhere."""
-        return replace(self, **asdict(standing))
+
+def alert_of(**columns: Any) -> Alert:
+    """An alert of a row of the ledger."""
+    held = {one.name: columns.pop(one.name) for one in fields(Standing)}
+    held["level"] = Level(held["level"])
+    held["less"] = None if held["less"] is None else Level(held["less"])
+    return Alert(standing=Standing(**held), **columns)
 
 
 @dataclass(frozen=True)

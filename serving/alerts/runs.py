@@ -45,15 +45,13 @@ class Change:
 
     Attributes
     ----------
-    standing : Standing or None
-        None where there is none and none begins.
     steps : tuple of str
         What was done, in order; empty for nothing that anybody has to hear of.
     is_new : bool
         Another alert than the one before, if there was one.
     """
 
-    standing: Standing | None
+    standing: Standing
     steps: tuple[str, ...] = ()
     is_new: bool = False
 
@@ -74,9 +72,9 @@ def held(standing: Standing | None, level: Level, run: Run) -> Change:
     return _told(take(found, "raise", "system", now=run.now, level=level), "raise", run)
 
 
-def clear(standing: Standing | None, run: Run) -> Change:
+def clear(standing: Standing, run: Run) -> Change:
     """The signal is known not to hold."""
-    if standing is None or run.as_of < standing.as_of:
+    if run.as_of < standing.as_of:
         return Change(standing)
     if not standing.is_open:
         return Change(replace(standing, as_of=run.as_of, has_cleared=True))
@@ -112,7 +110,9 @@ def _less(standing: Standing, seen: Level | None, run: Run) -> Change:
         return _ended(heard, "expired", run)
     is_below = seen is None or seen.rank < least.rank
     lowered = take(heard, "lower", "system", now=run.now, level=least)
-    return Change(replace(lowered, less_runs=int(is_below), less=seen), ("lower",))
+    return Change(
+        replace(lowered, less_runs=int(is_below), less=seen if is_below else None), ("lower",)
+    )
 
 
 def _counted(standing: Standing, run: Run) -> Standing:

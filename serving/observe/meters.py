@@ -44,6 +44,9 @@ class Meters:
         self.jobs = Counter(
             "xinqiao_jobs", "Rounds of the upkeep.", ["job", "outcome"], registry=told
         )
+        self.rated_again = Counter(
+            "xinqiao_rated_again", "Exposures looked at upon an event.", ["outcome"], registry=told
+        )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer."""

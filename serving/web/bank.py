@@ -9,6 +9,8 @@ from serving.access.callers import Role
 from serving.access.decision import Action, Resource
 from serving.door import asks
 from serving.look import CurrentLook
+from serving.portfolio.counting import LEVELS
+from serving.portfolio.service import read_portfolio
 from serving.ratings.schemas import RatingRequest
 from serving.ratings.service import FIELDS, give_rating, read_rating
 from serving.web import repository
@@ -39,6 +41,15 @@ async def read_desk(look: CurrentLook, request: Request) -> HTMLResponse:
         institution=names.get(look.caller.tenant),
         purposes=PURPOSES,
     )
+
+
+@door.get("/portfolio", response_model=None)
+@asks(Action.PORTFOLIO_READ)
+async def see_portfolio(look: CurrentLook, request: Request) -> HTMLResponse:
+    """The institution's running loans at a glance."""
+    require_role(look, Role.OFFICER)
+    told = await read_portfolio(look)
+    return page(look, request, "portfolio.html", told=told, levels=LEVELS)
 
 
 @door.post("/ratings", response_model=None)

@@ -4,9 +4,12 @@ from fastapi import APIRouter
 
 from serving.web import (
     bank,
+    bank_alerts,
+    bank_loans,
     entrance,
     front,
     ops,
+    ops_alerts,
     own_cases,
     own_consents,
     own_ratings,
@@ -22,6 +25,10 @@ DOORS: tuple[APIRouter, ...] = (
     own_consents.door,
     own_cases.door,
     bank.door,
+    bank_loans.door,
+    bank_alerts.door,
+    bank_alerts.watched,
     ops.door,
+    ops_alerts.door,
     site.router(),
 )

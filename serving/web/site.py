@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,9 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(percent=_percent, signed=_signed, moment=_moment, share=_share)
+    made.filters.update(
+        percent=_percent, signed=_signed, moment=_moment, share=_share, yuan=_ten_thousands
+    )
     return made
 
 
@@ -144,6 +147,10 @@ def _percent(share: float) -> str:
 
 def _share(share: float) -> str:
     return f"{100 * share:.0f}%"
+
+
+def _ten_thousands(yuan: Decimal) -> str:
+    return f"{yuan / 10_000:,.2f}"
 
 
 def _signed(points: int) -> str:

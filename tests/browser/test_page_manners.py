@@ -11,7 +11,7 @@ from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
 OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
-OFFICER, OPERATOR = ("/bank",), ("/ops",)
+OFFICER, OPERATOR = ("/bank", "/bank/alerts", "/bank/watch-list"), ("/ops", "/ops/alerts")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {

@@ -33,6 +33,7 @@ from tests.leaving import (
     story,
 )
 from tests.service import Running, service
+from tests.warnings_by_hand import assessment, finding, take
 
 OPENED = ("tax", "utilities", "social_insurance", "invoice", "loan")
 LANGUAGES = ("zh", "en")
@@ -89,7 +90,22 @@ def stage(ledger: Ledger) -> Generator[Stage]:
             "pension": AUTHORISED["pension"],
             "lender": SECRET["lender"],
         }
+        own |= warned(running, own["firm"], own["institution"])
         yield Stage(running, world, own["firm"])
+
+
+def warned(running: Running, firm: str, institution: str) -> dict[str, str]:
+    """Warnings that rest on the planted values; their ids by name."""
+    seen = [
+        finding("W35", "R", float(AUTHORISED["pension"]), "cny"),
+        finding("W38", "O", float(AUTHORISED["power"]), "kwh"),
+        finding("W10", "O"),
+    ]
+    day = running.clock.now.date()
+    take(running, assessment(firm, on=day, institution=institution, more=seen))
+    own = "SELECT signal, alert_id FROM alert WHERE institution = %(own)s"
+    ids = dict(running.sql(own, own=institution))
+    return {"warned": ids["W38"], "warned_of_public": ids["W10"]}
 
 
 def test_every_endpoint_has_a_sample(stage: Stage) -> None:

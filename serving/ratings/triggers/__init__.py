@@ -1,0 +1,1 @@
+"""Rating again for lenders what something has happened to, without their asking."""
