@@ -1,5 +1,6 @@
 """Signals: the book refuses what makes no sense, and an unknown answer is never taken for a no."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -32,9 +33,11 @@ DAY = date(2026, 6, 30)
 UNKNOWN, NONE, YELLOW, ORANGE = -1, 0, 2, 3
 FALLING = {"levels": {"Y": "fall <= -15 %", "O": "fall <= -30 %"}, "shows": ["fall"]}
 
+TWICE = {"valid_from": date(2026, 1, 1), "source": "us", "ways": [FALLING]}
 
-def entry(*ways: dict[str, object], code: str = "W01", **changes: object) -> dict[str, object]:
-    version = {"valid_from": date(2026, 1, 1), "source": "us", "ways": list(ways or [FALLING])}
+
+def entry(*ways: Mapping[str, object], code: str = "W01", **changes: object) -> dict[str, object]:
+    version = {"valid_from": date(2026, 1, 1), "source": "us", "ways": list(ways or (FALLING,))}
     return {
         "code": code,
         "words": {"zh": "一", "en": "one"},
@@ -47,7 +50,7 @@ def entry(*ways: dict[str, object], code: str = "W01", **changes: object) -> dic
     } | changes
 
 
-def book(folder: Path, *entries: dict[str, object], name: str = "one") -> SignalBook:
+def book(folder: Path, *entries: Mapping[str, object], name: str = "one") -> SignalBook:
     text = yaml.safe_dump({"signals": list(entries)}, allow_unicode=True)
     (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     load_signals.cache_clear()
@@ -169,7 +172,7 @@ def test_a_code_stands_in_one_file(tmp_path: Path) -> None:
         ({"disclose": "all"}, "signals.0.disclose"),
         ({"cooldown_days": 0}, "signals.0.cooldown_days"),
         ({"versions": []}, "signals.0.versions"),
-        ({"versions": entry()["versions"] * 2}, "two versions of W01 begin on the same day"),  # pyright: ignore[reportOperatorIssue] - a list
+        ({"versions": [TWICE, TWICE]}, "two versions of W01 begin on the same day"),
     ],
 )
 def test_an_entry_says_what_is_wrong(changes: dict[str, object], said: str, tmp_path: Path) -> None:
