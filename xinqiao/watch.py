@@ -1,5 +1,6 @@
 """`xinqiao watch`: every running loan watched at a day, held against the run before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,21 +10,11 @@ import typer
 
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
-from features.definitions import REGISTRY
 from features.errors import BundleError, RequestError
-from features.facts import FACTS
 from features.lake import Lake
-from features.registry import Registry
-from features.rules.vocabulary import Vocabulary
-from models.alert import ALERT_6M
-from models.aliases import CHAMPION, named_bundle
-from models.bundle import Bundle, load_bundle
-from models.signals.book import load_signals
-from models.signals.exposure_facts import EXPOSURE_FACTS
 from models.watching.batch import PortfolioRun, watch_lake
-from models.watching.opinions import Judge
 from models.watching.record import Held, Key, Moved, holding, moves
-from models.watching.watch import Watch
+from models.watching.setting import set_watch
 from xinqiao.console import Json, progress, show, show_json
 from xinqiao.settings import Settings, load_settings
 from xinqiao.watch_files import keep_run, latest_run, write_findings
@@ -72,7 +63,7 @@ class Found:
     run: PortfolioRun
     held: dict[Key, Held]
     moved: list[Moved]
-    absent: list[BundleError]
+    absent: Sequence[BundleError]
 
 
 def run(settings: Settings, day: date, now: datetime, *, institution: str = "") -> Found:
@@ -88,8 +79,7 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
             en=f"The as-of date {day} lies in the future; today is {now.date()}.",
             zh=f"截止日 {day} 在今天（{now.date()}）之后。",
         )
-    absent: list[BundleError] = []
-    asked = make_watch(settings, day, absent)
+    asked = set_watch(settings.bundles, settings.tables, day)
     with progress("贷后监测", "watching") as bar:
 
         def tell(step: str, done: int, _total: int) -> None:
@@ -98,7 +88,7 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
         found = watch_lake(
             Lake(settings.lake).view(),
             load_catalogue(),
-            asked,
+            asked.watch,
             day,
             now=now,
             institution=institution,
@@ -110,27 +100,4 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
     held = holding(found.watched, before)
     if not institution:
         keep_run(settings.watch, held, day)
-    return Found(found, held, moves(found.watched, before, held), absent)
-
-
-def make_watch(settings: Settings, day: date, absent: list[BundleError]) -> Watch:
-    """Signals in force and the models that serve; why one does not is added to `absent`."""
-    registry = Registry((*REGISTRY, *FACTS))
-    vocabulary = Vocabulary.of(registry, EXPOSURE_FACTS)
-    warning, rating = (_serving(settings, name, absent) for name in (ALERT_6M, CHAMPION))
-    return Watch(
-        signals=load_signals().at(day, vocabulary),
-        vocabulary=vocabulary,
-        registry=registry,
-        warning=Judge(warning) if warning else None,
-        cut_off=warning.manifest.metrics["cut_off"] if warning else 1.0,
-        rating=Judge(rating) if rating else None,
-    )
-
-
-def _serving(settings: Settings, name: str, absent: list[BundleError]) -> Bundle | None:
-    try:
-        return load_bundle(named_bundle(settings.bundles, name), REGISTRY, settings.tables)
-    except BundleError as nobody:
-        absent.append(nobody)
-        return None
+    return Found(found, held, moves(found.watched, before, held), asked.absent)

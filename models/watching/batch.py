@@ -1,7 +1,7 @@
 """The watch over a whole lake: exposures read, their firms built, everything asked at once."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
@@ -26,22 +26,15 @@ from features.snapshot import open_snapshot
 from features.windows import months_before
 from features.withheld import withheld_datasets
 from models.arrays import FloatArray, IntArray
-from models.signals.levels import UNKNOWN
 from models.watching.concentration import load_concentration
-from models.watching.exposures import Exposures, Firms, exposures_of
+from models.watching.exposures import Firms, exposures_of
+from models.watching.loan_facts import complete_facts
 from models.watching.watch import MIGRATION_MONTHS, Watch, Watched, run_watch
 
 #: `(step, done, total)`; steps are `portfolio`, `features`, `before`, `signals`.
 Progress = Callable[[str, int, int], None]
 #: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
 _MOST_LISTED = 50_000
-#: A guarantor in whom one of these holds is in trouble (domain: W49).
-TROUBLE = frozenset({"W01", "W04", "W17"})
-_NEW_EXECUTIONS, _OVER_LOAN = (
-    "executions_new_amount_sum_1m_cny",
-    "executions_new_over_own_loan_ratio",
-)
-_MOST_RATIO = 10.0
 
 
 @dataclass(frozen=True)
@@ -116,13 +109,13 @@ def watch_lake(
     )
     tell("signals", 0, 1)
     row = np.searchsorted(keys, portfolio.firm)
-    troubled = _troubled(watch, firms, {g: int(np.searchsorted(keys, k)) for g, k in guarantors.items()})  # fmt: skip
+    of_guarantor = {g: int(np.searchsorted(keys, key)) for g, key in guarantors.items()}
     exposures = exposures_of(
         portfolio.institutions,
         row,
         portfolio.opened,
         lambda whose, opened: closed_to(catalogue, whose, opened, max(as_of_date, now.date())),
-        _facts(portfolio, firms, row, troubled),
+        complete_facts(watch, firms, row, portfolio.figures, portfolio.guarantors, of_guarantor),
     )
     watched = run_watch(watch, exposures, firms, before)
     tell("signals", 1, 1)
@@ -204,33 +197,3 @@ class _Look:
             values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
             columns[name] = values
         return Firms(usccs, day, columns), parts
-
-
-def _facts(
-    portfolio: Portfolio, firms: Firms, row: IntArray, troubled: Mapping[str, float]
-) -> dict[str, FloatArray]:
-    facts = dict(portfolio.figures)
-    told = [0.0 if not one else troubled.get(one, np.nan) for one in portfolio.guarantors]
-    facts["guarantor_in_trouble"] = np.array(told, dtype=np.float64)
-    if _NEW_EXECUTIONS in firms.columns:
-        owed = np.maximum(facts["own_loan_balance_cny"], 1.0)
-        facts[_OVER_LOAN] = np.minimum(firms.columns[_NEW_EXECUTIONS][row] / owed, _MOST_RATIO)
-    return facts
-
-
-def _troubled(watch: Watch, firms: Firms, guarantors: Mapping[str, int]) -> dict[str, float]:
-    """1 for guarantors that are in trouble by public record, 0 for those that are not; unknown ones absent."""
-    signals = tuple(one for one in watch.signals if one.code in TROUBLE)
-    if not guarantors or not signals:
-        return {}
-    alone = replace(watch, signals=signals, warning=None, rating=None)
-    names, rows = list(guarantors), np.array(list(guarantors.values()), dtype=np.int64)
-    asked = Exposures(names, rows, (frozenset(),), np.zeros(len(rows), dtype=np.int64), {})
-    levels = run_watch(alone, asked, firms).levels
-    worst = levels.max(axis=1)
-    is_known = (levels != UNKNOWN).all(axis=1) | (worst > 0)
-    return {
-        name: float(level > 0)
-        for name, level, known in zip(names, worst.tolist(), is_known.tolist(), strict=True)
-        if known
-    }

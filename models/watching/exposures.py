@@ -80,6 +80,16 @@ class Exposures:
         """Count the exposures."""
         return len(self.institutions)
 
+    def take(self, rows: IntArray) -> "Exposures":
+        """Some of the exposures."""
+        return Exposures(
+            [self.institutions[row] for row in rows.tolist()],
+            self.firm[rows],
+            self.views,
+            self.view[rows],
+            {name: values[rows] for name, values in self.facts.items()},
+        )
+
     @property
     def is_platform(self) -> BoolArray:
         """Which rows are the platform's own, shape (n,)."""

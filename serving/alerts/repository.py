@@ -54,6 +54,7 @@ ON CONFLICT (alert_id) DO UPDATE SET
     alarmed_at = CASE WHEN alert.acknowledge_by IS NOT DISTINCT FROM excluded.acknowledge_by
                        AND alert.handle_by IS NOT DISTINCT FROM excluded.handle_by THEN alert.alarmed_at END
 """
+_ALERTED = "SELECT DISTINCT institution, uscc FROM alert WHERE closed_at IS NULL OR closed_at > %(since)s"
 _EVENT = """
 INSERT INTO alert_event (alert_id, step, from_state, to_state, level, at, actor, actor_role, said)
 VALUES (%(alert_id)s, %(step)s, %(from_state)s, %(to_state)s, %(level)s, %(at)s, %(actor)s, %(actor_role)s, %(said)s)
@@ -150,6 +151,12 @@ ORDER BY consent_id
 async def wait_for_turn(connection: Connection) -> None:
     """Take runs one after another, until the transaction ends."""
     await connection.execute(_ONE_AT_A_TIME)
+
+
+async def alerted_pairs(connection: Connection, since: datetime) -> frozenset[tuple[str, str]]:
+    """Institutions and enterprises with an alert that is open, or was closed since."""
+    found = await connection.execute(_ALERTED, {"since": since})
+    return frozenset((str(institution), str(uscc)) for institution, uscc in await found.fetchall())
 
 
 async def latest_alerts(connection: Connection, usccs: Collection[str]) -> list[Alert]:

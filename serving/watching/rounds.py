@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,12 @@ import numpy.typing as npt
 from features.contracts import Catalogue, load_catalogue
 from models.arrays import FloatArray
 from models.signals.finding import Assessment
+from models.signals.levels import NONE
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Exposures, Firms
-from models.watching.setting import served_models, watch_at
+from models.watching.setting import Setting, serving, set_watch
 from models.watching.watch import Watch, run_watch
-from models.signals.levels import NONE
-from serving.alerts.repository import exposed_to_alerts
+from serving.alerts.repository import alerted_pairs
 from serving.alerts.taking import take_assessments
 from serving.db import Database
 from serving.watching.columns import Builds, Shelves, firms_of
@@ -33,6 +33,8 @@ from serving.watching.inputs import Portfolio, exposures_in, read_portfolio
 Pair = tuple[str, str]
 Digests = Mapping[Pair, int]
 _SEED, _ODD = 20261121, np.uint64(0x9E3779B97F4A7C15)
+#: A closed alert may be opened again, or has to hear that it is clear, for at most so long.
+REMEMBERED = timedelta(days=400)
 #: Assessments taken into alerts in one transaction.
 BATCH = 500
 
@@ -77,6 +79,7 @@ class Watcher:
     catalogue: Catalogue = field(default_factory=load_catalogue)
     _digests: Digests = field(default_factory=dict[Pair, int])
     _inputs: _Inputs | None = None
+    _setting: Setting | None = None
 
     def __post_init__(self) -> None:
         self._shelves = Shelves(self.home)
@@ -85,7 +88,7 @@ class Watcher:
         """One round; says how many alerts changed."""
         async with database.transaction() as connection:
             portfolio = await read_portfolio(connection, now)
-            alerted = await exposed_to_alerts(connection)
+            alerted = await alerted_pairs(connection, now - REMEMBERED)
         if not portfolio.pairs:
             return 0
         found = await asyncio.to_thread(self._look, portfolio, alerted, now)
@@ -105,10 +108,10 @@ class Watcher:
         self, portfolio: Portfolio, alerted: frozenset[tuple[str, str]], now: datetime
     ) -> _Round | None:
         """Bring the builds to now, find whose inputs are others than before, and ask about them."""
-        models = served_models(self.home / "bundles")
-        watch = watch_at(now.date(), models)
+        setting = self._set(now.date())
+        watch = setting.watch
         builds = self._shelves.renew(now, watch.names_before)
-        inputs = _Inputs(now.date(), models.ids, builds.stamps, portfolio)
+        inputs = _Inputs(now.date(), setting.bundles, builds.stamps, portfolio)
         if inputs == self._inputs:
             return None
         exposures, firms, before = self._arrays(portfolio, watch, builds, now)
@@ -118,23 +121,36 @@ class Watcher:
         changed = [row for row, pair in enumerate(pairs) if last.get(pair) != digests[pair]]
         some = exposures.take(np.array(changed, dtype=np.int64))
         watched = run_watch(watch, some, firms, before)
-        matters = (watched.worst > NONE) | np.array([pair in alerted for pair in pairs_of(some, firms)])
+        matters = (watched.worst > NONE) | np.array(
+            [pair in alerted for pair in pairs_of(some, firms)]
+        )
         told = list(assessments_of(watched, np.flatnonzero(matters)))
-        return _Round(told, inputs, digests, models.warning_version)
+        return _Round(told, inputs, digests, setting.version)
+
+    def _set(self, day: date) -> Setting:
+        """The signals and models of the day, opened again when others serve."""
+        bundles = self.home / "bundles"
+        if self._setting is None or (self._setting.day, self._setting.bundles) != (
+            day,
+            serving(bundles),
+        ):
+            self._setting = set_watch(bundles, self.home / "tables", day)
+        return self._setting
 
     def _arrays(
         self, portfolio: Portfolio, watch: Watch, builds: Builds, now: datetime
     ) -> tuple[Exposures, Firms, Firms]:
-        usccs = sorted({uscc for _, uscc in portfolio.pairs if builds.features.find(uscc) is not None})
+        usccs = [uscc for uscc in portfolio.usccs if builds.features.find(uscc) is not None]
         firms, before = firms_of(builds, usccs, watch.names, watch.names_before)
-        row_of = {uscc: row for row, uscc in enumerate(usccs)}
-        return exposures_in(portfolio, row_of, self.catalogue, now.date()), firms, before
+        return exposures_in(portfolio, watch, firms, self.catalogue, now.date()), firms, before
 
 
 def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:
     """Institution and firm of each exposure."""
     rows = exposures.firm.tolist()
-    return [(whose, firms.usccs[row]) for whose, row in zip(exposures.institutions, rows, strict=True)]
+    return [
+        (whose, firms.usccs[row]) for whose, row in zip(exposures.institutions, rows, strict=True)
+    ]
 
 
 def digests_of(exposures: Exposures, firms: Firms, before: Firms) -> list[int]:
