@@ -73,7 +73,9 @@ def test_what_needs_a_consent_says_which(place: Site, lawful_town: Town, tabs: T
     require_readable(operator, "the figures")
 
 
-def test_an_officer_watches_a_borrower_and_stops(place: Site, lawful_town: Town, tabs: Tabs) -> None:
+def test_an_officer_watches_a_borrower_and_stops(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
     firm = lawful_town.usccs[10]
     lend(place.hands, firm, f"L-{firm}")
     tab = tabs.logged_in(place.member("officer", BANK))
