@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from types import ModuleType
 
 import pytest
 
+from serving.consent.live import Opening
 from serving.db import open_database
 from serving.webhooks import dispatching, endpoint_repository, outbox, repository
 from tests.databases import Ledger
@@ -112,6 +114,10 @@ def test_a_mistake_of_ours_is_found(
 def test_a_notice_that_leaves_without_asking_for_consent_is_found(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatching, "united", lambda _: {"tax"})
+    def everything(openings: Sequence[Opening]) -> set[str]:
+        del openings
+        return {"tax"}
+
+    monkeypatch.setattr(dispatching, "united", everything)
     with pytest.raises(AssertionError, match="is closed to"):
         run(ledger, range(200))
