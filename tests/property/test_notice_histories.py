@@ -79,13 +79,6 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
             "in the end|waits",
         ),
         (
-            repository,
-            "_CLAIM",
-            "(s.leased_until IS NULL OR s.leased_until <= %(now)s OR s.leased_until > %(lease_end)s)",
-            "true",
-            "reordered|lost",
-        ),
-        (
             endpoint_repository,
             "_REPLAY",
             "state IN ('sent', 'withheld', 'failed')",
@@ -93,7 +86,7 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
             "in effect|folded|record|lost",
         ),
     ],
-    ids=["fold", "order", "suspended", "unsigned", "lease", "replay"],
+    ids=["fold", "order", "suspended", "unsigned", "replay"],
 )
 def test_a_mistake_of_ours_is_found(
     module: ModuleType,
