@@ -11,7 +11,7 @@ import pytest
 
 from serving.consent.live import Opening
 from serving.db import open_database
-from serving.webhooks import dispatching, endpoint_repository, outbox, repository
+from serving.webhooks import dispatching, outbox, repository
 from tests.databases import Ledger
 from tests.notice_histories import History, Tally
 
@@ -78,15 +78,8 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
             "AND false ORDER BY created_at",
             "in the end|waits",
         ),
-        (
-            endpoint_repository,
-            "_REPLAY",
-            "state IN ('sent', 'withheld', 'failed')",
-            "true",
-            "in effect|folded|record|lost",
-        ),
     ],
-    ids=["fold", "order", "suspended", "unsigned", "replay"],
+    ids=["fold", "order", "suspended", "unsigned"],
 )
 def test_a_mistake_of_ours_is_found(
     module: ModuleType,
