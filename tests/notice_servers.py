@@ -111,6 +111,16 @@ MODES: dict[str, Callable[[Server, socket.socket], None]] = {
 }
 
 
+def leads_to(*addresses: str) -> Callable[[str, int], list[str]]:
+    """A resolver that knows one answer."""
+
+    def resolve(host: str, port: int) -> list[str]:
+        del host, port
+        return list(addresses)
+
+    return resolve
+
+
 @contextmanager
 def receiving(mode: str = "ok", *, tls: ssl.SSLContext | None = None) -> Generator[Server]:
     """Listen on a loopback port until the context ends."""

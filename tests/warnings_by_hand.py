@@ -1,9 +1,13 @@
 """Loans, assessments and what became of them, for tests of alerts. All codes are invented."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
+
+import psycopg
 
 from features.contracts import Words
 from models.signals.finding import Assessment, Evidence, Finding
@@ -60,7 +64,7 @@ def take(running: Running, *assessments: Assessment, now: datetime | None = None
     """Let the room of alerts hear a run."""
 
     async def work() -> int:
-        async with running.house.database.transaction() as connection:
+        async with await psycopg.AsyncConnection.connect(running.addresses.app) as connection:
             return await take_assessments(
                 connection,
                 assessments,
@@ -71,7 +75,9 @@ def take(running: Running, *assessments: Assessment, now: datetime | None = None
                 kinds=kind,
             )
 
-    return running.run(work())
+    # A thread of its own: where a browser is driven, a loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(work())).result()
 
 
 def lend(

@@ -161,7 +161,8 @@ def _at_once(kit: Kit) -> int | None:
     """The same notice several times at the same moment; the worst answer."""
     letter = kit.letter()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: kit.send(letter), range(8)))
+        sent = [pool.submit(kit.send, letter) for _ in range(8)]
+        answers = [one.result() for one in sent]
     return next((one for one in answers if not _is_right("accept", one)), answers[0])
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from types import ModuleType
 
 import pytest
 
+from serving.consent.live import Opening
 from serving.db import open_database
-from serving.webhooks import dispatching, endpoint_repository, outbox, repository
+from serving.webhooks import dispatching, outbox, repository
 from tests.databases import Ledger
 from tests.notice_histories import History, Tally
 
@@ -76,22 +78,8 @@ def test_ten_thousand_histories(ledger: Ledger) -> None:
             "AND false ORDER BY created_at",
             "in the end|waits",
         ),
-        (
-            repository,
-            "_CLAIM",
-            "(s.leased_until IS NULL OR s.leased_until <= %(now)s OR s.leased_until > %(lease_end)s)",
-            "true",
-            "reordered|lost",
-        ),
-        (
-            endpoint_repository,
-            "_REPLAY",
-            "state IN ('sent', 'withheld', 'failed')",
-            "true",
-            "in effect|folded|record|lost",
-        ),
     ],
-    ids=["fold", "order", "suspended", "unsigned", "lease", "replay"],
+    ids=["fold", "order", "suspended", "unsigned"],
 )
 def test_a_mistake_of_ours_is_found(
     module: ModuleType,
@@ -112,6 +100,10 @@ def test_a_mistake_of_ours_is_found(
 def test_a_notice_that_leaves_without_asking_for_consent_is_found(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatching, "united", lambda _: {"tax"})
+    def everything(openings: Sequence[Opening]) -> set[str]:
+        del openings
+        return {"tax"}
+
+    monkeypatch.setattr(dispatching, "united", everything)
     with pytest.raises(AssertionError, match="is closed to"):
         run(ledger, range(200))

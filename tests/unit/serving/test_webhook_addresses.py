@@ -7,6 +7,7 @@ import pytest
 from serving.webhooks.addresses import checked_addresses, checked_url, is_closed, look_up
 from serving.webhooks.errors import AddressRefusedError
 from serving.webhooks.rules import load_rules
+from tests.notice_servers import leads_to
 
 #: By class of trick: (code of the refusal, URLs).
 REFUSED_URLS = {
@@ -234,7 +235,7 @@ def test_a_name_that_leads_there_is_refused(address: str) -> None:
     target = checked_url("https://bank.cn/x")
     for found in ([address], ["93.184.215.14", address]):  # one closed address closes them all
         with pytest.raises(AddressRefusedError, match="not public") as refused:
-            checked_addresses(target, lambda *_, found=found: found)
+            checked_addresses(target, leads_to(*found))
         assert refused.value.reason == "address_closed"
 
 
@@ -250,7 +251,7 @@ def test_a_name_that_leads_there_is_refused(address: str) -> None:
     ],
 )
 def test_public_addresses_are_open_up_to_the_edge_of_the_closed_ones(address: str) -> None:
-    assert checked_addresses(checked_url("https://bank.cn/x"), lambda *_: [address]) == [address]
+    assert checked_addresses(checked_url("https://bank.cn/x"), leads_to(address)) == [address]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_allowing_this_machine_allows_nothing_else(url: str) -> None:
 def test_localhost_that_leads_elsewhere_is_refused() -> None:
     target = checked_url("http://localhost:8000/", may_loop_back=True)
     with pytest.raises(AddressRefusedError, match="not public"):
-        checked_addresses(target, lambda *_: ["10.0.0.1"])
+        checked_addresses(target, leads_to("10.0.0.1"))
 
 
 @pytest.mark.parametrize("found", [None, []])

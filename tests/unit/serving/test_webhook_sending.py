@@ -1,7 +1,6 @@
 """One sending, against receivers that misbehave over real sockets."""
 
 import ssl
-from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from serving.webhooks import sending
 from serving.webhooks.addresses import Target
 from serving.webhooks.rules import Sending, load_rules
 from serving.webhooks.sending import Parcel, Reply, Sender
-from tests.notice_servers import receiving
+from tests.notice_servers import leads_to, receiving
 
 #: Patience that costs a test little [s].
 SHORT = load_rules().sending.model_copy(update={"connect_seconds": 0.3, "total_seconds": 0.4})
@@ -90,7 +89,7 @@ def test_nobody_is_there() -> None:
 
 def test_a_refused_address_is_an_outcome_and_nothing_is_connected() -> None:
     with receiving() as server:
-        sender = Sender(hands=1, resolve=lambda *_: ["127.0.0.1"])
+        sender = Sender(hands=1, resolve=leads_to("127.0.0.1"))
         for url in (server.url, f"https://bank.cn:{server.port}/", "https://bank.cn/"):
             assert sender.send(Parcel(url, {}, "{}")).status is None
         reply = sender.send(Parcel("https://bank.cn/", {}, "{}"))
@@ -170,7 +169,7 @@ def names() -> list[str]:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Generator[dict[str, object]]:
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Lets `bank.cn` be a port of this machine, which no URL can say."""
     place: dict[str, object] = {}
 
@@ -211,7 +210,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(
 ) -> None:
     with receiving(tls=authority.context) as server:
         elsewhere["port"] = server.port
-        sender = Sender(resolve=lambda *_: ["127.0.0.1"], limits=UNHURRIED, hands=1)
+        sender = Sender(resolve=leads_to("127.0.0.1"), limits=UNHURRIED, hands=1)
         assert sender.send(Parcel("https://bank.cn/", {}, "{}")).outcome == "tls"
         sender.close()
     assert server.requests == []
@@ -222,7 +221,7 @@ def test_a_handshake_that_never_ends_is_cut_off(
 ) -> None:
     with receiving("no_handshake", tls=authority.context) as server:
         elsewhere["port"] = server.port
-        sender = Sender(resolve=lambda *_: ["127.0.0.1"], limits=SHORT, hands=1)
+        sender = Sender(resolve=leads_to("127.0.0.1"), limits=SHORT, hands=1)
         assert sender.send(Parcel("https://bank.cn/", {}, "{}")).outcome == "timeout"
         sender.close()
 
@@ -231,7 +230,7 @@ def test_the_next_address_is_tried_where_nobody_answers_at_the_first() -> None:
     with receiving() as server:
         sender = Sender(
             may_loop_back=True,
-            resolve=lambda *_: ["::1", "127.0.0.1"],  # we listen on the second alone
+            resolve=leads_to("::1", "127.0.0.1"),  # we listen on the second alone
             limits=UNHURRIED,
             hands=1,
         )
