@@ -35,6 +35,7 @@ from serving.ratings.triggers.noticing import notice_triggers
 from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
+from serving.watching.rounds import Watcher
 from serving.webhooks.dispatching import Dispatcher
 from serving.webhooks.secrets import Keyring
 from serving.webhooks.sending import Sender
@@ -86,6 +87,16 @@ class Upkeep:
             subject_of=self.subject_of,
             clock=self.settings.now,
         )
+
+    @cached_property
+    def renewing(self) -> asyncio.Lock:
+        """Held by the job that brings the builds to now, so that no two do it at once."""
+        return asyncio.Lock()
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """The watch of borrowers; it remembers what it asked about."""
+        return Watcher(self.settings.home, self.subject_of)
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
@@ -160,10 +171,17 @@ async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
     """Keep the online vectors at today: after midnight all, after a landing what it touched."""
     home = upkeep.settings.home
     shelf = Shelf(home / "lake", home / "online", REGISTRY)
-    if not await asyncio.to_thread(is_behind, shelf, now.date(), now=now):
-        return 0
-    await asyncio.to_thread(renewed, shelf, now.date(), now=now)
+    async with upkeep.renewing:
+        if not await asyncio.to_thread(is_behind, shelf, now.date(), now=now):
+            return 0
+        await asyncio.to_thread(renewed, shelf, now.date(), now=now)
     return 1
+
+
+async def watch_borrowers(upkeep: Upkeep, now: datetime) -> int:
+    """Ask the signals about borrowers whose records, loans or consents changed, and daily about all."""
+    async with upkeep.renewing:
+        return await upkeep.watcher.work(upkeep.database, now)
 
 
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
@@ -276,6 +294,7 @@ JOBS: tuple[Job, ...] = (
     Job("rate_for_cases", 30.0, rate_for_cases),
     Job("push_notices", 0.2, push_notices),
     Job("rate_triggered", 5.0, rate_triggered),
+    Job("watch_borrowers", 1.0, watch_borrowers),
     Job("tend_alerts", 30.0, tend_alerts),
     Job("end_repaired_alerts", 60.0, end_repaired_alerts),
     Job("write_alert_outcomes", 3600.0, write_alert_outcomes),

@@ -54,7 +54,9 @@ ON CONFLICT (alert_id) DO UPDATE SET
     alarmed_at = CASE WHEN alert.acknowledge_by IS NOT DISTINCT FROM excluded.acknowledge_by
                        AND alert.handle_by IS NOT DISTINCT FROM excluded.handle_by THEN alert.alarmed_at END
 """
-_ALERTED = "SELECT DISTINCT institution, uscc FROM alert WHERE closed_at IS NULL OR closed_at > %(since)s"
+_ALERTED = (
+    "SELECT DISTINCT institution, uscc FROM alert WHERE closed_at IS NULL OR closed_at > %(since)s"
+)
 _EVENT = """
 INSERT INTO alert_event (alert_id, step, from_state, to_state, level, at, actor, actor_role, said)
 VALUES (%(alert_id)s, %(step)s, %(from_state)s, %(to_state)s, %(level)s, %(at)s, %(actor)s, %(actor_role)s, %(said)s)

@@ -147,10 +147,9 @@ class Watcher:
 
 def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:
     """Institution and firm of each exposure."""
-    rows = exposures.firm.tolist()
-    return [
-        (whose, firms.usccs[row]) for whose, row in zip(exposures.institutions, rows, strict=True)
-    ]
+    rows: list[int] = exposures.firm.tolist()
+    usccs = [firms.usccs[row] for row in rows]
+    return list(zip(exposures.institutions, usccs, strict=True))
 
 
 def digests_of(exposures: Exposures, firms: Firms, before: Firms) -> list[int]:
