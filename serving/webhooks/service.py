@@ -116,9 +116,10 @@ async def add_secret(look: Look, endpoint_id: str, *, drop_old: bool) -> ShownEn
     rules = load_rules().endpoints
     live = await repository.secrets_of(look.connection, [endpoint_id], look.now)
     if len(live) >= rules.live_secrets and not drop_old:
+        ends = min(secret.expires_at for secret in live if secret.expires_at is not None)
         raise ConflictError(
-            en=f"{len(live)} secrets sign already. Wait until {live[0].expires_at:%Y-%m-%d %H:%M}, or give `drop_old`.",
-            zh=f"已有 {len(live)} 个密钥同时签名，请等到 {live[0].expires_at:%Y-%m-%d %H:%M}，或使用 drop_old。",
+            en=f"{len(live)} secrets sign already. Wait until {ends:%Y-%m-%d %H:%M}, or give `drop_old`.",
+            zh=f"已有 {len(live)} 个密钥同时签名，请等到 {ends:%Y-%m-%d %H:%M}，或使用 drop_old。",
             details={"live_secrets": [secret.secret_id for secret in live]},
         )
     ends = look.now + timedelta(hours=0 if drop_old else rules.overlap_hours)
