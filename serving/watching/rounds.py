@@ -121,9 +121,8 @@ class Watcher:
         changed = [row for row, pair in enumerate(pairs) if last.get(pair) != digests[pair]]
         some = exposures.take(np.array(changed, dtype=np.int64))
         watched = run_watch(watch, some, firms, before)
-        matters = (watched.worst > NONE) | np.array(
-            [pair in alerted for pair in pairs_of(some, firms)]
-        )
+        has_alert = [pair in alerted for pair in pairs_of(some, firms)]
+        matters = (watched.worst > NONE) | np.array(has_alert, dtype=np.bool_)
         told = list(assessments_of(watched, np.flatnonzero(matters)))
         return _Round(told, inputs, digests, setting.version)
 
