@@ -11,7 +11,13 @@ from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
 OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
-OFFICER, OPERATOR = ("/bank",), ("/ops",)
+OFFICER, OPERATOR = (
+    (
+        "/bank",
+        "/bank/portfolio",
+    ),
+    ("/ops",),
+)
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {
