@@ -1,34 +1,51 @@
-"""Whom an early warning names in time: ours beside the lender's own book and the 12-month rating.
+"""Whom alerts name in time: the model beside the lender's own book, the 12-month rating, and the signals.
 
 All sides may alert the same share of borrowers, each with a cut-off of its own from development, and
-are judged on the same later months by `training.alert_evaluation`.
+are judged on the same later months by `training.alert_evaluation`. The signals are also told as they stand.
 """
 
+import sys
 from collections.abc import Iterator
 from datetime import date
 from math import isfinite
 from pathlib import Path
 
-from benchmarks.cities import bench_cities, make_city
+from benchmarks.cities import BenchCity, bench_cities, make_city
+from benchmarks.measure import measure, of_command
 from benchmarks.results import Better, Entry, compared
 from benchmarks.setting import Setting
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import BundleError
+from features.facts import FACTS
 from features.lake import Lake
+from features.registry import Registry
 from models.alert import alert_6m
 from models.aliases import candidate_of, named_bundle
 from models.bundle import Bundle, load_bundle
 from models.rating import BASE_12M
+from models.signals.book import load_signals
 from training.alert_evaluation import AlertReport
-from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, TrainedAlert, train_alert
+from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, SEED, TrainedAlert, train_alert
 from training.evaluate import Estimate
+from training.signal_alerts import signal_levels
+from training.signal_evaluation import BOTH, BOTH_ADDED, RULES, RULES_BUDGET, judge_signals
+from training.signal_evaluation import MODEL as SIGNAL_MODEL
 from training.warning import load_warning_rules
 
 AREA = "alerts"
 #: Firms of a city that is made if there is none, and the last day of every city.
 FIRMS, CITY_UNTIL = 6_000, date(2026, 6, 30)
 _PEERS = {LATE_BEFORE: "days late in the last year", BASE_RATING: "the 12-month rating"}
+#: Exposures of the scale run.
+BORROWERS = 300_000
+_WAYS = {
+    RULES: "signals as they stand",
+    RULES_BUDGET: "signals within 3 % of borrowers",
+    SIGNAL_MODEL: "model within 3 % of borrowers",
+    BOTH: "signals and model within 3 % of borrowers",
+    BOTH_ADDED: "signals as they stand and the model's 3 %",
+}
 _BESIDE: dict[str, tuple[str, Better, str]] = {
     "recall": ("Recall of over 30 days late", "higher", ""),
     "recall_defaults": ("Recall of defaults", "higher", ""),
@@ -63,6 +80,74 @@ def compare(setting: Setting) -> Iterator[Entry]:
     for way, peer in _PEERS.items():
         if way in trained.reports:
             yield from _beside(ours, trained.reports[way], peer, setting, sample)
+    yield from _signals(setting, trained, sample)
+    yield from _scale(setting)
+
+
+def _signals(setting: Setting, trained: TrainedAlert, sample: str) -> Iterator[Entry]:
+    """Rules, model and both on the same rows; then what each level is worth."""
+    borrowers = trained.borrowers
+    levels = signal_levels(
+        Lake(_city(setting).lake).view(),
+        load_catalogue(),
+        borrowers,
+        load_signals(),
+        Registry((*REGISTRY, *FACTS)),
+        now=setting.now,
+        parts=setting.work / "signals",
+    )
+    found = judge_signals(
+        borrowers, levels, trained.held_out, trained.validation.probability, seed=SEED
+    )
+    for way, said in _WAYS.items():
+        report = found.ways[way]
+        for name, (title, better, unit) in _BESIDE.items():
+            figure = report.figures[name]
+            if isfinite(figure.value):
+                yield compared(
+                    AREA,
+                    f"{title}, {said}",
+                    ours=figure.value,
+                    peer=None,
+                    better=better,
+                    unit=unit,
+                    now=setting.now,
+                    note=f"{sample}; 95 % {_said(figure)}; alerted a month {_said(report.figures['alerted_share'])}",
+                )
+    for one in found.levels:
+        precision = one.report.figures["precision"]
+        if isfinite(precision.value):
+            yield _alone(
+                f"Precision of signals at {one.level}",
+                precision,
+                setting,
+                f"{one.rows} rows of {one.report.alerted} borrowers whose worst signal is at this level, "
+                f"{one.events} rows with an event",
+            )
+
+
+def _scale(setting: Setting) -> Iterator[Entry]:
+    """Seconds and memory of asking every signal."""
+    run = of_command([sys.executable, "-m", "benchmarks.our_signals", str(BORROWERS)])
+    taken = measure(run, turns=1)
+    said = (
+        f"{taken.figures['signals']} signals over {taken.figures['columns']} drawn columns and 500 views; "
+        "features and facts are not built"
+    )
+    for title, value, unit in (
+        ("CPU of all signals over 300,000 exposures", taken.cpu_seconds, "s"),
+        ("Peak memory of all signals over 300,000 exposures", taken.peak_rss_mib, "MiB"),
+    ):
+        yield compared(
+            AREA,
+            title,
+            ours=value,
+            peer=None,
+            better="lower",
+            unit=unit,
+            now=setting.now,
+            note=said,
+        )
 
 
 def _beside(
@@ -104,9 +189,7 @@ def _said(figure: Estimate) -> str:
 
 def _train(setting: Setting) -> TrainedAlert:
     """Train on the largest bench city, of which nothing is changed, or on a small one made for it."""
-    cities = bench_cities(setting.cities)
-    city = cities[-1] if cities else make_city(setting.work / "cities", FIRMS)
-    catalogue = load_catalogue()
+    city, catalogue = _city(setting), load_catalogue()
     return train_alert(
         Lake(city.lake).view(),
         catalogue,
@@ -119,6 +202,11 @@ def _train(setting: Setting) -> TrainedAlert:
         parts=setting.work / "months",
         base_rating=_base_rating(Path(city.home) / "bundles"),
     )
+
+
+def _city(setting: Setting) -> BenchCity:
+    cities = bench_cities(setting.cities)
+    return cities[-1] if cities else make_city(setting.work / "cities", FIRMS)
 
 
 def _base_rating(bundles: Path) -> Bundle | None:

@@ -23,7 +23,7 @@ from benchmarks.load.outcome import Report
 from benchmarks.load.plan import Answer, Request, fixed_times
 from benchmarks.load.processes import await_up, end_service, start_service
 from benchmarks.load.run import Manner, Target, run_load
-from benchmarks.load.search import Found, search_rate
+from benchmarks.load.search import Bounds, Found, search_break, search_rate
 from benchmarks.our_service import start_ours
 from benchmarks.results import Entry, compared
 from benchmarks.setting import ROOT, Setting
@@ -34,10 +34,12 @@ PEER_PORT = 18432
 WORKERS = 2
 #: Length of a run in the search, and of the runs in turns afterwards [s]; slow rates take longer, so
 #: that a p99 is more than the slowest answer, up to a limit.
-TRIAL_S, BLOCK_S, LONGEST_S = 4.0, 10.0, 20.0
+TRIAL_S, BLOCK_S, LONGEST_S = 4.0, 10.0, 10.0
 _ENOUGH_REQUESTS = 200
-#: Rate at which both are far from their limits [1/s].
-QUIET_RATE = 10.0
+#: Rates at which both are far from their limits, and as good as idle [1/s].
+QUIET_RATE, IDLE_RATE = 10.0, 2.0
+#: A search begins at this share of what the CPU time of a request lets expect.
+_CAREFUL = 1 / 3
 _LARGEST_VALUE = 1e300
 
 _entry = partial(compared, AREA)
@@ -86,7 +88,7 @@ def served_bundle(bundles: Path) -> Path:
 
 def measure_sides(ours: Target, peer: Target, *, turns: int) -> tuple[Side, Side]:
     """Search both, then load both in turns, at the rate each holds and at a quiet one."""
-    found = [search_rate(partial(load, side), first=QUIET_RATE) for side in (ours, peer)]
+    found = [search_side(side) for side in (ours, peer)]
     rates = [one.rate or QUIET_RATE for one in found]
     at_rate: list[list[Report]] = [[], []]
     quiet: list[list[Report]] = [[], []]
@@ -98,6 +100,32 @@ def measure_sides(ours: Target, peer: Target, *, turns: int) -> tuple[Side, Side
         Side(found[index], tuple(at_rate[index]), tuple(quiet[index])) for index in range(2)
     )
     return mine, theirs
+
+
+def search_side(target: Target) -> Found:
+    """Search the highest rate a side holds, from near where its CPU time lets expect it.
+
+    One whose median answer is late even when it is as good as idle holds no rate at all, so only where
+    it breaks is searched.
+    """
+    trial = partial(load, target)
+    trial(QUIET_RATE)
+    idle, quiet = trial(IDLE_RATE), trial(QUIET_RATE)
+    first = _CAREFUL * expected_rate(quiet, os.cpu_count() or 1)
+    if idle.p50_ms > Bounds().p99_ms:
+        return search_break(trial, first=first)
+    return search_rate(trial, first=max(first, IDLE_RATE), least=IDLE_RATE)
+
+
+def expected_rate(report: Report, cores: int) -> float:
+    """What the cores could answer if a request always cost the CPU time it cost in a run [1/s].
+
+    Examples
+    --------
+    Two cores have 2,000 ms in a second: at 4 ms a request, enough for 500.
+    """
+    spent = sum(report.cpu_ms.values()) + report.generator_cpu_ms
+    return 1000 * cores / max(spent, 1e-3)
 
 
 def load(target: Target, rate: float, *, seconds: float = TRIAL_S) -> Report:

@@ -31,12 +31,14 @@ _MISSING: Mapping[Missing, str] = {
 }
 
 
-def features_page(registry: Registry) -> str:
+def features_page(registry: Registry, title: str = "Features 特征字典") -> str:
     """Markdown: one heading a feature with all that is declared about it.
 
     Parameters
     ----------
     registry : Registry
+    title : str
+        Of the page, and what the declarations are called in it.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def features_page(registry: Registry) -> str:
         The page, ending with a newline.
     """
     intro = (
-        f"# Features 特征字典\n\n{GENERATED}\n\n"
-        f"{len(registry)} features. Windows end at `as_of`, which is the end of that day, Asia/Shanghai; "
+        f"# {title}\n\n{GENERATED}\n\n"
+        f"{len(registry)} {title.split(maxsplit=1)[0].lower()}. Windows end at `as_of`, which is the end of that day, Asia/Shanghai; "
         "a window of n months is the span after the same day n months earlier. `{name}` in a value is "
         "one of the aggregates listed below it. A feature is NULL where a dataset it reads is withheld.\n"
     )

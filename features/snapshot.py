@@ -207,13 +207,39 @@ def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
     )
 
 
+def grants_at(
+    lake: LakeView, catalogue: Catalogue, day: date, purpose: Purpose, *, holding: str
+) -> str:
+    """Query of (enterprise_key, grantee, scopes): what live consents of a purpose open to whom on a day.
+
+    Only consents that hold the scope `holding` count; those of one firm to one institution open together,
+    their scopes in order.
+    """
+    consents, moment, on = catalogue[CONSENTS], end_of(day), f"DATE '{day}'"
+    return (
+        "SELECT enterprise_key, grantee, list_sort(list_distinct(flatten(list(scopes)))) AS scopes FROM ("
+        f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {lake.rows(consents)} "
+        f"WHERE {_current_at(moment, consents, lake)} AND occurred_at <= {_instant(moment)}) "
+        f"WHERE place = 1 AND purpose = {literal(purpose)} AND event IN ('granted', 'narrowed') "
+        f"AND valid_from <= {on} AND valid_to >= {on} AND list_contains(scopes, {literal(holding)}) "
+        "GROUP BY enterprise_key, grantee"
+    )
+
+
 def consent_events_by(lake: LakeView, catalogue: Catalogue, moment: datetime) -> str:
     """Query of every consent event that had happened and was known by a moment, under `uscc`."""
-    consents = catalogue[CONSENTS]
+    known = rows_known_by(lake, catalogue[CONSENTS], moment)
+    return f"SELECT * FROM ({known}) WHERE occurred_at <= {_instant(moment)}"
+
+
+def rows_known_by(lake: LakeView, dataset: Dataset, moment: datetime) -> str:
+    """Query of a dataset's rows that were known and had not been superseded by a moment, under `uscc`.
+
+    Consent is not asked: this is for what the ledger itself keeps of what came to the lake first.
+    """
     return (
-        f"SELECT party_id AS uscc, e.* FROM {lake.rows(consents)} AS e JOIN {lake.parties_sql()} "
-        f"ON party_key = e.enterprise_key WHERE {_current_at(moment, consents, lake, 'e')} "
-        f"AND e.occurred_at <= {_instant(moment)}"
+        f"SELECT party_id AS uscc, e.* FROM {lake.rows(dataset)} AS e JOIN {lake.parties_sql()} "
+        f"ON party_key = e.enterprise_key WHERE {_current_at(moment, dataset, lake, 'e')}"
     )
 
 

@@ -124,6 +124,10 @@ class Portraitist:
             absent[name] = _reasons(silent)
         return Portraits(scores, absent, peers)
 
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str], PeerTable]:
+        return {(one.size_class, one.industry_section): one for one in self.tables.tables}
+
     def _absence(self, name: str, columns: BoolArray, is_hidden: BoolArray) -> Absence | None:
         if not columns.any():
             return "not_read"
@@ -134,7 +138,7 @@ class Portraitist:
 
     def _peers(self, kinds: Kinds) -> list[PeerTable | None]:
         """The narrowest group of peers of each firm that is large enough."""
-        by_kind = {(one.size_class, one.industry_section): one for one in self.tables.tables}
+        by_kind = self._by_kind
         everyone = by_kind.get(("", ""))
         pairs = zip(kinds.size_class.tolist(), kinds.industry_section.tolist(), strict=True)
         return [

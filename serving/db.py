@@ -1,4 +1,8 @@
-"""Connections to the ledger: a pool per worker, one transaction a request."""
+"""Connections to the ledger: a pool per worker, one transaction a request.
+
+The driver would begin a transaction by itself, at the price of a trip of its own. So connections are
+in autocommit, and `BEGIN` is a statement like others, which can travel with the first.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,12 +10,17 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from serving.errors import UnavailableError
 
 Connection = AsyncConnection[TupleRow]
+BEGIN, COMMIT = "BEGIN", "COMMIT"
+
+
+_MANNER = {"application_name": "xinqiao", "autocommit": True}
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,21 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """Commit what was done inside, or nothing of it.
+
+        Raises
+        ------
+        UnavailableError
+            As `connection`.
+        """
+        async with self.connection() as connection:
+            await begin(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection on which nothing is begun: until then each statement stands alone.
+
+        What was begun is committed at the end, or undone if the block fails.
 
         Raises
         ------
@@ -44,10 +68,16 @@ class Database:
 async def open_database(conninfo: str, *, size: int, wait_seconds: float) -> Database:
     """A pool of at most `size` connections, one of them open."""
     pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-        conninfo, min_size=1, max_size=size, open=False, kwargs={"application_name": "xinqiao"}
+        conninfo, min_size=1, max_size=size, open=False, kwargs=_MANNER
     )
     await pool.open()
     return Database(pool, wait_seconds)
+
+
+async def begin(connection: Connection) -> None:
+    """Begin a transaction, unless one is begun."""
+    if connection.info.transaction_status is TransactionStatus.IDLE:
+        await connection.execute(BEGIN)
 
 
 def _unavailable() -> UnavailableError:

@@ -14,6 +14,7 @@ leaves a row of its own.
 """
 
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -21,8 +22,10 @@ from fastapi.routing import APIRoute
 
 from features.errors import XinqiaoError
 from serving.access.decision import Action, LiveConsent, refusal
+from serving.ahead import Ahead, Foresight
 from serving.audit.record import write_entry
 from serving.auth.identify import address_of, identify
+from serving.db import COMMIT, begin
 from serving.house import house_of
 from serving.idempotency import answer_once
 from serving.look import Look
@@ -32,6 +35,7 @@ from serving.reference.responses import problem_responses
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 _ACTIONS: dict[Callable[..., object], Action] = {}
+_FORESIGHTS: dict[Callable[..., object], Foresight] = {}
 #: Refusals that are not looks at anybody's data: a malformed request, a busy service, one request too many.
 _UNRECORDED = frozenset(
     {"malformed", "unavailable", "overloaded", "timeout", "too_large", "too_many_requests"}
@@ -42,11 +46,19 @@ class UndecidedError(Exception):
     """An endpoint answered without asking whether it may: a defect of ours, never a caller's."""
 
 
-def asks(action: Action) -> Callable[[Endpoint], Endpoint]:
-    """Name the action that the access policy decides about."""
+def asks(action: Action, *, foresees: Foresight | None = None) -> Callable[[Endpoint], Endpoint]:
+    """Name the action that the access policy decides about.
+
+    Parameters
+    ----------
+    foresees : callable, optional
+        From a program's JSON, what the endpoint will read; it travels with the question about who asks.
+    """
 
     def name(endpoint: Endpoint) -> Endpoint:
         _ACTIONS[endpoint] = action
+        if foresees is not None:
+            _FORESIGHTS[endpoint] = foresees
         return endpoint
 
     return name
@@ -72,15 +84,17 @@ class DoorRoute(APIRoute):
     def get_route_handler(self) -> Answer:
         """As FastAPI's, with the door around it."""
         answer = super().get_route_handler()
-        action = action_of(self.endpoint)
+        action, foresees = action_of(self.endpoint), _FORESIGHTS.get(self.endpoint)
 
         async def through_the_door(request: Request) -> Response:
             house = house_of(request)
             look = Look(house, action, request.state.request_id, house.clock())
             request.state.look = look
             await request.body()  # a slow sender keeps no connection of the ledger
+            if foresees is not None:
+                look.ahead = await _foreseen(foresees, request, look.now)
             try:
-                async with house.database.transaction() as connection:
+                async with house.database.connection() as connection:
                     look.connection = connection
                     await _admit(look, request)
                     response = await answer_once(look, request, answer)
@@ -97,9 +111,19 @@ class DoorRoute(APIRoute):
         return through_the_door
 
 
+async def _foreseen(foresees: Foresight, request: Request, now: datetime) -> Ahead:
+    """What can be foreseen of a request; of one that is malformed, nothing."""
+    try:
+        body: object = await request.json()
+    except ValueError:
+        return Ahead()
+    return Ahead(lambda institution: foresees(body, institution, now))
+
+
 async def _admit(look: Look, request: Request) -> None:
     """Say who asks, count the request, and refuse a role that lacks the action before any look-up."""
-    look.caller = await identify(look.house, request, look.connection, look.now)
+    look.caller = await identify(look.house, request, look.connection, look.now, look.ahead)
+    await begin(look.connection)  # it is begun, unless nobody had to be asked about
     look.house.limits.take(look.caller, look.now, address_of(request))
     refused = refusal(look.caller, look.action, None, LiveConsent())
     if refused is not None:
@@ -107,10 +131,12 @@ async def _admit(look: Look, request: Request) -> None:
 
 
 async def _close(look: Look) -> None:
-    """The record and the commit, in one trip to the ledger."""
+    """What was left for the end, the record and the commit, in one trip to the ledger."""
     async with look.connection.pipeline():
+        for query, given in look.last:
+            await look.connection.execute(query, given)
         await _record(look, look.outcome, "granted")
-        await look.connection.commit()
+        await look.connection.execute(COMMIT)
 
 
 async def _record_refusal(look: Look, refused: XinqiaoError) -> None:

@@ -90,7 +90,7 @@ async def answer_once(look: Look, request: Request, answer: Answer) -> Response:
     if response.status_code >= 300:  # noqa: PLR2004 - only what was done is kept
         await look.connection.execute(_FORGET, values)
         return response
-    await look.connection.execute(_KEEP, values | _kept(look, claim, response))
+    look.at_last(_KEEP, values | _kept(look, claim, response))
     return response
 
 

@@ -24,6 +24,7 @@ from serving.consent.service import expire_due
 from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
+from serving.loans.export import export_new as export_reports
 from serving.observe.meters import Meters
 from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
@@ -34,6 +35,10 @@ from serving.ratings.triggers.noticing import notice_triggers
 from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
+from serving.webhooks.dispatching import Dispatcher
+from serving.webhooks.secrets import Keyring
+from serving.webhooks.sending import Sender
+from serving.webhooks.tasks import forget_notices, send_notices
 
 #: How long an answer is remembered under its key, and a session that has ended.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -65,6 +70,22 @@ class Upkeep:
     @cached_property
     def _desks(self) -> Desks:
         return Desks(self.settings.home)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """What takes notices over the wire."""
+        return Sender(may_loop_back=self.settings.webhooks_to_loopback)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """Who empties the outbox."""
+        return Dispatcher(
+            self.database,
+            Keyring(self.vault),
+            self.sender,
+            subject_of=self.subject_of,
+            clock=self.settings.now,
+        )
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""
@@ -123,8 +144,16 @@ async def export_consents(upkeep: Upkeep, now: datetime) -> int:
     to = Destination(
         Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
     )
-    async with upkeep.database.transaction() as connection:
+    async with upkeep.database.connection() as connection:  # it begins its own, one for each step
         return await export_new(connection, to, now=now)
+
+
+async def export_loans(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what was reported of loans since."""
+    home = upkeep.settings.home
+    to = Destination(Lake(home / "lake"), shared_catalogue(), upkeep.vault, home / "run" / "loans")
+    async with upkeep.database.transaction() as connection:
+        return await export_reports(connection, to, now=now)
 
 
 async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
@@ -178,6 +207,17 @@ async def rate_for_cases(upkeep: Upkeep, now: datetime) -> int:
     return 0
 
 
+async def push_notices(upkeep: Upkeep, now: datetime) -> int:
+    """Send institutions what waits for them; time goes on meanwhile."""
+    del now
+    return await send_notices(upkeep.dispatcher)
+
+
+async def drop_old_notices(upkeep: Upkeep, now: datetime) -> int:
+    """Forget notices that were settled long ago; the record keeps that they left."""
+    return await forget_notices(upkeep.database, now)
+
+
 async def rate_triggered(upkeep: Upkeep, now: datetime) -> int:
     """Rate firms with running loans again upon what has happened to them, and count what came of it.
 
@@ -227,12 +267,14 @@ JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
     Job("expire_consents", 60.0, expire_consents),
     Job("export_consents", 10.0, export_consents),
+    Job("export_loans", 10.0, export_loans),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),
     Job("tend_cases", 30.0, tend),
     Job("renew_vectors", 30.0, renew_vectors),
     Job("rate_for_cases", 30.0, rate_for_cases),
+    Job("push_notices", 0.2, push_notices),
     Job("rate_triggered", 5.0, rate_triggered),
     Job("tend_alerts", 30.0, tend_alerts),
     Job("end_repaired_alerts", 60.0, end_repaired_alerts),
@@ -240,6 +282,7 @@ JOBS: tuple[Job, ...] = (
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),
+    Job("drop_old_notices", 3600.0, drop_old_notices),
 )
 
 

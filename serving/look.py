@@ -1,14 +1,15 @@
 """One look: a caller, an action, a transaction, and what the record will say of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, LiteralString
 
 from fastapi import Depends, Request
 
 from serving.access.callers import NOBODY, Caller
 from serving.access.decision import Action, LiveConsent, Resource, needs_consent, refusal
+from serving.ahead import Ahead
 from serving.audit.record import Entry
 from serving.consent.live import live_consent
 from serving.db import Connection
@@ -27,6 +28,10 @@ class Look:
         Asia/Shanghai wall time of the request.
     paid : collection of str or None
         The consents by which an answer was given that is now given again; None for a new one.
+    ahead : Ahead
+        What was read of the ledger together with who asks.
+    last : list of (str, mapping)
+        Statements that are sent with the record; see `at_last`.
     """
 
     house: House
@@ -40,6 +45,10 @@ class Look:
     fields: set[str] = field(default_factory=set[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
     paid: Collection[str] | None = None
+    ahead: Ahead = field(default_factory=Ahead)
+    last: list[tuple[LiteralString, Mapping[str, object]]] = field(
+        default_factory=list[tuple[LiteralString, Mapping[str, object]]]
+    )
 
     @property
     def outcome(self) -> Literal["granted", "replayed"]:
@@ -70,12 +79,17 @@ class Look:
                 resource.purpose,
                 self.now,
                 paid=self.paid,
+                ahead=self.ahead,
             )
         refused = refusal(self.caller, self.action, resource, consent)
         if refused is not None:
             raise refused
         self.consents.update(consent.ids)
         return consent
+
+    def at_last(self, query: LiteralString, given: Mapping[str, object]) -> None:
+        """Write this when the answer is ready: on one trip with the record and the commit, or not at all."""
+        self.last.append((query, given))
 
     def says(self, *, fields: Collection[str] = (), **detail: object) -> None:
         """Add to the record: names of what the answer holds, ids and counts. Never values."""
@@ -103,7 +117,8 @@ class Look:
         )
 
 
-def _current_look(request: Request) -> Look:
+async def _current_look(request: Request) -> Look:
+    # A plain function would be run in a thread of its own.
     look: Look = request.state.look
     return look
 

@@ -28,6 +28,8 @@ from serving.settings import Settings, settings_from
 LOCK = 7_220_108
 #: How often the lock is asked for, and whether it is still held [s].
 ASK_SECONDS = 1.0
+#: Jobs work beside each other, and notices are sent several at a time.
+UPKEEP_CONNECTIONS = 6
 #: A job that fails waits this many times its pause at most.
 MOST_PATIENCE = 32
 
@@ -125,7 +127,7 @@ class Keeper:
 async def keep_up(settings: Settings, log: FilteringBoundLogger) -> None:
     """Run the upkeep of one home until SIGTERM."""
     database = await open_database(
-        settings.database, size=2, wait_seconds=settings.pool_wait_seconds
+        settings.database, size=UPKEEP_CONNECTIONS, wait_seconds=settings.pool_wait_seconds
     )
     upkeep = Upkeep(settings, database, Vault(settings.home / "vault"), Meters(settings.metrics))
     keeper = Keeper(upkeep, log, clock=settings.now)
@@ -134,6 +136,7 @@ async def keep_up(settings: Settings, log: FilteringBoundLogger) -> None:
     try:
         await keeper.run()
     finally:
+        upkeep.sender.close()
         await database.close()
 
 

@@ -45,6 +45,8 @@ class Settings:
         A second folder for the heads of the record.
     revision : str
         Schema this program was written for; readiness compares it. Empty compares nothing.
+    webhooks_to_loopback : bool
+        Whether notices may go to this machine, over plain HTTP, too; for demonstrations.
     clock_days : int
         Days by which a demonstration's clock is moved, so that its today is the last day of its data.
     """
@@ -65,6 +67,7 @@ class Settings:
     sealer: str = ""
     audit_mirror: Path | None = None
     revision: str = ""
+    webhooks_to_loopback: bool = False
     clock_days: int = 0
 
     def now(self) -> datetime:
@@ -88,5 +91,6 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         sealer=environment.get("XINQIAO_DATABASE_SEALER_URL", ""),
         audit_mirror=Path(mirror) if mirror else None,
         revision=environment.get("XINQIAO_REVISION", ""),
+        webhooks_to_loopback=environment.get("XINQIAO_WEBHOOK_LOOPBACK", "") == "1",
         clock_days=int(environment.get("XINQIAO_CLOCK_DAYS", "0")),
     )

@@ -131,13 +131,60 @@ def add_cases(running: Running, firm: str, number: int) -> dict[str, str]:
     return made
 
 
-# What the room of alerts asks about: a loan, an alert just pushed, and the firm put on the watch list.
+# Where the institution hears, with a notice and a sending of it.
+_WEBHOOKS = """
+WITH endpoint AS (
+    INSERT INTO webhook_endpoint (endpoint_id, institution, label, url, state, created_at, changed_at)
+    VALUES (%(endpoint)s, %(institution)s, 'test', 'https://receiver.bank.cn/notices', 'active', %(now)s, %(now)s)
+    RETURNING endpoint_id),
+secret AS (
+    INSERT INTO webhook_secret (secret_id, endpoint_id, sealed, created_at)
+    SELECT 'K-' || endpoint_id, endpoint_id, '', %(now)s FROM endpoint),
+stream AS (
+    INSERT INTO webhook_stream (endpoint_id, stream, next_sequence)
+    SELECT endpoint_id, %(firm)s, 2 FROM endpoint RETURNING endpoint_id, stream),
+posted AS (
+    INSERT INTO notice (notice_id, endpoint_id, stream, sequence, thing, kind, uscc, needs, body, state, posted_at)
+    SELECT 'N-' || endpoint_id, endpoint_id, stream, 1, 'x', 'alert.changed', stream, '{}', '{}', 'sent', %(now)s
+    FROM stream RETURNING notice_id, endpoint_id)
+INSERT INTO webhook_attempt (notice_id, endpoint_id, sequence, began_at, outcome, status)
+SELECT notice_id, endpoint_id, 1, %(now)s, 'sent', 200 FROM posted
+"""
+
+
+def _add_endpoint(running: Running, things: dict[str, str], number: int) -> dict[str, str]:
+    """An endpoint of the institution; its id."""
+    names = {"institution": things["institution"], "firm": things["firm"]}
+    running.sql(_WEBHOOKS, **names, endpoint=f"W-w{number}", now=running.clock.now)
+    return {"endpoint": f"W-w{number}"}
+
+
+#: A loan of the institution to the firm, as it came from elsewhere.
+_LENT = """
+WITH said AS (
+    INSERT INTO loan_report (report_no, institution, kind, loan_id, uscc, consent_id, version, payload, reported_at,
+        reported_by)
+    VALUES (nextval('loan_report_no'), %(institution)s, 'grant', %(loan)s, %(firm)s, 'C-0', 1, %(granted)s, %(now)s,
+            'A-0'))
+INSERT INTO loan (institution, loan_id, lake_id, uscc, granted_on, matures_on, amount_fen, balance_fen, days_past_due,
+    five_class, status, updated_at)
+VALUES (%(institution)s, %(loan)s, %(loan)s, %(firm)s, '2026-06-01', '2027-06-01', 100000, 100000, 0, 1, 'running', %(now)s)
+"""
+
+
+def add_loan(running: Running, firm: str, institution: str, number: int) -> dict[str, str]:
+    """One running loan of 1,000 yuan; its number by name."""
+    granted = f'{{"uscc": "{firm}", "granted_on": "2026-06-01", "matures_on": "2027-06-01", "amount": "1000.00"}}'
+    made = {"loan": f"L-w{number}"}
+    running.sql(
+        _LENT, **made, firm=firm, institution=institution, granted=granted, now=running.clock.now
+    )
+    return made
+
+
+# What the room of alerts asks about: an alert just pushed, and the firm put on the watch list.
 _ALERTS = """
-WITH lent AS (
-    INSERT INTO loan (institution, loan_id, lake_id, uscc, granted_on, amount_fen, balance_fen, days_past_due,
-        five_class, status, updated_at)
-    VALUES (%(institution)s, 'L-1', 'L-1', %(firm)s, %(now)s, 100, 100, 0, 1, 'running', %(now)s)),
-watched AS (
+WITH watched AS (
     INSERT INTO watched_firm (institution, uscc, reason, put_by, put_at)
     VALUES (%(institution)s, %(firm)s, 'x', 'U-0', %(now)s))
 INSERT INTO alert (alert_id, institution, uscc, name, signal, dimension, level, state, began_at, level_since, as_of,
@@ -188,5 +235,7 @@ def _things(running: Running) -> dict[str, str]:
     subject = running.house.subject_of(things["firm"])
     row = running.sql(_LOOKED, subject=subject, tenant=things["institution"], now=more["now"])
     made |= add_cases(running, things["firm"], number)
+    made |= _add_endpoint(running, things, number)
+    made |= add_loan(running, things["firm"], things["institution"], number)
     made |= add_alert(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

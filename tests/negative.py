@@ -5,6 +5,7 @@ from datetime import date
 from features.contracts import Words
 from features.definitions import REGISTRY
 from features.definitions.invoice_grains import SALES, YEAR, turnover
+from features.facts import FACTS
 from features.registry import RISKIER, Aggregate, Feature, Grain, Registry
 from features.windows import Window
 
@@ -37,8 +38,8 @@ FINES_TO_SALES = Feature(
     "R01",
     Words(zh="近12个月罚款占销项比", en="fines over sales in the last 12 months"),
 )
-#: The whole registry and the features above.
-WHOLE = Registry((*REGISTRY, PENALTIES, FINES_TO_SALES))
+#: The whole registry, the facts that rules ask about, and the features above.
+WHOLE = Registry((*REGISTRY, *FACTS, PENALTIES, FINES_TO_SALES))
 #: One feature for each set of datasets that features read; enough where only visibility is at stake.
 ONE_EACH = WHOLE.select(
     [

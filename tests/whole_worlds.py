@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
+from features.clock import end_of
 from features.contracts import NEGATIVE_COLUMNS, REGISTER, Column, Dataset, lake_column
 from features.windows import months_before
 from tests.builders import CATALOGUE, FIRST_PARTY, LONG_AGO, TinyLake
@@ -17,16 +18,20 @@ DATASETS = sorted(set(CATALOGUE.datasets) - {"consent_event"})
 FIRMS = range(1, 26)
 World = Mapping[str, list[dict[str, object]]]
 _TEXTS = ["a", "b", "金融借款合同纠纷"]
-#: Entries of lists: words, and a plot of land as its provider writes it.
-_ENTRIES = [*_TEXTS, "12.5/东坡", "3/河滩"]
-#: Datasets whose rows are compared with a row of the year before.
-_DENSE = {"invoice_line", "carbon_account"}
+#: Entries of lists: words, and a plot of land and a payment planned as their providers write them.
+_ENTRIES = [*_TEXTS, "12.5/东坡", "3/河滩", "2019-10-31/900"]
+#: Datasets whose rows are compared with a row of the year before, or come in many kinds.
+_DENSE = {"invoice_line", "carbon_account", "admin_penalty", "court_judgment", "reg_change"}
+#: Datasets that are compared with each other month by month, over many months.
+_FULL = {"invoice_month", "electricity_month"}
+#: Lengths of texts that are numbers of records.
+_NUMBERS = {64, 128}
 _TOKENS = [f"token {number}" for number in range(6)]
 _EDGES = [0, 1, 3, 6, 12, 16, 24, 36, 60]
 
 
 def whole_world(rng: random.Random, as_of: date) -> World:
-    """Rows of every dataset, each of its own key, known long ago."""
+    """Rows of every dataset, each of its own key, known by `as_of`, some of them only lately."""
     return {name: _rows(rng, CATALOGUE[name], as_of) for name in DATASETS}
 
 
@@ -41,6 +46,8 @@ def _rows(rng: random.Random, dataset: Dataset, as_of: date) -> list[dict[str, o
     is_dense = "month" in dataset.document.primary_key or dataset.name in _DENSE
     for firm in FIRMS:
         number = rng.choice([0, 12, 40] if is_dense else [0, 2, 8, 25])
+        if dataset.name in _FULL:
+            number *= 4
         for _ in range(1 if dataset.name == REGISTER else number):
             row = _row(rng, dataset, firm, as_of)
             by_key.setdefault(str([row[name] for name in dataset.lake_key()]), row)
@@ -48,7 +55,11 @@ def _rows(rng: random.Random, dataset: Dataset, as_of: date) -> list[dict[str, o
 
 
 def _row(rng: random.Random, dataset: Dataset, firm: int, as_of: date) -> dict[str, object]:
-    row: dict[str, object] = {"enterprise_key": firm, "available_at": LONG_AGO}
+    lately = end_of(as_of) - timedelta(days=rng.randrange(40))
+    row: dict[str, object] = {
+        "enterprise_key": firm,
+        "available_at": rng.choice([LONG_AGO, lately]),
+    }
     for name, column in dataset.columns.items():
         if name == "uscc" or not column.is_stored:
             continue
@@ -84,10 +95,10 @@ def _cell(rng: random.Random, name: str, column: Column, as_of: date) -> object:
 
 def _text(rng: random.Random, column: Column) -> object:
     if column.type == "list":
-        return rng.sample(_ENTRIES, rng.randrange(3))
+        return rng.sample(sorted(column.values or _ENTRIES), rng.randrange(3))
     if column.personal:
         return rng.choice(_TOKENS)
-    return rng.choice(_TEXTS if column.max_length != 64 else list("123456789"))
+    return rng.choice(list("123456789") if column.max_length in _NUMBERS else _TEXTS)
 
 
 def _time(rng: random.Random, kind: str, as_of: date) -> object:

@@ -55,6 +55,8 @@ class TrainedAlert:
         Of the probability, on the later months.
     reports : dict of str to AlertReport
         Of the alerts of `model`, and on the same rows of `late_before` and, if given, `base_rating`.
+    held_out : ndarray of float64, shape (d,)
+        Probability of each development row by models that had not seen the firm.
     """
 
     bundle: Bundle
@@ -62,6 +64,7 @@ class TrainedAlert:
     validation: OutOfTime
     reports: dict[str, AlertReport]
     run_id: str
+    held_out: FloatArray
 
 
 def train_alert(
@@ -146,7 +149,8 @@ def train_alert(
     )
     bundle, run_id = enrol(recipe, fitted, entry)
     told("fit")(1, 1)
-    return TrainedAlert(bundle, borrowers, validation, reports, run_id)
+    held_out = fitted.line.probability(fitted.held_out)
+    return TrainedAlert(bundle, borrowers, validation, reports, run_id, held_out)
 
 
 def fit_warning(borrowers: Borrowers, spec: RatingSpec, *, seed: int) -> FittedRating:

@@ -10,6 +10,7 @@ from features.contracts import Words
 from features.errors import BundleError, GateError, RegistryError, StudyError
 from features.registry import Registry
 from models.aliases import (
+    RATING_KINDS,
     Action,
     Entry,
     champion_of,
@@ -22,6 +23,7 @@ from models.bundle import Bundle, load_bundle
 from training.aliases import add_entry
 from training.gate import judge_candidate
 from training.gate_terms import Check, failed_checks
+from training.gate_warning import judge_warning
 from training.rivals import Rival
 from training.study import Study, read_study
 
@@ -66,6 +68,8 @@ def judge(shelf: Shelf, asked: str) -> tuple[Bundle, str, list[Check]]:
             en=f"Bundle {bundle.id[:12]} serves as {model} already, since {serving.since}.",
             zh=f"模型包 {bundle.id[:12]} 自 {serving.since} 起已是 {model} 的在用版本。",
         )
+    if bundle.manifest.probability_kind not in RATING_KINDS:
+        return bundle, serving.bundle_id if serving else "", judge_warning(bundle)
     study = read_study(shelf.studies, bundle.id)
     rival = _rival(shelf, serving.bundle_id) if serving is not None else None
     return bundle, serving.bundle_id if serving else "", judge_candidate(bundle, study, rival)

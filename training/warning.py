@@ -62,6 +62,8 @@ class WarningRules(Document):
     alerted_share_up_to: Limit
     counted_dpd_up_to: Limit
     counted_lead_days_from: Limit
+    served_auc_low_from: Limit
+    served_share_up_to: Limit
 
     @property
     def matured_after_months(self) -> int:

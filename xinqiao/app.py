@@ -17,6 +17,7 @@ from xinqiao import (
     fit,
     ingest,
     lake,
+    loans,
     people,
     predict,
     pull,
@@ -27,6 +28,8 @@ from xinqiao import (
     simulate,
     train,
     train_alert,
+    watch,
+    webhooks,
 )
 from xinqiao.console import LANGUAGE, fail
 from xinqiao.settings import load_settings
@@ -41,6 +44,7 @@ app = typer.Typer(
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(consent.app, name="consent")
+app.add_typer(loans.app, name="loans")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(people.app, name="people")
@@ -61,8 +65,10 @@ app.command("rollback", help=registry.ROLLBACK_HELP)(registry.rollback)
 app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
+app.command("watch", help=watch.HELP)(watch.watch)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
+app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)
 app.command("docs", help=docs.HELP)(docs.docs)
 
 

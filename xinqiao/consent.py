@@ -35,7 +35,7 @@ def export_events(*, as_json: Json = False) -> None:
     settings = load_settings()
     lake, vault = Lake(settings.lake), Vault(settings.vault)
     to = Destination(lake, load_catalogue(), vault, settings.home / "outgoing")
-    events = _with_ledger(lambda connection: export_new(connection, to, now=now_in_shanghai()))
+    events = with_ledger(lambda connection: export_new(connection, to, now=now_in_shanghai()))
     if as_json:
         show_json({"events": events})
         return
@@ -52,7 +52,7 @@ def import_events(*, as_json: Json = False) -> None:
 
     view, now = Lake(load_settings().lake).view(), now_in_shanghai()
     request_id = f"S-{secrets.token_hex(10)}"
-    done = _with_ledger(
+    done = with_ledger(
         lambda connection: bring_in(
             connection, view, load_catalogue(), now=now, request_id=request_id
         )
@@ -68,7 +68,7 @@ def import_events(*, as_json: Json = False) -> None:
     )
 
 
-def _with_ledger(work: "Callable[[Connection], Awaitable[Done]]") -> Done:
+def with_ledger(work: "Callable[[Connection], Awaitable[Done]]") -> Done:
     """Do something on a connection of the ledger's owner."""
     import psycopg  # noqa: PLC0415 - see above
 

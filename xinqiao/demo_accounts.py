@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import psycopg
 
@@ -27,12 +28,18 @@ from serving.consent.bring_in import bring_in
 from serving.database.embedded import embedded
 from serving.database.migrate import upgrade
 from serving.db import Connection
+from serving.loans.bring_in import bring_in as bring_loans_in
 from xinqiao.console import show
 from xinqiao.settings import Settings
 
 #: Real-name level of the owner, enough to grant any consent.
 _CERTAIN = 3
 _CLIENT = "demo-bank"
+_NAMES = {
+    "bank": ("演示银行 {}", "Demo Bank {}"),
+    "guarantor": ("演示担保 {}", "Demo Guarantor {}"),
+}
+_GUARANTORS = "SELECT DISTINCT guarantor FROM loan WHERE guarantor <> '' ORDER BY 1"
 _GRANTEES = "SELECT DISTINCT grantee FROM consent WHERE grantee <> 'platform' ORDER BY 1"
 #: The bank that most firms opened their data to, and those firms.
 _BANK = """
@@ -76,6 +83,7 @@ def make_accounts(settings: Settings, rated: Sequence[str], now: datetime) -> Ac
         async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
             lake = Lake(settings.lake).view()
             await bring_in(connection, lake, load_catalogue(), now=now, request_id="demo")
+            await bring_loans_in(connection, lake, load_catalogue(), now=now, request_id="demo")
             async with connection.transaction():
                 return await _make(connection, rated, now)
 
@@ -113,6 +121,8 @@ def _password() -> str:
 
 
 async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> Accounts:
+    for number, (uscc,) in enumerate(await (await connection.execute(_GUARANTORS)).fetchall(), 1):
+        await _let_in(connection, uscc, number, now, "guarantor")
     for number, (uscc,) in enumerate(await (await connection.execute(_GRANTEES)).fetchall(), 1):
         await _let_in(connection, uscc, number, now)
     row = await (await connection.execute(_BANK, {"today": now.date()})).fetchone()
@@ -128,10 +138,16 @@ async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> 
     return Accounts(firm, bank, tuple(passwords), _CLIENT, secret)
 
 
-async def _let_in(connection: Connection, uscc: str, number: int, now: datetime) -> None:
+async def _let_in(
+    connection: Connection,
+    uscc: str,
+    number: int,
+    now: datetime,
+    kind: Literal["bank", "guarantor"] = "bank",
+) -> None:
     """An institution of the city, active and assessed."""
-    names = (f"演示银行 {number}", f"Demo Bank {number}")
-    await institutions.add_application(connection, uscc, names, "bank", None, now)
+    names = _NAMES[kind][0].format(number), _NAMES[kind][1].format(number)
+    await institutions.add_application(connection, uscc, names, kind, None, now)
     until = now.date() + timedelta(days=365)
     await institutions.write_state(connection, uscc, "active", "demo", until, now)
 

@@ -1,15 +1,24 @@
 """`xinqiao docs`: rewrite the pages that are made from the code."""
 
+from datetime import date
+
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.facts import FACTS
 from features.published import list_names, load_published
 from features.quality_rules import load_rules
 from features.reference import features_page
 from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
+from features.registry import Registry
+from features.rules.vocabulary import Vocabulary
 from models.reasons import load_reasons
 from models.reference import reasons_page
+from models.signals.book import load_signals
+from models.signals.exposure_facts import EXPOSURE_FACTS
+from models.signals.reference import signals_page
 from serving.access.reference import access_page
+from serving.alerts.reference import alerts_page
 from serving.consent.notices import load_notices
 from serving.consent.reference import scopes_page
 from serving.consent.rules import load_rules as load_consent_rules
@@ -30,16 +39,20 @@ def docs() -> None:
     """See `HELP`."""
     catalogue = load_catalogue()
     lists = [load_published(name) for name in list_names()]
+    known = Vocabulary.of(Registry((*REGISTRY, *FACTS)), EXPOSURE_FACTS)
     pages = {
         "access.md": access_page(),
         "features.md": features_page(REGISTRY),
+        "facts.md": features_page(FACTS, "Facts 事实字典"),
         "catalogue.md": catalogue_page(catalogue, lists),
         "published-lists.md": published_page(lists),
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
+        "signals.md": signals_page(load_signals(), date.max, known, catalogue),
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
         "cases.md": cases_page(),
+        "alerts.md": alerts_page(),
         "report-sections.md": sections_page(load_layout()),
     }
     folder = CHECKOUT / "docs" / "reference"

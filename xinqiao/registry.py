@@ -49,6 +49,8 @@ _CHECKS = {
     "same_answers": ("与训练库一致", "answers as LightGBM"),
     "proof_rows": ("验证样例", "proof rows"),
     "own_study": ("验证材料", "its own study"),
+    "ranks": ("排序能力", "ranks better than chance"),
+    "alerts_few": ("预警占比", "share alerted"),
     "keeps_directions": ("方向约束", "directions kept"),
     "not_worse": ("不劣于在用版本", "not worse than the champion"),
     "calibrated_by_grade": ("各等级校准", "calibration by grade"),

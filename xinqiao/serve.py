@@ -5,15 +5,18 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryFile
+from typing import IO, Annotated
 
 import typer
 
 from features.clock import now_in_shanghai
+from serving.accepting import Holdings
 from serving.database.addresses import VARIABLES, Addresses, given_addresses
 from serving.database.embedded import embedded
 from serving.database.migrate import newest, require_current, upgrade
@@ -81,11 +84,15 @@ def run_service(manner: Manner, *, migrate: bool = True) -> None:
     """
     settings = load_settings()
     metrics = _prepare(settings.home)
-    with _listen(manner.host, manner.port) as listening, _ledger(settings) as addresses:
+    with (
+        _listen(manner.host, manner.port) as listening,
+        _ledger(settings) as addresses,
+        TemporaryFile() as holdings,
+    ):
         if migrate:
             upgrade(addresses.owner)
         require_current(addresses.app)
-        _run(settings, listening, addresses, manner, metrics)
+        _run(settings, listening, addresses, manner, metrics, holdings)
 
 
 def _run(
@@ -94,16 +101,13 @@ def _run(
     addresses: Addresses,
     manner: Manner,
     metrics: Path,
+    holdings: IO[bytes],
 ) -> None:
     count = manner.workers
     worker = _environment(settings, addresses, count, metrics)
     worker["XINQIAO_CLOCK_DAYS"] = str(manner.clock_days)
     upkeep = {**worker, VARIABLES["sealer"]: addresses.sealer}
-    descriptor = listening.fileno()
-    parts = [
-        Part("worker", "serving.worker", [str(descriptor)], worker, [descriptor])
-        for _ in range(count)
-    ]
+    parts = _workers(count, worker, listening, holdings)
     parts.append(Part("upkeep", "serving.maintenance", [], upkeep))
     host, port = listening.getsockname()[:2]
 
@@ -120,6 +124,19 @@ def _run(
         on_death=lambda number: forget_process(number, metrics),
         before_stop=listening.close,
     ).run(told)
+
+
+def _workers(
+    count: int, environment: Mapping[str, str], listening: socket.socket, holdings: IO[bytes]
+) -> list[Part]:
+    """The workers: each is given the socket they share, and its place in the file of what each holds."""
+    holdings.write(Holdings.of_nobody(count))
+    holdings.flush()
+    given = [listening.fileno(), holdings.fileno()]
+    return [
+        Part("worker", "serving.worker", [*map(str, given), str(place)], environment, given)
+        for place in range(count)
+    ]
 
 
 def _environment(

@@ -73,6 +73,11 @@ class Settings:
         return self.home / "months"
 
     @property
+    def watch(self) -> Path:
+        """What runs of the watch found, a file a day."""
+        return self.home / "watch"
+
+    @property
     def tables(self) -> Path:
         """Contribution tables by bundle, memory-mapped."""
         return self.home / "tables"

@@ -1,5 +1,6 @@
 """The highest rate a service holds, and the rate at which it breaks."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,7 +72,13 @@ class Found:
         return f"{held}; breaks {broken}; {len(self.trials)} runs"
 
 
-def search_rate(trial: Trial, *, first: float = 100.0, bounds: Bounds | None = None) -> Found:
+def search_rate(
+    trial: Trial,
+    *,
+    first: float = 100.0,
+    least: float = math.inf,
+    bounds: Bounds | None = None,
+) -> Found:
     """Step up until a rate is not held, then close in by halves, then up again until it breaks.
 
     Parameters
@@ -80,6 +87,8 @@ def search_rate(trial: Trial, *, first: float = 100.0, bounds: Bounds | None = N
         Loads the service at a rate [1/s] for a fixed time.
     first : float
         Rate to begin with; it is run once before and thrown away, to warm the service up.
+    least : float
+        If the first is not held, lower ones are tried, but none below this [1/s].
     bounds : Bounds, optional
 
     Returns
@@ -90,9 +99,18 @@ def search_rate(trial: Trial, *, first: float = 100.0, bounds: Bounds | None = N
     search = _Search(trial, bounds or Bounds())
     trial(first)
     held, failed = search.climb(first)
+    if not held:
+        held, failed = search.descend(first, least)
     search.close_in(held, failed)
     if failed is not None:
-        search.push(failed)
+        search.push(first if not held else failed)
+    return search.found()
+
+
+def search_break(trial: Trial, *, first: float, bounds: Bounds | None = None) -> Found:
+    """Where a service breaks of which it is known that it holds no rate."""
+    search = _Search(trial, bounds or Bounds())
+    search.push(first)
     return search.found()
 
 
@@ -115,6 +133,14 @@ class _Search:
                 return held, rate
             held, rate = rate, rate * self._bounds.step
         return held, None
+
+    def descend(self, rate: float, least: float) -> tuple[float, float]:
+        """Highest rate held on the way down (0: none) and the one above it."""
+        while rate / self._bounds.step >= least and not self._is_over:
+            if self._holds(rate / self._bounds.step):
+                return rate / self._bounds.step, rate
+            rate /= self._bounds.step
+        return 0.0, rate
 
     def close_in(self, held: float, failed: float | None) -> None:
         while failed is not None and held and failed > held * self._bounds.precision:

@@ -10,6 +10,12 @@ EXPOSURE_FACTS: tuple[Term, ...] = (
     Term("own_loan_days_past_due_days", "days", datasets=_OWN),
     Term("own_loan_days_to_maturity_days", "days", datasets=_OWN),
     Term("own_loan_balance_cny", "cny", datasets=_OWN),
+    Term("own_loan_age_months", "months", datasets=_OWN),
+    Term("own_loan_is_green", "flag", datasets=_OWN),
+    #: `executions_new_amount_sum_1m_cny` over `own_loan_balance_cny`, at most 10.
+    Term("executions_new_over_own_loan_ratio", "ratio", datasets=frozenset({"judgment_debtor"})),
+    #: Mortgages of real estate learnt of within the month whose mortgagee is not the institution.
+    Term("mortgages_to_others_new_count_1m", "count", datasets=frozenset({"realestate_mortgage"})),
     Term("other_loan_days_past_due_days", "days", datasets=_OTHER),
     Term("other_loan_class_level", "level", datasets=_OTHER),
     Term("lender_queries_count_90d", "count", datasets=_OWN),

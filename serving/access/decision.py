@@ -82,6 +82,16 @@ class Action(StrEnum):
     WATCH_LIST_CHANGE = "watch_list:change"
     PORTFOLIO_READ = "portfolio:read"
     VERIFICATION_ASK = "verification:ask"
+    WEBHOOK_CREATE = "webhook:create"
+    WEBHOOK_READ = "webhook:read"
+    WEBHOOK_CHANGE = "webhook:change"
+    LOAN_REPORT = "loan:report"
+    LOAN_READ = "loan:read"
+    LOAN_TOTALS_DECLARE = "loan_totals:declare"
+    LOAN_TOTALS_READ = "loan_totals:read"
+    LOAN_COMPLETENESS_READ = "loan_completeness:read"
+    GUARANTEE_REPORT = "guarantee:report"
+    GUARANTEE_READ = "guarantee:read"
 
 
 @dataclass(frozen=True)

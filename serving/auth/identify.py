@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from fastapi import Request
 
 from serving.access.callers import NOBODY, Caller, Role
+from serving.ahead import Ahead
 from serving.auth.browsers import require_same_site, session_token
 from serving.auth.marks import digest_of
-from serving.auth.repository import KeyStates, program_of, touch_session, visitor_of
+from serving.auth.repository import KeyStates, program_question, touch_session, visitor_of
 from serving.auth.rules import load_rules
 from serving.auth.tokens import Claims
 from serving.db import Connection
@@ -15,11 +16,13 @@ from serving.errors import NotAuthenticatedError
 from serving.house import House
 
 
-async def identify(house: House, request: Request, connection: Connection, now: datetime) -> Caller:
+async def identify(
+    house: House, request: Request, connection: Connection, now: datetime, ahead: Ahead
+) -> Caller:
     """Say who asks, by what the ledger knows of the key in this transaction.
 
     A session that has ended is nobody's, so that its browser can still log in; a bearer token that is
-    not good is refused whatever is asked.
+    not good is refused whatever is asked. With the question about a program goes what is foreseen of it.
 
     Raises
     ------
@@ -32,7 +35,7 @@ async def identify(house: House, request: Request, connection: Connection, now: 
     if scheme.lower() == "bearer":
         try:
             claims = house.token_keys.verify(credentials.strip(), now)
-            return await _program(connection, claims, now)
+            return await _program(connection, claims, now, ahead)
         except NotAuthenticatedError:
             # A bad key costs as much as coming without one.
             house.limits.take(NOBODY, now, address_of(request))
@@ -51,8 +54,9 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def _program(connection: Connection, claims: Claims, now: datetime) -> Caller:
-    program = await program_of(connection, claims.client_id, claims.secret_id, now)
+async def _program(connection: Connection, claims: Claims, now: datetime, ahead: Ahead) -> Caller:
+    question = program_question(claims.client_id, claims.secret_id, now)
+    program = await ahead.first(connection, question, claims.institution)
     if program is None or program.institution != claims.institution:
         raise _dead("its client or secret is not known", "其客户端或密钥不存在")
     require_live(program, now.date())

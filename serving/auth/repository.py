@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from serving.ahead import Question
 from serving.auth.rows import fetch_first
 from serving.db import Connection
 
@@ -68,12 +69,10 @@ class Visitor:
     last_used_at: datetime
 
 
-async def program_of(
-    connection: Connection, client_id: str, secret_id: str, now: datetime
-) -> Program | None:
-    """The client and the secret that a token was given for."""
+def program_question(client_id: str, secret_id: str, now: datetime) -> Question[Program]:
+    """Which client and secret a token was given for."""
     given = {"client_id": client_id, "secret_id": secret_id, "now": now}
-    return await fetch_first(connection, Program, _PROGRAM, given)
+    return Question(Program, _PROGRAM, given)
 
 
 async def visitor_of(

@@ -5,7 +5,7 @@ from typing import LiteralString, TypeVar
 
 from psycopg.rows import class_row
 
-from serving.db import Connection
+from serving.db import BEGIN, Connection
 
 Row = TypeVar("Row")
 
@@ -29,8 +29,9 @@ async def fetch_one(
 async def fetch_first(
     connection: Connection, row: type[Row], query: LiteralString, given: Mapping[str, object]
 ) -> Row | None:
-    """As `fetch_one`, for the first query of a transaction: its begin travels with it."""
+    """As `fetch_one`, for the first query of a transaction, which it begins on the same trip."""
     async with connection.cursor(row_factory=class_row(row)) as cursor:
         async with connection.pipeline():
+            await connection.execute(BEGIN)
             await cursor.execute(query, given)
         return await cursor.fetchone()

@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from features.scope import Purpose
 from serving.access.decision import LiveConsent
+from serving.ahead import Ahead, Question
 from serving.consent import repository
 from serving.consent.rules import separate_scopes
 from serving.db import Connection
@@ -58,6 +59,7 @@ async def live_consent(
     now: datetime,
     *,
     paid: Collection[str] | None = None,
+    ahead: Ahead | None = None,
 ) -> LiveConsent:
     """Read the live consents of one enterprise to one institution for one purpose.
 
@@ -69,8 +71,11 @@ async def live_consent(
     paid : collection of str, optional
         The consents by which an answer was given that is asked for again: nothing is spent, and of
         consents with a limit only these open it, used up since or not. Revoked or expired ones do not.
+    ahead : Ahead, optional
+        What this transaction has read already.
     """
-    rows = await read_live(connection, uscc, grantee, purpose, now, paid)
+    question = live_question(uscc, grantee, purpose, now, paid)
+    rows = await (ahead or Ahead()).rows(connection, question)
     limited = [row.consent_id for row in rows if row.max_queries is not None]
     if limited and paid is None:
         spent = await _spend(connection, limited, now)
@@ -90,17 +95,26 @@ async def read_live(
     paid: Collection[str] | None = None,
 ) -> list[Opening]:
     """The live consents one by one, in the order of their ids; nothing is spent. For `paid` see `live_consent`."""
+    return await Ahead().rows(connection, live_question(uscc, grantee, purpose, now, paid))
+
+
+def live_question(
+    uscc: str,
+    grantee: str,
+    purpose: Purpose,
+    now: datetime,
+    paid: Collection[str] | None = None,
+) -> Question[Opening]:
+    """What `read_live` asks."""
     asked: dict[str, object] = {
         "uscc": uscc,
         "grantee": grantee,
         "purpose": purpose,
         "today": now.date(),
     }
-    query = LIVE
-    if paid is not None:
-        query, asked["paid"] = _STILL_OPEN, list(paid)
-    async with connection.cursor(row_factory=class_row(Opening)) as cursor:
-        return await (await cursor.execute(query, asked)).fetchall()
+    if paid is None:
+        return Question(Opening, LIVE, asked)
+    return Question(Opening, _STILL_OPEN, {**asked, "paid": list(paid)})
 
 
 def united(openings: Sequence[Opening]) -> frozenset[str]:

@@ -4,10 +4,11 @@ Built as plain dictionaries, which is the quick way; `schemas.RatingDocument` de
 holds every document against it.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+from pydantic_core import to_json
 
 from features.contracts import Words
 from models.explain import Explanation, ReasonRow, explain
@@ -100,7 +101,7 @@ def rating_document(desk: Desk, sight: Sight, rated: Rated, about: About) -> Doc
 
 def as_text(document: Document) -> str:
     """The document as it is sent and kept."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return to_json(document).decode()
 
 
 def valid_until(day: date) -> date:

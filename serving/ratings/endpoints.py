@@ -14,7 +14,7 @@ from serving.ratings.beside import RatingAnswer, with_beside
 from serving.ratings.replay import replay_rating
 from serving.ratings.repository import Rating, Stub, list_ratings
 from serving.ratings.schemas import RatingRequest, RatingStub, ReplayAnswer
-from serving.ratings.service import FIELDS, give_rating, read_rating
+from serving.ratings.service import FIELDS, foreseen, give_rating, read_rating
 
 door = Door("/v1/ratings", "ratings")
 
@@ -24,7 +24,7 @@ RatingId = Annotated[
 
 
 @door.post("", status_code=201, response_model=RatingAnswer)
-@asks(Action.RATING_CREATE)
+@asks(Action.RATING_CREATE, foresees=foreseen)
 async def create_rating(asked: RatingRequest, look: CurrentLook) -> Response:
     """评级 · Rate an enterprise under its live consents to the caller, or the caller's own firm."""
     rating = await give_rating(look, asked)

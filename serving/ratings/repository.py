@@ -1,12 +1,13 @@
 """Ratings in the ledger: added and read, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg.rows import class_row
 
 from features.scope import Purpose
+from serving.ahead import Question
 from serving.db import Connection
 from serving.ratings.sight import Opened, ScopeKind
 
@@ -18,12 +19,11 @@ VALUES (%(rating_id)s, %(uscc)s, %(institution)s, %(asked_by)s, %(scope)s, %(ope
     %(purpose)s, %(need_id)s, %(is_public_only)s, %(as_of)s, %(rated_at)s, %(valid_until)s, %(model)s,
     %(bundle_id)s, %(lake_version)s, %(score)s, %(grade)s, %(feature_hash)s, %(document)s, %(batch_id)s)
 """
-#: Whether anything may stand beside ratings of the firm; answered by indexes, in a statement that runs anyway.
+#: Whether anything may stand beside ratings of the firm; answered by indexes.
 _HAS_BESIDE = """
-(EXISTS (SELECT FROM credit_case WHERE uscc = %(uscc)s)
+SELECT (EXISTS (SELECT FROM credit_case WHERE uscc = %(uscc)s)
     OR EXISTS (SELECT FROM owner_statement WHERE uscc = %(uscc)s AND withdrawn_at IS NULL)) AS has_beside
 """
-_INSERT_ASKING = f"{INSERT} RETURNING {_HAS_BESIDE}"
 _FIND = """
 SELECT rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id, is_public_only, as_of,
     rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash, document, batch_id,
@@ -94,6 +94,13 @@ class Rating:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Whether marks, statements or notes may stand beside ratings of a firm."""
+
+    has_beside: bool
+
+
+@dataclass(frozen=True)
 class Stub:
     """That a rating was made."""
 
@@ -119,10 +126,9 @@ async def add_rating(connection: Connection, rating: Rating) -> None:
     await connection.execute(INSERT, values_of(rating))
 
 
-async def add_asking(connection: Connection, rating: Rating) -> Rating:
-    """Keep a rating, and learn in the same statement whether anything may stand beside it."""
-    row = await (await connection.execute(_INSERT_ASKING, values_of(rating))).fetchone()
-    return replace(rating, has_beside=row is None or bool(row[0]))
+def beside_question(uscc: str) -> Question[Beside]:
+    """Whether anything may stand beside ratings of a firm."""
+    return Question(Beside, _HAS_BESIDE, {"uscc": uscc})
 
 
 async def find_rating(connection: Connection, rating_id: str) -> Rating | None:

@@ -2,19 +2,31 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+
+from pydantic import ValidationError
 
 from features.errors import NoRecordError, UnknownEnterpriseError
 from features.scope import Purpose
 from serving.access.callers import Role
 from serving.access.decision import LiveConsent, Resource, not_found
+from serving.ahead import Question
+from serving.consent.live import Opening, live_question
 from serving.errors import MalformedError, NeedAuthorisationError, NotFoundError
 from serving.look import Look
 from serving.ratings.desk import Desk, Facts, Rated
 from serving.ratings.desks import Desks
 from serving.ratings.document import About, as_text, rating_document, valid_until
-from serving.ratings.repository import Rating, add_asking, find_rating
+from serving.ratings.repository import (
+    INSERT,
+    Beside,
+    Rating,
+    beside_question,
+    find_rating,
+    values_of,
+)
 from serving.ratings.schemas import RatingRequest
 from serving.ratings.sight import Opened, Sight
 
@@ -84,11 +96,27 @@ async def give_rating(look: Look, asked: RatingRequest) -> Rating:
     wanted = replace(order.resource, helps=desk.scopes)
     consent = await look.allow(wanted) if order.institution else LiveConsent()
     rating = await rate(look.house.desks, desk, order, consent, look.now)
-    rating = await add_asking(look.connection, rating)
+    (beside,) = await look.ahead.rows(look.connection, beside_question(order.uscc))
+    rating = replace(rating, has_beside=beside.has_beside)
+    look.at_last(INSERT, values_of(rating))
     # Who asks again under the same key must still be let see everything the answer rests on.
     look.asked[-1] = replace(order.resource, needs=frozenset(rating.opened))
     look.says(fields=FIELDS, rating=rating.rating_id, bundle=rating.bundle_id[:12])
     return rating
+
+
+def foreseen(
+    body: object, institution: str, now: datetime
+) -> Sequence[Question[Opening] | Question[Beside]]:
+    """What rating a firm for an institution reads of the ledger; nothing for a request that is malformed."""
+    try:
+        asked = RatingRequest.model_validate(body)
+    except ValidationError:
+        return ()
+    beside = beside_question(asked.uscc)
+    if asked.public_only:
+        return (beside,)
+    return live_question(asked.uscc, institution, Purpose(asked.purpose), now), beside
 
 
 async def rate(

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from serving.web import (
     bank,
     bank_alerts,
+    bank_loans,
     entrance,
     front,
     ops,
@@ -24,6 +25,7 @@ DOORS: tuple[APIRouter, ...] = (
     own_consents.door,
     own_cases.door,
     bank.door,
+    bank_loans.door,
     bank_alerts.door,
     bank_alerts.watched,
     ops.door,

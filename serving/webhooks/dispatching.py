@@ -20,7 +20,7 @@ from serving.auth.marks import new_id
 from serving.consent.live import read_live, united
 from serving.db import Connection, Database
 from serving.webhooks import repository
-from serving.webhooks.repository import Due, Head
+from serving.webhooks.repository import Due, Head, StreamState
 from serving.webhooks.rules import Rules, load_rules
 from serving.webhooks.secrets import Keyring
 from serving.webhooks.sending import Parcel, Reply
@@ -89,24 +89,31 @@ async def dispatch_due(
     int
         Sendings, whatever came of them.
     """
-    count = hands or dispatcher.rules.leases.hands
-    works = (_work(dispatcher, until) for _ in range(count))
-    # A failure of the ledger in one pair of hands lets the others write what they have sent.
-    done = await asyncio.gather(*works, return_exceptions=True)
-    for one in done:
-        if isinstance(one, BaseException):
-            raise one
-    return sum(one for one in done if isinstance(one, int))
+    return await _work(dispatcher, until, hands or dispatcher.rules.leases.hands)
 
 
-async def _work(dispatcher: Dispatcher, until: datetime | None) -> int:
-    """One pair of hands: every transaction but the first writes the last sending and claims the next."""
-    sent = 0
+async def _work(dispatcher: Dispatcher, until: datetime | None, hands: int) -> int:
+    """One pair of hands, which calls the next as soon as it has something to do."""
     async with dispatcher.database.transaction() as connection:
         outgoing = await claim_next(dispatcher, connection)
-    while outgoing is not None:
-        if dispatcher.clock() > _last_moment(dispatcher, outgoing):
-            return sent  # held up for so long that the stream may be another's: its lease runs out
+    if outgoing is None:
+        return 0
+    others = asyncio.create_task(_work(dispatcher, until, hands - 1)) if hands > 1 else None
+    sent = 0
+    try:
+        sent = await _send_on(dispatcher, until, outgoing)
+    finally:  # where the ledger failed these hands, the others still write what they have sent
+        if others is not None:
+            sent += await others
+    return sent
+
+
+async def _send_on(
+    dispatcher: Dispatcher, until: datetime | None, outgoing: Outgoing | None
+) -> int:
+    """Send one after the other; every transaction writes the last sending and claims the next."""
+    sent = 0
+    while outgoing is not None and dispatcher.clock() <= _last_moment(dispatcher, outgoing):
         reply = await dispatcher.send(outgoing.parcel)
         sent += 1
         async with dispatcher.database.transaction() as connection:
@@ -117,6 +124,7 @@ async def _work(dispatcher: Dispatcher, until: datetime | None) -> int:
 
 
 def _last_moment(dispatcher: Dispatcher, outgoing: Outgoing) -> datetime:
+    """Held up for longer, a sending could end after the lease, when the stream may be another's."""
     return outgoing.leased_until - timedelta(seconds=dispatcher.rules.sending.total_seconds)
 
 
@@ -132,9 +140,10 @@ async def claim_next(dispatcher: Dispatcher, connection: Connection) -> Outgoing
             await repository.rest(connection, due)
             continue
         token, until = new_id(LEASE_PREFIX), now + timedelta(seconds=rules.leases.seconds)
-        await repository.lease(connection, due, token, until)
-        attempt_no = await repository.begin_attempt(connection, due.endpoint_id, head.head, now)
-        await _write(dispatcher, connection, due, head.head, head.consents, "granted", now)
+        async with connection.pipeline():
+            await repository.lease(connection, due, token, until)
+            await _write(dispatcher, connection, due, head.head, head.consents, "granted", now)
+            attempt_no = await repository.begin_attempt(connection, due.endpoint_id, head.head, now)
         parcel = await _packed(dispatcher, connection, due, head.head, now)
         return Outgoing(due, head.head, token, attempt_no, until, parcel)
 
@@ -143,8 +152,20 @@ async def record(
     dispatcher: Dispatcher, connection: Connection, outgoing: Outgoing, reply: Reply
 ) -> None:
     """Write what came of a sending, and when its stream is tried next."""
-    due, now = outgoing.due, dispatcher.clock()
+    due = outgoing.due
     stream = await repository.lock_stream(connection, due.endpoint_id, due.stream)
+    async with connection.pipeline():
+        await _write_outcome(dispatcher, connection, outgoing, reply, stream)
+
+
+async def _write_outcome(
+    dispatcher: Dispatcher,
+    connection: Connection,
+    outgoing: Outgoing,
+    reply: Reply,
+    stream: StreamState | None,
+) -> None:
+    due, now = outgoing.due, dispatcher.clock()
     await repository.end_attempt(
         connection, outgoing.attempt_no, reply.outcome, reply.status, reply.milliseconds
     )

@@ -10,7 +10,7 @@ from serving.auth.rows import fetch_all, fetch_one
 from serving.db import Connection
 from serving.webhooks.rules import Leases
 
-#: One stream of each endpoint that may be sent to and has hands to spare, the longest due first. What was
+#: One stream of each endpoint that may be sent to, has a secret to sign by and hands to spare, the longest due first. What was
 #: leased or put off until farther than we ever do was so by a clock that has been set back since.
 _CLAIM = """
 WITH open AS (
@@ -20,6 +20,8 @@ WITH open AS (
       AND (SELECT count(*) FROM webhook_stream b
            WHERE b.endpoint_id = e.endpoint_id AND b.leased_until > %(now)s AND b.leased_until <= %(lease_end)s)
           < %(per_endpoint)s
+      AND EXISTS (SELECT FROM webhook_secret k WHERE k.endpoint_id = e.endpoint_id
+                  AND (k.expires_at IS NULL OR k.expires_at > %(now)s))
 )
 SELECT open.endpoint_id, open.institution, open.url, due.stream, due.failures
 FROM open CROSS JOIN LATERAL (
@@ -78,7 +80,7 @@ WHERE endpoint_id = %(endpoint_id)s
 _LAST_SUCCESS = "SELECT last_success_at FROM webhook_endpoint WHERE endpoint_id = %(endpoint_id)s"
 _DISABLE = """
 UPDATE webhook_endpoint SET state = 'disabled', state_reason = %(reason)s, changed_at = %(now)s
-WHERE endpoint_id = %(endpoint_id)s AND state = 'active'
+WHERE endpoint_id = %(endpoint_id)s AND state = 'active' RETURNING endpoint_id
 """
 _FORGET = "DELETE FROM notice WHERE settled_at < %(before)s"
 _FORGET_SECRETS = "DELETE FROM webhook_secret WHERE expires_at < %(now)s"
@@ -238,7 +240,7 @@ async def last_success(connection: Connection, endpoint_id: str) -> datetime | N
 async def disable(connection: Connection, endpoint_id: str, reason: str, now: datetime) -> bool:
     """Send nothing there any more, until its institution says so; False if it was not active."""
     given = {"endpoint_id": endpoint_id, "reason": reason, "now": now}
-    return (await connection.execute(_DISABLE, given)).rowcount > 0
+    return await (await connection.execute(_DISABLE, given)).fetchone() is not None
 
 
 async def forget(connection: Connection, now: datetime, kept: timedelta) -> int:

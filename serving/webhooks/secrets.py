@@ -1,4 +1,4 @@
-"""Secrets that sign: sealed under their endpoint's own key, so that removing the endpoint ends them all."""
+"""Secrets that sign: sealed, so that the ledger alone, or a copy of it, signs nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,10 +33,6 @@ class Keyring:
                     self._vault.unseal, _subject(endpoint_id), _KIND, one.sealed
                 )
         return [self._opened[one.secret_id] for one in sealed]
-
-    async def forget(self, endpoint_id: str) -> None:
-        """Make every secret of an endpoint unreadable for good."""
-        await asyncio.to_thread(self._vault.forget, _subject(endpoint_id))
 
 
 def _subject(endpoint_id: str) -> str:

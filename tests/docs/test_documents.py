@@ -10,6 +10,7 @@ from benchmarks import pages
 from features.definitions import REGISTRY
 from models.reasons import check_reasons, load_reasons
 from models.reference import reasons_page
+from serving.alerts.reference import alerts_page
 from serving.disputes.reference import cases_page
 from serving.reports.reference import sections_page
 from serving.reports.sections import load_layout
@@ -29,6 +30,11 @@ def test_the_reasons_page_is_what_the_yaml_says() -> None:
 def test_the_page_of_cases_is_what_the_tables_say() -> None:
     committed = (ROOT / "docs/reference/cases.md").read_text(encoding="utf-8")
     assert committed == cases_page(), "run `make docs`"
+
+
+def test_the_page_of_alerts_is_what_the_tables_say() -> None:
+    committed = (ROOT / "docs/reference/alerts.md").read_text(encoding="utf-8")
+    assert committed == alerts_page(), "run `make docs`"
 
 
 def test_the_page_of_report_sections_is_what_the_yaml_says() -> None:

@@ -33,7 +33,7 @@ from tests.leaving import (
     story,
 )
 from tests.service import Running, service
-from tests.warnings_by_hand import alerts, assessment, finding, take
+from tests.warnings_by_hand import assessment, finding, take
 
 OPENED = ("tax", "utilities", "social_insurance", "invoice", "loan")
 LANGUAGES = ("zh", "en")
@@ -103,7 +103,8 @@ def warned(running: Running, firm: str, institution: str) -> dict[str, str]:
     ]
     day = running.clock.now.date()
     take(running, assessment(firm, on=day, institution=institution, more=seen))
-    ids = dict(alerts(running, "signal, alert_id"))
+    own = "SELECT signal, alert_id FROM alert WHERE institution = %(own)s"
+    ids = dict(running.sql(own, own=institution))
     return {"warned": ids["W38"], "warned_of_public": ids["W10"]}
 
 

@@ -36,6 +36,7 @@ CREATE TABLE loan_report (
     loan_id text NOT NULL,
     month date NOT NULL DEFAULT '0001-01-01',
     uscc text NOT NULL,
+    consent_id text NOT NULL,
     version integer NOT NULL CHECK (version > 0),
     supersedes bigint REFERENCES loan_report,
     payload jsonb NOT NULL,

@@ -53,6 +53,24 @@ def test_both_sides_are_loaded_in_turns(monkeypatch: pytest.MonkeyPatch) -> None
     assert asked[-8:] == turn + turn
 
 
+def test_a_side_that_is_late_when_idle_is_only_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def load(target: Target, rate: float, *, seconds: float = 1.0) -> Report:
+        del target, seconds
+        asked.append(rate)
+        made = report(rate, p50_ms=20.1, cpu_ms={"server": 100.0})
+        return replace(made, achieved_rate=min(rate, 15.0))
+
+    monkeypatch.setattr(area_service, "load", load)
+    found = area_service.search_side(Target("peer", repeat(Request("GET", "/"))))
+    assert found.rate is None
+    assert found.breaks_at is not None
+    # to warm up, as good as idle, quiet, and then a few on the way up to where it breaks
+    assert asked[:3] == [area_service.QUIET_RATE, area_service.IDLE_RATE, area_service.QUIET_RATE]
+    assert found.breaks_at * 0.95 > 15 >= asked[-2] * 0.95
+
+
 def test_entries_set_everything_a_request_costs_against_the_peer() -> None:
     mine = report(500.0, p50_ms=2.0, cpu_ms={"server": 1.5, "database": 0.5})
     theirs = report(25.0, p50_ms=12.0, cpu_ms={"server": 11.0})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.load.outcome import Outcome, Report, make_report
-from benchmarks.load.search import Bounds, search_rate
+from benchmarks.load.search import Bounds, search_break, search_rate
 
 EXACT = Bounds(votes=1)
 
@@ -45,6 +45,28 @@ def test_a_service_too_slow_for_the_first_rate_holds_none() -> None:
     assert (found.rate, found.best) == (None, None)
     # 10 · 1.5^7 = 170.9 is the first above 120 / 0.95 = 126.3 (10 · 1.5^6 = 113.9)
     assert found.breaks_at == pytest.approx(10 * 1.5**7)
+
+
+def test_a_first_rate_that_is_too_high_is_stepped_down_from() -> None:
+    found = search_rate(service(30.0, 60.0), first=100.0, least=5.0, bounds=EXACT)
+    assert found.rate is not None
+    # down by 1.5: 66.7, 44.4, 29.6 is held; then between 29.6 and 44.4
+    assert 30 / EXACT.precision <= found.rate <= 30
+    assert found.breaks_at == pytest.approx(100 / 1.5)  # 60 / 66.7 = 0.90 < 0.95
+
+
+def test_nothing_below_the_least_rate_is_tried() -> None:
+    found = search_rate(service(1.0, 500.0), first=10.0, least=5.0, bounds=EXACT)
+    assert found.rate is None
+    assert min(trial.offered_rate for trial in found.trials) == pytest.approx(10 / 1.5)
+
+
+def test_where_a_service_that_holds_nothing_breaks() -> None:
+    found = search_break(service(0.0, 20.0), first=10.0, bounds=EXACT)
+    assert (found.rate, found.best) == (None, None)
+    # 10 · 1.5 = 15 is followed; 22.5 is not: 20 / 22.5 = 0.89
+    assert found.breaks_at == pytest.approx(22.5)
+    assert len(found.trials) == 2
 
 
 def test_a_search_is_bounded() -> None:

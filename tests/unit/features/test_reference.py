@@ -6,6 +6,7 @@ import pytest
 
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.facts import FACTS
 from features.published import list_names, load_published
 from features.reference import features_page
 from features.reference_catalogue import catalogue_page, published_page
@@ -16,6 +17,7 @@ PAGES = Path(__file__).parents[3] / "docs" / "reference"
 LISTS = [load_published(name) for name in list_names()]
 RENDERED = {
     "features.md": features_page(REGISTRY),
+    "facts.md": features_page(FACTS, "Facts 事实字典"),
     "catalogue.md": catalogue_page(load_catalogue(), LISTS),
     "published-lists.md": published_page(LISTS),
 }
@@ -33,6 +35,7 @@ def headings(page: str) -> list[str]:
 
 def test_every_feature_and_every_dataset_has_its_heading():
     assert headings(RENDERED["features.md"]) == list(REGISTRY.names)
+    assert headings(RENDERED["facts.md"]) == list(FACTS.names)
     assert headings(RENDERED["catalogue.md"]) == sorted(load_catalogue().datasets)
     assert headings(RENDERED["published-lists.md"]) == list_names()
 

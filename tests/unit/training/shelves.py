@@ -1,5 +1,6 @@
 """Made-up models with their studies, quick to train and to judge."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -52,7 +53,13 @@ def rows_of(seed: int, firms: int, first_firm: int, day: str) -> tuple[np.ndarra
 
 
 def make_model(
-    shelf: Shelf, seed: int, *, trees: int = 40, noise: float = 0.0, spec: RatingSpec = DATED
+    shelf: Shelf,
+    seed: int,
+    *,
+    trees: int = 40,
+    noise: float = 0.0,
+    spec: RatingSpec = DATED,
+    metrics: Mapping[str, float] | None = None,
 ) -> tuple[Bundle, Study]:
     """Train, write the bundle and its study, and note it as a candidate.
 
@@ -85,7 +92,7 @@ def make_model(
         model_text=booster.model_to_string(),
         line=line,
         scale_id=scale.id,
-        metrics={"auc": 0.7},
+        metrics=metrics or {"auc": 0.7},
         grades=grade_rates(scale, scale.score_of(after.probability), after.is_default),
     )
     draft = shelf.bundles / f".draft-{seed}"

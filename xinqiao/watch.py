@@ -1,0 +1,136 @@
+"""`xinqiao watch`: every running loan watched at a day, held against the run before."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.clock import now_in_shanghai
+from features.contracts import load_catalogue
+from features.definitions import REGISTRY
+from features.errors import BundleError, RequestError
+from features.facts import FACTS
+from features.lake import Lake
+from features.registry import Registry
+from features.rules.vocabulary import Vocabulary
+from models.alert import ALERT_6M
+from models.aliases import CHAMPION, named_bundle
+from models.bundle import Bundle, load_bundle
+from models.signals.book import load_signals
+from models.signals.exposure_facts import EXPOSURE_FACTS
+from models.watching.batch import PortfolioRun, watch_lake
+from models.watching.opinions import Judge
+from models.watching.record import Held, Key, Moved, holding, moves
+from models.watching.watch import Watch
+from xinqiao.console import Json, progress, show, show_json
+from xinqiao.settings import Settings, load_settings
+from xinqiao.watch_files import keep_run, latest_run, write_findings
+from xinqiao.watch_report import print_run, run_document
+
+HELP = """监测全部在贷企业：预警信号、等级迁徙、集中度，并与上次对比。 Watch every running loan.
+
+例 Example: xinqiao watch --as-of 2026-06-30    xinqiao watch --as-of 2026-06-30 --out findings.parquet
+"""
+_STEPS = ("portfolio", "features", "before", "signals")
+
+
+def watch(
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="截止日，默认今天 · default: today"),
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="输出 Parquet · file to write the findings to")
+    ] = None,
+    institution: Annotated[
+        str,
+        typer.Option(help="只看一家机构（统一社会信用代码）· one institution, by its USCC"),
+    ] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """See `HELP`."""
+    settings, now = load_settings(), now_in_shanghai()
+    day = as_of.date() if as_of is not None else now.date()
+    found = run(settings, day, now, institution=institution)
+    if out_file is not None:
+        write_findings(found.held, day, out_file)
+    if as_json:
+        show_json(run_document(found.run, found.moved, found.absent))
+        return
+    print_run(found.run, found.moved, found.absent)
+    if out_file is not None:
+        show(f"预警明细 → {out_file}", f"Findings → {out_file}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One run, what holds by it, what moved since the run before, and why a model is absent."""
+
+    run: PortfolioRun
+    held: dict[Key, Held]
+    moved: list[Moved]
+    absent: list[BundleError]
+
+
+def run(settings: Settings, day: date, now: datetime, *, institution: str = "") -> Found:
+    """Watch the portfolio of a home; a run of everyone is kept for the next one to be held against.
+
+    Raises
+    ------
+    RequestError
+        If the day lies in the future, or no loan runs.
+    """
+    if day > now.date():
+        raise RequestError(
+            en=f"The as-of date {day} lies in the future; today is {now.date()}.",
+            zh=f"截止日 {day} 在今天（{now.date()}）之后。",
+        )
+    absent: list[BundleError] = []
+    asked = make_watch(settings, day, absent)
+    with progress("贷后监测", "watching") as bar:
+
+        def tell(step: str, done: int, _total: int) -> None:
+            bar(_STEPS.index(step) + done, len(_STEPS))
+
+        found = watch_lake(
+            Lake(settings.lake).view(),
+            load_catalogue(),
+            asked,
+            day,
+            now=now,
+            institution=institution,
+            on_progress=tell,
+        )
+    before = latest_run(settings.watch, day)
+    if institution:
+        before = {key: held for key, held in before.items() if key[0] == institution}
+    held = holding(found.watched, before)
+    if not institution:
+        keep_run(settings.watch, held, day)
+    return Found(found, held, moves(found.watched, before, held), absent)
+
+
+def make_watch(settings: Settings, day: date, absent: list[BundleError]) -> Watch:
+    """Signals in force and the models that serve; why one does not is added to `absent`."""
+    registry = Registry((*REGISTRY, *FACTS))
+    vocabulary = Vocabulary.of(registry, EXPOSURE_FACTS)
+    warning, rating = (_serving(settings, name, absent) for name in (ALERT_6M, CHAMPION))
+    return Watch(
+        signals=load_signals().at(day, vocabulary),
+        vocabulary=vocabulary,
+        registry=registry,
+        warning=Judge(warning) if warning else None,
+        cut_off=warning.manifest.metrics["cut_off"] if warning else 1.0,
+        rating=Judge(rating) if rating else None,
+    )
+
+
+def _serving(settings: Settings, name: str, absent: list[BundleError]) -> Bundle | None:
+    try:
+        return load_bundle(named_bundle(settings.bundles, name), REGISTRY, settings.tables)
+    except BundleError as nobody:
+        absent.append(nobody)
+        return None

@@ -1,0 +1,57 @@
+"""Runs of the watch on disk: a Parquet file a day, whole or not at all."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.signals.levels import Level
+from models.watching.record import Held, Key
+from xinqiao.features import write_parquet
+
+_SCHEMA = pa.schema(
+    [
+        ("as_of", pa.date32()),
+        ("institution", pa.string()),
+        ("uscc", pa.string()),
+        ("signal", pa.string()),
+        ("level", pa.string()),
+        ("way", pa.int8()),
+        ("since", pa.date32()),
+    ]
+)
+
+
+def write_findings(held: Mapping[Key, Held], day: date, path: Path) -> None:
+    """Write signals that hold, a row each."""
+    keys = sorted(held)
+    columns: dict[str, list[object]] = {
+        "as_of": [day] * len(keys),
+        "institution": [key[0] for key in keys],
+        "uscc": [key[1] for key in keys],
+        "signal": [key[2] for key in keys],
+        "level": [str(held[key].level) for key in keys],
+        "way": [held[key].way for key in keys],
+        "since": [held[key].since for key in keys],
+    }
+    write_parquet(pa.table(columns, schema=_SCHEMA), path)
+
+
+def keep_run(folder: Path, held: Mapping[Key, Held], day: date) -> None:
+    """Keep a run for the next one; a later run of the same day takes its place."""
+    write_findings(held, day, folder / f"{day}.parquet")
+
+
+def latest_run(folder: Path, before: date) -> dict[Key, Held]:
+    """What held at the last run that speaks for an earlier day; nothing where there was none."""
+    earlier = [path for path in sorted(folder.glob("*.parquet")) if path.stem < f"{before}"]
+    if not earlier:
+        return {}
+    return {
+        (row["institution"], row["uscc"], row["signal"]): Held(
+            Level(row["level"]), row["way"], row["since"]
+        )
+        for row in pq.read_table(earlier[-1]).to_pylist()
+    }
