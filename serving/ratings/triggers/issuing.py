@@ -22,6 +22,7 @@ from serving.ratings.batches.work import Workbench
 from serving.ratings.desk import Desk
 from serving.ratings.repository import Rating, add_rating
 from serving.ratings.service import FIELDS, Order, rate
+from serving.ratings.sight import Opened
 from serving.ratings.triggers.notice import notice_of
 from serving.ratings.triggers.repository import (
     Before,
@@ -122,8 +123,7 @@ async def _opened(connection: Connection, pair: Pair, now: datetime) -> tuple[Li
 
 def _seen(desk: Desk, consent: LiveConsent, triggers: Sequence[Trigger]) -> list[Trigger]:
     """Causes the institution may know: of a dataset closed to it not even that something came."""
-    order = Order("", Purpose.POSTLOAN, institution=ACTOR, asked_by=ACTOR)
-    withheld = order.opened(consent).withheld(desk.catalogue)
+    withheld = Opened("grantee", consent.scopes).withheld(desk.catalogue)
     return [one for one in triggers if one.what not in withheld]
 
 

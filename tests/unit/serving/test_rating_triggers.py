@@ -15,7 +15,9 @@ from features.landed import landed_since, repairs_since
 from serving.access.decision import LiveConsent
 from serving.auth.marks import new_id
 from serving.database.addresses import Addresses
+from serving.jobs import Upkeep, rate_triggered
 from serving.loans.exposures import live_exposures
+from serving.observe.meters import Meters
 from serving.ratings.desk import Desk
 from serving.ratings.desks import Desks
 from serving.ratings.repository import Rating
@@ -24,6 +26,7 @@ from serving.ratings.triggers import issuing, noticing, rules
 from serving.ratings.triggers.issuing import issue_due
 from serving.ratings.triggers.noticing import notice_triggers
 from serving.ratings.triggers.rules import rules_on
+from serving.settings import Settings
 from tests.builders import TinyLake, at, record
 from tests.lending import end_watch, lend, listen, narrow_watch, notices_about, watch
 from tests.rated_town import CODE, Town
@@ -519,3 +522,37 @@ def test_exposures_are_asked_of_touched_firms_alone(
     monkeypatch.setattr(noticing, "live_exposures", noted)
     a_round(running)
     assert asked == [{uscc}]
+
+
+def test_the_upkeep_does_it_and_counts_what_came_of_it(running: Running, town: Town) -> None:
+    """Landed, noticed, rated and told by the job itself; after the consent ended, no more."""
+    uscc, meters = town.usccs[0], Meters()
+    house = running.house
+    settings = Settings(house.settings.home, running.addresses.app)
+    upkeep = Upkeep(settings, house.database, house.vault, meters)
+    lend(running, uscc)
+    consent_id = watch(running, uscc, "tax")
+    running.run(rate_triggered(upkeep, running.clock.now))
+    known = len(ratings_of(running, uscc))
+    running.clock.move(days=1)
+    fined(running, uscc)
+    assert running.run(rate_triggered(upkeep, running.clock.now)) == 1
+    assert notices_about(running, uscc)[-1]["causes"][0]["what"] == "admin_penalty"
+    running.clock.move(days=1)
+    end_watch(running, consent_id)
+    fined(running, uscc)
+    assert running.run(rate_triggered(upkeep, running.clock.now)) == 0
+    assert len(ratings_of(running, uscc)) == known + 1
+    upkeep.desks.close()
+    page = meters.page().decode()
+    assert 'xinqiao_rated_again_total{outcome="no_consent"} 1.0' in page
+
+
+def test_without_a_model_nothing_is_noticed_and_nothing_lost(running: Running) -> None:
+    house = running.house
+    settings = Settings(house.settings.home / "nowhere", running.addresses.app)
+    upkeep = Upkeep(settings, house.database, house.vault, Meters())
+    before = running.sql("SELECT * FROM rating_trigger_mark")
+    assert running.run(rate_triggered(upkeep, running.clock.now)) == 0
+    upkeep.desks.close()
+    assert running.sql("SELECT * FROM rating_trigger_mark") == before
