@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.contracts import Catalogue, load_catalogue
+from features.lake import Lake
 from models.arrays import FloatArray
 from models.signals.finding import Assessment
 from models.signals.levels import NONE
@@ -29,6 +30,7 @@ from serving.alerts.taking import take_assessments
 from serving.db import Database
 from serving.watching.columns import Builds, Shelves, firms_of
 from serving.watching.inputs import Portfolio, exposures_in, read_portfolio
+from serving.watching.names import registered_names
 
 Pair = tuple[str, str]
 Digests = Mapping[Pair, int]
@@ -58,6 +60,7 @@ class _Round:
     """What is to be told, and what to remember when it has been."""
 
     assessments: Sequence[Assessment]
+    names: Mapping[str, str]
     inputs: _Inputs
     digests: Digests
     model: str
@@ -99,7 +102,12 @@ class Watcher:
             some = found.assessments[start : start + BATCH]
             async with database.transaction() as connection:
                 changed += await take_assessments(
-                    connection, some, now=now, subject_of=self.subject_of, model=found.model
+                    connection,
+                    some,
+                    now=now,
+                    subject_of=self.subject_of,
+                    names=found.names,
+                    model=found.model,
                 )
         self._digests, self._inputs = found.digests, found.inputs
         return changed
@@ -124,7 +132,9 @@ class Watcher:
         has_alert = [pair in alerted for pair in pairs_of(some, firms)]
         matters = (watched.worst > NONE) | np.array(has_alert, dtype=np.bool_)
         told = list(assessments_of(watched, np.flatnonzero(matters)))
-        return _Round(told, inputs, digests, setting.version)
+        lake = Lake(self.home / "lake").view()
+        names = registered_names(lake, self.catalogue, {one.uscc for one in told}, now)
+        return _Round(told, names, inputs, digests, setting.version)
 
     def _set(self, day: date) -> Setting:
         """The signals and models of the day, opened again when others serve."""

@@ -1,5 +1,6 @@
 """The watch in the service: bad news reaches the lender it concerns, once, and asks only where it must."""
 
+import json
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,6 +62,12 @@ def alerts_of(running: Running, institution: str) -> list[tuple[str, str, str]]:
     )
 
 
+def name_in_notice(running: Running) -> set[str]:
+    return {
+        json.loads(body)["enterprise"]["name"] for (body,) in running.sql("SELECT body FROM notice")
+    }
+
+
 def notices_to(running: Running, institution: str) -> list[tuple[str, list[str]]]:
     return running.sql(
         "SELECT n.uscc, n.needs FROM notice n JOIN webhook_endpoint e USING (endpoint_id) "
@@ -81,6 +88,7 @@ def test_bad_news_reaches_the_lender_it_concerns_and_once(
     assert alerts_of(running, OTHER_BANK) == []
     assert notices_to(running, BANK) == [(FIRST, [])]  # a public record needs no consent
     assert notices_to(running, OTHER_BANK) == []
+    assert name_in_notice(running) == {registered(1)["name"]}
     again = Watcher(running.house.settings.home, running.house.subject_of)
     assert [a_round(running, watcher), a_round(running, again)] == [0, 0]
 
