@@ -62,8 +62,8 @@ def foretold(levels: LevelArray, is_event: BoolArray, learns: BoolArray) -> Floa
     --------
     >>> levels = np.array([[3], [3], [0], [4]], dtype=np.int8)
     >>> found = foretold(levels, np.array([True, True, False, False]), np.array([True, True, True, False]))
-    >>> bool(found[0] == found[1] > 0), found[2], found[3]
-    (True, 0.0, 0.0)
+    >>> bool(found[0] == found[1] > 0), found[2:].tolist()
+    (True, [0.0, 0.0])
     """
     found = np.zeros(len(levels))
     for column in levels.T:
