@@ -21,6 +21,8 @@ from training.warning import load_warning_rules
 
 #: Of the interval whose lower end ranks a signal.
 _LEVEL = 0.90
+#: Weight of the model's probability among rows that rank alike.
+_TIE = 1e-6
 RULES, RULES_BUDGET, MODEL, BOTH, BOTH_ADDED = (
     "rules",
     "rules_within_budget",
@@ -104,7 +106,8 @@ def judge_signals(
     scores = {
         RULES_BUDGET: ranked,
         MODEL: probability,
-        BOTH: np.maximum(probability, ranked),
+        # Rows of one signal tie; the model says which of them come first.
+        BOTH: np.maximum(probability, ranked) + _TIE * probability,
     }
     ways = {
         name: judge_alerts(

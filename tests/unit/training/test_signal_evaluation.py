@@ -49,8 +49,8 @@ def test_a_signal_is_ranked_by_what_it_foretold_in_development() -> None:
 def test_a_good_signal_beside_a_blind_model_is_what_is_named() -> None:
     rng = np.random.default_rng(7)
     rows = borrowers(rng)
-    # Red for one event in five and for nobody else: 2 % of borrowers, within the budget.
-    holds = rows.is_event & (rng.random(len(rows.is_event)) < 0.2)
+    # Red for one event in ten and for nobody else: 1 % of borrowers, well within the budget.
+    holds = rows.is_event & (rng.random(len(rows.is_event)) < 0.1)
     levels = np.where(holds, 4, 0).astype(np.int8)[:, None]
     blind = rng.random(len(holds)) * 0.2
     early = rows.is_development
