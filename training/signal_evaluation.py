@@ -21,6 +21,8 @@ from training.warning import load_warning_rules
 
 #: Of the interval whose lower end ranks a signal.
 _LEVEL = 0.90
+#: Weight of the model's probability among rows that rank alike.
+_TIE = 1e-6
 RULES, RULES_BUDGET, MODEL, BOTH, BOTH_ADDED = (
     "rules",
     "rules_within_budget",
@@ -62,8 +64,8 @@ def foretold(levels: LevelArray, is_event: BoolArray, learns: BoolArray) -> Floa
     --------
     >>> levels = np.array([[3], [3], [0], [4]], dtype=np.int8)
     >>> found = foretold(levels, np.array([True, True, False, False]), np.array([True, True, True, False]))
-    >>> bool(found[0] == found[1] > 0), found[2], found[3]
-    (True, 0.0, 0.0)
+    >>> bool(found[0] == found[1] > 0), found[2:].tolist()
+    (True, [0.0, 0.0])
     """
     found = np.zeros(len(levels))
     for column in levels.T:
@@ -104,7 +106,8 @@ def judge_signals(
     scores = {
         RULES_BUDGET: ranked,
         MODEL: probability,
-        BOTH: np.maximum(probability, ranked),
+        # Rows of one signal tie; the model says which of them come first.
+        BOTH: np.maximum(probability, ranked) + _TIE * probability,
     }
     ways = {
         name: judge_alerts(
