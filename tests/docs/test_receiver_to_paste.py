@@ -157,6 +157,7 @@ def test_the_kit_says_so_when_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("url", "secret", "words"),
     [("ftp://bank.cn/", SECRET, "http or https"), ("http://127.0.0.1/", "whsec_ä", "whsec_")],
+    ids=["not the web", "not a secret"],
 )
 def test_the_kit_refuses_what_it_cannot_use(url: str, secret: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):
