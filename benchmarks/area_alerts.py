@@ -29,7 +29,16 @@ from training.alert_evaluation import AlertReport
 from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, SEED, TrainedAlert, train_alert
 from training.evaluate import Estimate
 from training.signal_alerts import signal_levels
-from training.signal_evaluation import BOTH, BOTH_ADDED, RULES, RULES_BUDGET, judge_signals
+from training.signal_evaluation import (
+    BOTH,
+    BOTH_ADDED,
+    RAISED_BOTH,
+    RAISED_MODEL,
+    RAISED_RULES,
+    RULES,
+    RULES_BUDGET,
+    judge_signals,
+)
 from training.signal_evaluation import MODEL as SIGNAL_MODEL
 from training.warning import load_warning_rules
 
@@ -45,6 +54,9 @@ _WAYS = {
     SIGNAL_MODEL: "model within 3 % of borrowers",
     BOTH: "signals and model within 3 % of borrowers",
     BOTH_ADDED: "signals as they stand and the model's 3 %",
+    RAISED_RULES: "alerts that signals raise in the month",
+    RAISED_MODEL: "alerts that the model raises in the month",
+    RAISED_BOTH: "alerts that signals or the model raise in the month",
 }
 _BESIDE: dict[str, tuple[str, Better, str]] = {
     "recall": ("Recall of over 30 days late", "higher", ""),

@@ -17,10 +17,11 @@ from models.signals.levels import NONE, Level, LevelArray
 from training.alert_evaluation import AlertReport, choose_cut_off, judge_alerts
 from training.borrowers import Borrowers
 from training.signal_alerts import is_acted_on
-from training.warning import load_warning_rules
+from training.warning import Outcomes, load_warning_rules
 
 #: Of the interval whose lower end ranks a signal.
 _LEVEL = 0.90
+_ORANGE = np.int8(Level.ORANGE.rank)
 #: Weight of the model's probability among rows that rank alike.
 _TIE = 1e-6
 RULES, RULES_BUDGET, MODEL, BOTH, BOTH_ADDED = (
@@ -30,6 +31,8 @@ RULES, RULES_BUDGET, MODEL, BOTH, BOTH_ADDED = (
     "both_within_budget",
     "rules_and_model",
 )
+#: The same, counting an alert in the month in which it is raised: a standing one is no new call to act.
+RAISED_RULES, RAISED_MODEL, RAISED_BOTH = "rules_raised", "model_raised", "rules_and_model_raised"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,27 @@ def foretold(levels: LevelArray, is_event: BoolArray, learns: BoolArray) -> Floa
     return found
 
 
+def raised(levels: LevelArray, outcomes: Outcomes) -> BoolArray:
+    """Whether a signal of a row reaches orange, or red, that did not the month before, shape (n,).
+
+    A firm that was no borrower the month before has all its signals raised. Of the first month nothing
+    is known of the one before, so that it must be left out.
+
+    Parameters
+    ----------
+    levels : ndarray of int8, shape (n, s)
+    outcomes : Outcomes
+        The rows, every month end among them the one after another.
+    """
+    key = outcomes.place << 32 | outcomes.firm
+    order = np.argsort(key)
+    earlier = np.searchsorted(key[order], key - (1 << 32))
+    at = order[np.minimum(earlier, len(key) - 1)]
+    is_there = key[at] == key - (1 << 32)
+    before = np.where(is_there[:, None], levels[at], NONE)
+    return np.asarray(((levels >= _ORANGE) & (levels > before)).any(axis=1))
+
+
 def judge_signals(
     borrowers: Borrowers,
     levels: LevelArray,
@@ -116,9 +140,19 @@ def judge_signals(
         for name, score in scores.items()
     }
     acted = is_acted_on(levels)[~early]
-    named = acted | (later >= ways[MODEL].cut_off)
-    for name, rows in ((RULES, acted), (BOTH_ADDED, named)):
+    warned = later >= ways[MODEL].cut_off
+    for name, rows in ((RULES, acted), (BOTH_ADDED, acted | warned)):
         ways[name] = judge_alerts(judged, rows.astype(np.float64), 0.5, rules, seed=seed)
+    counts = judged.place > judged.place.min()
+    by_rule, by_model = raised(levels[~early], judged), raised(warned[:, None] * _ORANGE, judged)
+    for name, rows in (
+        (RAISED_RULES, by_rule),
+        (RAISED_MODEL, by_model),
+        (RAISED_BOTH, by_rule | by_model),
+    ):
+        ways[name] = judge_alerts(
+            judged.take(counts), rows[counts].astype(np.float64), 0.5, rules, seed=seed
+        )
     return SignalReport(ways, tuple(_by_level(borrowers, levels, seed)))
 
 

@@ -185,8 +185,9 @@ class _Voice:
     ) -> Said:
         score, since = int(changes.before[row]), int(changes.now[row])
         named = speaker.groups(changes, row, before, now, most=NAMED)
+        zh, en = ("预警模型评分", "Score of the warning model") if self.why else ("评分", "Score")
         total = (
-            f"{MIGRATION_MONTHS} 个月来评分由 {score} 变为 {since}",
-            f"Score over {MIGRATION_MONTHS} months: from {score} to {since}",
+            f"{MIGRATION_MONTHS} 个月来{zh}由 {score} 变为 {since}",
+            f"{en} over {MIGRATION_MONTHS} months: from {score} to {since}",
         )
         return (total, *((one.words.zh, one.words.en) for one in named))

@@ -7,7 +7,15 @@ import numpy as np
 from models.metrics import jeffreys_interval
 from tests.unit.models.small_registry import REGISTRY
 from training.borrowers import Borrowers
-from training.signal_evaluation import BOTH, BOTH_ADDED, MODEL, RULES, foretold, judge_signals
+from training.signal_evaluation import (
+    BOTH,
+    BOTH_ADDED,
+    MODEL,
+    RULES,
+    foretold,
+    judge_signals,
+    raised,
+)
 from training.timeline import Timeline
 from training.warning import EVENT, GOOD, Outcomes
 
@@ -63,3 +71,14 @@ def test_a_good_signal_beside_a_blind_model_is_what_is_named() -> None:
     share = {name: report.figures["alerted_share"].value for name, report in found.items()}
     assert share[BOTH_ADDED] >= max(share[RULES], share[MODEL])
     assert share[RULES] == holds[~early].mean()
+
+
+def test_an_alert_is_raised_when_a_signal_comes_or_worsens_and_not_while_it_stands() -> None:
+    rows = borrowers(np.random.default_rng(1)).outcomes.take(
+        np.array([0, 1, FIRMS, FIRMS + 1, FIRMS + 2])
+    )
+    # Firm 0: orange stays, red stays beside it that was unknown; firm 1: orange turns red; firm 2 is new.
+    levels = np.array([[3, -1], [3, 0], [3, 4], [4, 2], [3, 0]], dtype=np.int8)
+    assert raised(levels, rows)[2:].tolist() == [True, True, True]
+    standing = np.array([[3, 4], [3, 0], [3, 4], [3, 2], [2, 2]], dtype=np.int8)
+    assert raised(standing, rows)[2:].tolist() == [False, False, False]
