@@ -15,6 +15,7 @@ from features.lake import Lake
 from features.renewal import Shelf, is_behind, renewed
 from features.vault import Vault
 from serving.alerts import outcomes, tending
+from serving.alerts.concentration import look_for_concentration, raise_concentration
 from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
@@ -184,6 +185,13 @@ async def watch_borrowers(upkeep: Upkeep, now: datetime) -> int:
         return await upkeep.watcher.work(upkeep.database, now)
 
 
+async def watch_concentration(upkeep: Upkeep, now: datetime) -> int:
+    """Tell the platform of regions, industries and products in which too many loans are late."""
+    found = await asyncio.to_thread(look_for_concentration, upkeep.settings.home, now)
+    async with upkeep.database.transaction() as connection:
+        return await raise_concentration(connection, found, now)
+
+
 async def drop_old_answers(upkeep: Upkeep, now: datetime) -> int:
     """Forget answers whose key may be used anew."""
     async with upkeep.database.transaction() as connection:
@@ -295,6 +303,7 @@ JOBS: tuple[Job, ...] = (
     Job("push_notices", 0.2, push_notices),
     Job("rate_triggered", 5.0, rate_triggered),
     Job("watch_borrowers", 1.0, watch_borrowers),
+    Job("watch_concentration", 3600.0, watch_concentration),
     Job("tend_alerts", 30.0, tend_alerts),
     Job("end_repaired_alerts", 60.0, end_repaired_alerts),
     Job("write_alert_outcomes", 3600.0, write_alert_outcomes),

@@ -33,6 +33,9 @@ UPKEEP_CONNECTIONS = 6
 #: A job that fails waits this many times its pause at most.
 MOST_PATIENCE = 32
 
+#: At the start every job asks for a connection at once; nobody waits for an answer of theirs [s].
+PATIENCE_SECONDS = 60.0
+
 _TAKE = "SELECT pg_try_advisory_lock(%(lock)s)"
 
 
@@ -127,7 +130,7 @@ class Keeper:
 async def keep_up(settings: Settings, log: FilteringBoundLogger) -> None:
     """Run the upkeep of one home until SIGTERM."""
     database = await open_database(
-        settings.database, size=UPKEEP_CONNECTIONS, wait_seconds=settings.pool_wait_seconds
+        settings.database, size=UPKEEP_CONNECTIONS, wait_seconds=PATIENCE_SECONDS
     )
     upkeep = Upkeep(settings, database, Vault(settings.home / "vault"), Meters(settings.metrics))
     keeper = Keeper(upkeep, log, clock=settings.now)

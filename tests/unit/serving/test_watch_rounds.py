@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from models.watching.concentration import Concentration
 from models.watching.exposures import Exposures, Firms
 from models.watching.watch import Watch, Watched, run_watch
+from serving.alerts.concentration import look_for_concentration, raise_concentration
 from serving.watching import rounds
 from serving.watching.rounds import Watcher
 from tests.builders import TinyLake, record, registered
@@ -141,3 +143,20 @@ def test_a_firm_off_the_register_and_a_home_without_loans_ask_nothing(
     assert a_round(running, watcher) == 0
     lend(running, CODE.format(9))
     assert a_round(running, watcher) == 0
+
+
+def test_concentration_is_told_to_the_platform_once_a_month(running: Running) -> None:
+    found = [Concentration("industry", "F", 90, 6, 0.067, 0.03, ("rise",))]
+
+    async def tell() -> int:
+        async with running.house.database.transaction() as connection:
+            return await raise_concentration(connection, found, running.clock.now)
+
+    told = [running.run(tell()), running.run(tell())]
+    running.clock.now += timedelta(days=30)
+    assert [*told, running.run(tell())] == [1, 0, 1]
+    rows = running.sql(
+        "SELECT actor, count, limit_per_window FROM alarm WHERE kind = 'concentration'"
+    )
+    assert rows == [("industry F", 6, 90)] * 2
+    assert look_for_concentration(running.house.settings.home, running.clock.now) == []
