@@ -5,22 +5,20 @@ restrictive. What is there already stays; what came since is added, and the cons
 reckoned again.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from features.contracts import Catalogue
-from features.engine import connect
 from features.lake import LakeView
 from features.snapshot import consent_events_by
 from serving.audit.record import Entry, write_entry
 from serving.consent import repository
 from serving.consent.export import IMPORTED
+from serving.database.copying import copy_rows
 from serving.db import Connection
 
 #: Ids of our own events are made from the consent's and must fit the contract.
 ID_LENGTH = 58
-_CHUNK = 20_000
 _LEDGER_FIELDS = (
     "uscc, event_id, consent_id, event, occurred_at, grantee, purpose, scopes, valid_from, valid_to"
 )
@@ -130,7 +128,11 @@ async def bring_in(
     """
     async with connection.transaction():
         await connection.execute(_ARRIVING)
-        read = await _copy(connection, consent_events_by(lake, catalogue, now))
+        read = await copy_rows(
+            connection,
+            _COPY,
+            f"SELECT {_LEDGER_FIELDS} FROM ({consent_events_by(lake, catalogue, now)})",
+        )
         await connection.execute("ANALYZE arriving")
         await connection.execute(_UNUSABLE, {"length": ID_LENGTH})
         refused = await _refused(connection)
@@ -147,22 +149,6 @@ async def bring_in(
         done = BroughtIn(read, events, consents, changed, refused)
         await write_entry(connection, _entry(done, now, request_id))
     return done
-
-
-async def _copy(connection: Connection, query: str) -> int:
-    rows = 0
-    async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in _rows_of(query):
-            await copy.write_row(row)
-            rows += 1
-    return rows
-
-
-def _rows_of(query: str) -> Iterator[tuple[object, ...]]:
-    with connect(threads=1) as duck:
-        result = duck.execute(f"SELECT {_LEDGER_FIELDS} FROM ({query})")
-        while chunk := result.fetchmany(_CHUNK):
-            yield from chunk
 
 
 async def _refused(connection: Connection) -> int:

@@ -4,22 +4,20 @@ What is there already stays; what came since is added. Where the lake corrects w
 correction is a newer version; what an institution reported here itself stands.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
 from features.contracts import Catalogue
-from features.engine import connect
 from features.lake import LakeView
 from features.snapshot import rows_known_by
 from serving.audit.record import Entry, write_entry
+from serving.database.copying import copy_rows
 from serving.db import Connection
 from serving.loans import repository
 from serving.loans.export import IMPORTED
 from serving.loans.states import restate
 
-_CHUNK = 20_000
 _FIELDS: LiteralString = "institution, kind, loan_id, month, uscc, consent_id, payload, reported_at"
 _NO_MONTH = "DATE '0001-01-01'"
 
@@ -111,7 +109,9 @@ async def bring_in(
     async with connection.transaction():
         await repository.take_turn(connection)
         await connection.execute(_ARRIVING)
-        read = await _copy(connection, arriving_sql(lake, catalogue, now))
+        read = await copy_rows(
+            connection, _COPY, f"SELECT {_FIELDS} FROM ({arriving_sql(lake, catalogue, now)})"
+        )
         await connection.execute("ANALYZE arriving")
         refused = (await connection.execute(_UNUSABLE)).rowcount
         await connection.execute(_REFUSE)
@@ -185,22 +185,6 @@ _GUARANTEES = (
     f"'compensated', {_yuan('compensated_fen', '0')}, 'compensated_on', CAST(compensated_on AS VARCHAR)) AS VARCHAR), "
     "available_at FROM surety"
 )
-
-
-async def _copy(connection: Connection, query: str) -> int:
-    rows = 0
-    async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in _rows_of(query):
-            await copy.write_row(row)
-            rows += 1
-    return rows
-
-
-def _rows_of(query: str) -> Iterator[tuple[object, ...]]:
-    with connect(threads=1) as duck:
-        result = duck.execute(f"SELECT {_FIELDS} FROM ({query})")
-        while chunk := result.fetchmany(_CHUNK):
-            yield from chunk
 
 
 def _entry(done: BroughtIn, now: datetime, request_id: str) -> Entry:
