@@ -51,15 +51,16 @@ def compare(setting: Setting, sizes: Sizes | None = None) -> Iterator[Entry]:
         landed = land_some(house, sizes.landings, rng)
         sent = send_waiting(house, sizes.notices)
         bare = send_bare(house, sizes.notices)
-    yield from _landings(landed, sizes.firms, setting.now)
-    yield from _sendings(sent, bare, setting.now)
+    yield from landings(landed, sizes.firms, setting.now)
+    yield from sendings(sent, bare, setting.now)
 
 
-def _landings(landed: Sequence[Landed], firms: int, now: datetime) -> Iterator[Entry]:
+def landings(landed: Sequence[Landed], firms: int, now: datetime) -> Iterator[Entry]:
+    """How long landed records took to be heard of, and by whom they were."""
     seconds = sorted(one for each in landed for one in each.seconds)
     note = (
         f"{len(landed)} records, one at a time, {len(seconds)} notices; {firms:,} firms, every one with exposures watched; "
-        f"2 cores for all; from the commit of the lake to the request's last byte at the receiver"
+        f"from the commit of the lake to the request's last byte at the receiver"
     )
     yield _entry(
         "From a landed record to the lender's receiver, median",
@@ -96,7 +97,8 @@ def _steps(landed: Sequence[Landed]) -> str:
     )
 
 
-def _sendings(sent: Sent, bare: Sent, now: datetime) -> Iterator[Entry]:
+def sendings(sent: Sent, bare: Sent, now: datetime) -> Iterator[Entry]:
+    """How fast an outbox is emptied, and what that costs."""
     note = (
         f"{sent.notices:,} notices in {sent.streams:,} streams, consent read, record written and lease held for each; "
         f"{sent.repeats} of them twice; the bound, not a rival: the same client with as many hands, already signed"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -136,7 +137,7 @@ def _steps(house: House, at: float, notice: Heard) -> Iterator[tuple[str, float]
     built = [_written(house.home / place) for place in ("online", "watch/facts")]
     moments = [at, posted, *sorted(built), claimed, notice.at]
     names = ("noticed", "features", "facts", "asked, alert and notice written", "sent")
-    yield from zip(names, (b - a for a, b in zip(moments, moments[1:], strict=False)), strict=True)
+    yield from zip(names, (b - a for a, b in pairwise(moments)), strict=True)
 
 
 def _machine_time(house: House, moment: datetime) -> float:

@@ -38,8 +38,8 @@ from xinqiao.settings import load_settings
 PORT, RECEIVER_PORT = 18435, 18436
 WORKERS = 2
 RECEIVER = f"http://127.0.0.1:{RECEIVER_PORT}"
-#: What a home is copied without: it was trained by them, and is not served by them.
-_UNUSED = ("quarters", "studies", "database", "run", "online", "watch", "mlruns")
+#: What a home is copied without: what it was trained by, and what an earlier service left.
+_UNUSED = ("quarters", "studies", "database", "audit", "run", "online", "watch", "city")
 _LOOK_S = 0.02
 
 
