@@ -18,6 +18,8 @@ from features.snapshot import Snapshot
 
 #: Beyond what the features read, a look for segments opens these.
 SEGMENT_DATASETS = frozenset({"reg_basic", "reg_annual_report", "annual_figures", "loan_account"})
+#: Of these, what `kinds_of` reads.
+KIND_DATASETS = SEGMENT_DATASETS - {"loan_account"}
 #: Size from public figures alone, beside `size_class`.
 PUBLIC_SIZE = "size_class_public"
 #: Figures that need a consent.

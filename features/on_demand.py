@@ -99,6 +99,12 @@ def touched_since(
     return Touched(frozenset(datasets), frozenset(firms))
 
 
+def datasets_since(lake: LakeView, version: int) -> frozenset[str]:
+    """Datasets that commits after a version brought."""
+    commits = [commit for commit in lake.commits if commit.number > version]
+    return frozenset(batch.dataset for commit in commits for batch in commit.batches)
+
+
 def needs_rebuild(build: OnlineVectors, lake: LakeView, registry: Registry) -> bool:
     """Whether the build cannot be brought up to date piece by piece.
 

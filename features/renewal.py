@@ -10,10 +10,10 @@ import numpy.typing as npt
 from features.contracts import load_catalogue
 from features.declared import self_scope
 from features.errors import OnlineError
-from features.firm_segments import SEGMENT_DATASETS, kinds_of
+from features.firm_segments import KIND_DATASETS, kinds_of
 from features.lake import Lake, LakeView
-from features.on_demand import needs_rebuild, refreshed, touched_since
-from features.online import OnlineVectors, open_online, write_online, write_vectors
+from features.on_demand import datasets_since, needs_rebuild, refreshed, touched_since
+from features.online import OnlineVectors, Vectors, open_online, write_online, write_vectors
 from features.pipeline import FeatureTable, build_features
 from features.registry import Registry
 from features.snapshot import open_snapshot
@@ -63,8 +63,7 @@ def renewed(shelf: Shelf, as_of_date: date, *, now: datetime) -> tuple[OnlineVec
     catalogue = load_catalogue()
     scope = self_scope(catalogue, now.date())
     vectors = refreshed(build, lake, catalogue, shelf.registry, scope, now=now)
-    codes = [code.decode() for code in vectors.usccs.tolist()]
-    known = replace(vectors, kinds=_kinds(lake, as_of_date, codes, now))
+    known = replace(vectors, kinds=_kinds_after(build, lake, vectors, now))
     written = write_vectors(
         known, shelf.registry, as_of_date, shelf.online, lake_version=lake.version, now=now
     )
@@ -108,12 +107,24 @@ def self_features(
         return build_features(snapshot, registry)
 
 
+def _kinds_after(
+    build: OnlineVectors, lake: LakeView, vectors: Vectors, now: datetime
+) -> npt.NDArray[np.void]:
+    """Kinds of the firms of some vectors; a landing that says nothing of them leaves those of the build."""
+    if build.kinds is not None and datasets_since(lake, build.manifest.lake_version).isdisjoint(
+        KIND_DATASETS
+    ):
+        return build.kinds
+    codes = [code.decode() for code in vectors.usccs.tolist()]
+    return _kinds(lake, build.as_of_date, codes, now)
+
+
 def _kinds(
     lake: LakeView, as_of_date: date, usccs: list[str], now: datetime
 ) -> npt.NDArray[np.void]:
     catalogue = load_catalogue()
     scope = self_scope(catalogue, now.date())
     with open_snapshot(
-        lake, catalogue, as_of_date, scope, now=now, datasets=SEGMENT_DATASETS
+        lake, catalogue, as_of_date, scope, now=now, datasets=KIND_DATASETS
     ) as snapshot:
         return kinds_of(snapshot, usccs)

@@ -105,7 +105,10 @@ ORDER BY alert_no LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 )
 _ON_RECORDS = _COLUMNS + (
-    " WHERE state <> 'closed' AND datasets && %(datasets)s::text[] ORDER BY alert_no FOR UPDATE SKIP LOCKED"
+    " WHERE state <> 'closed' AND datasets && %(datasets)s::text[] ORDER BY alert_no"
+)
+_OPEN_ONES = _COLUMNS + (
+    " WHERE state <> 'closed' AND alert_id = ANY(%(alert_ids)s) ORDER BY alert_no FOR UPDATE SKIP LOCKED"
 )
 _ALARM = """
 WITH late AS (
@@ -237,8 +240,13 @@ async def repaired_alerts(
 
 
 async def alerts_resting_on(connection: Connection, datasets: Collection[str]) -> list[Alert]:
-    """Open alerts that rest on any of these datasets, locked."""
+    """Open alerts that rest on any of these datasets."""
     return await _fetch(connection, _ON_RECORDS, {"datasets": list(datasets)})
+
+
+async def hold_open(connection: Connection, alert_ids: Sequence[str]) -> list[Alert]:
+    """Those of some alerts that are open and nobody else is at, locked."""
+    return await _fetch(connection, _OPEN_ONES, {"alert_ids": list(alert_ids)})
 
 
 async def alarm_overdue(connection: Connection, now: datetime) -> int:

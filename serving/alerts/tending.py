@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from features.contracts import Catalogue
 from features.errors import LakeError, UnknownEnterpriseError
 from features.lake import Lake
+from features.on_demand import codes_of
 from features.repairs import repaired_between, repairs_since
 from models.signals.duties import load_levels, newest
 from serving.alerts import repository
@@ -52,9 +53,14 @@ async def end_repaired(desk: Desk, lake: Lake, catalogue: Catalogue, now: dateti
     bad = [one.name for one in catalogue if one.document.negative]
     async with desk.database.transaction() as connection:
         alerts = await repository.alerts_resting_on(connection, bad)
-        if not alerts:
-            return 0
-        repaired = await asyncio.to_thread(_repaired_in, lake, catalogue, alerts, now)
+    # The lake is asked between two transactions, so that no run of the watch waits for it.
+    found = await asyncio.to_thread(_repaired_in, lake, catalogue, alerts, now)
+    seen = {one.alert_id: one.found_at for one in found}
+    if not seen:
+        return 0
+    async with desk.database.transaction() as connection:
+        held = await repository.hold_open(connection, sorted(seen))
+        repaired = [one for one in held if one.found_at == seen[one.alert_id]]
         return await _ended(desk, connection, repaired, "repaired", now)
 
 
@@ -67,14 +73,17 @@ def _repaired_in(
     except LakeError:
         return []
     keys = repaired_between(view, catalogue, _LONG_AGO, now)
+    codes = codes_of(view, frozenset(keys)) if keys else set[str]()
     found: list[Alert] = []
     for alert in alerts:
+        if alert.uscc not in codes:
+            continue
         try:
             key = view.find_enterprise(alert.uscc).key
         except UnknownEnterpriseError:
             continue
         since = alert.found_at
-        if key in keys and repairs_since(view, catalogue, key, alert.datasets, since, now):
+        if repairs_since(view, catalogue, key, alert.datasets, since, now):
             found.append(alert)
     return found
 

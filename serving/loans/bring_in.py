@@ -68,6 +68,8 @@ _TOUCHED = """
 CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
 SELECT institution, loan_id, kind, uscc FROM loan_report WHERE report_no > %(before)s
 """
+#: The planner takes a whole city's latest versions for a few, and would read them all again for each loan.
+_NO_LOOPS = "SET LOCAL enable_nestloop = off"
 _RESTATE = restate(
     "SELECT DISTINCT institution, loan_id FROM touched WHERE kind <> 'guarantee' UNION "
     "SELECT institution, loan_id FROM loan WHERE uscc IN (SELECT uscc FROM touched WHERE kind = 'guarantee')"
@@ -120,6 +122,7 @@ async def bring_in(
         reports = (await connection.execute(_ADD, {"imported": IMPORTED})).rowcount
         await connection.execute(_TOUCHED, {"before": before})
         await connection.execute("ANALYZE loan_report, touched")
+        await connection.execute(_NO_LOOPS)
         loans = (await connection.execute(_RESTATE, {"at": now})).rowcount
         done = BroughtIn(read, reports, loans, refused)
         await write_entry(connection, _entry(done, now, request_id))

@@ -6,7 +6,7 @@ from pathlib import Path
 from features.definitions import REGISTRY
 from features.renewal import Shelf, is_behind, rebuilt, renewed
 from tests.any_worlds import land_firms
-from tests.builders import NOW, TinyLake, consent, invoice
+from tests.builders import NOW, TinyLake, consent, invoice, record, registered
 
 TODAY = NOW.date()
 SALES = REGISTRY.select(["sales_amount_sum_12m_cny", "sales_amount_sum_3m_cny"])
@@ -33,3 +33,32 @@ def test_only_what_a_feature_reads_and_a_new_day_ask_for_renewal(tmp_path: Path)
     assert renewed(shelf, TODAY + timedelta(days=1), now=NOW + timedelta(days=1))[1], (
         "another day is built whole"
     )
+
+
+def test_kinds_of_firms_follow_what_they_rest_on(tmp_path: Path) -> None:
+    lake = TinyLake(tmp_path / "lake")
+    lake.land("reg_basic", [registered(key) | {"industry_code": "C1311"} for key in (1, 2)])
+    shelf = Shelf(tmp_path / "lake", tmp_path / "online", SALES)
+    other = Shelf(tmp_path / "lake", tmp_path / "whole", SALES)
+    first = rebuilt(shelf, TODAY, now=NOW)
+    lake.land("invoice_line", [invoice(1, TODAY - timedelta(days=40), 300)])
+    second, is_whole = renewed(shelf, TODAY, now=NOW + timedelta(seconds=1))
+    assert not is_whole
+    assert first.kinds is not None
+    assert second.kinds is not None
+    assert second.kinds.tolist() == first.kinds.tolist()
+    figures = {
+        "report_year": str(TODAY.year - 1),
+        "filed_on": (TODAY - timedelta(days=9)).isoformat(),
+        "employees": "3",
+        "revenue": "1000",
+        "assets": "1000",
+    }
+    lake.land("reg_annual_report", [record(1, "reg_annual_report", figures)])
+    lake.land("invoice_line", [invoice(2, TODAY - timedelta(days=40), 300)])
+    third, is_whole = renewed(shelf, TODAY, now=NOW + timedelta(seconds=2))
+    whole = rebuilt(other, TODAY, now=NOW + timedelta(seconds=2))
+    assert not is_whole
+    assert third.kinds is not None
+    assert whole.kinds is not None
+    assert third.kinds.tolist() == whole.kinds.tolist() != first.kinds.tolist()
