@@ -7,7 +7,7 @@ from tests.browser.test_page_manners import require_readable
 from tests.browsing import Site, Tabs
 from tests.consents_by_hand import grant
 from tests.rated_town import Town
-from tests.service import BANK
+from tests.service import BANK, OTHER_BANK
 from tests.warnings_by_hand import assessment, finding, lend, take
 
 
@@ -25,10 +25,11 @@ def opened(tab: Page, firm: str) -> None:
 
 def test_a_warning_from_the_list_to_its_outcome(place: Site, lawful_town: Town, tabs: Tabs) -> None:
     firm = lawful_town.usccs[8]
-    tab = tabs.logged_in(place.member("officer", BANK))
-    tab.goto("/bank/alerts")
-    expect(tab.locator("section h2")).to_have_text("没有预警")
     warn(place, firm, "W10:O")
+    stranger = tabs.logged_in(place.member("officer", OTHER_BANK))
+    stranger.goto("/bank/alerts")
+    expect(stranger.locator("section h2")).to_have_text("没有预警")
+    tab = tabs.logged_in(place.member("officer", BANK))
     opened(tab, firm)
     expect(tab.locator("h1 .tag").first).to_have_text("橙 O")
     expect(tab.locator("main")).to_contain_text("w10_value")

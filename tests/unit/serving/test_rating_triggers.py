@@ -526,7 +526,7 @@ def test_exposures_are_asked_of_touched_firms_alone(
 
 def test_the_upkeep_does_it_and_counts_what_came_of_it(running: Running, town: Town) -> None:
     """Landed, noticed, rated and told by the job itself; after the consent ended, no more."""
-    uscc, meters = town.usccs[0], Meters()
+    uscc, meters = town.usccs[7], Meters()
     house = running.house
     settings = Settings(house.settings.home, running.addresses.app)
     upkeep = Upkeep(settings, house.database, house.vault, meters)
