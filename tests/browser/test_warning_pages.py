@@ -26,6 +26,7 @@ def opened(tab: Page, firm: str) -> None:
 def test_a_warning_from_the_list_to_its_outcome(place: Site, lawful_town: Town, tabs: Tabs) -> None:
     firm = lawful_town.usccs[8]
     warn(place, firm, "W10:O")
+    place.hands.institution(OTHER_BANK)
     stranger = tabs.logged_in(place.member("officer", OTHER_BANK))
     stranger.goto("/bank/alerts")
     expect(stranger.locator("section h2")).to_have_text("没有预警")
