@@ -293,7 +293,7 @@ JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
     Job("expire_consents", 60.0, expire_consents),
     Job("export_consents", 10.0, export_consents),
-    Job("export_loans", 10.0, export_loans),
+    Job("export_loans", 30.0, export_loans),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),

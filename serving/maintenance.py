@@ -6,6 +6,7 @@ others go on.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -36,6 +37,8 @@ MOST_PATIENCE = 32
 #: At the start every job asks for a connection at once; nobody waits for an answer of theirs [s].
 PATIENCE_SECONDS = 60.0
 
+#: Whoever waits for an answer comes first.
+LESS_URGENT = 5
 _TAKE = "SELECT pg_try_advisory_lock(%(lock)s)"
 
 
@@ -146,6 +149,7 @@ async def keep_up(settings: Settings, log: FilteringBoundLogger) -> None:
 def main() -> None:
     """What the supervisor starts."""
     end_with_parent()
+    os.nice(LESS_URGENT)
     log = make_log()
     listen_to_libraries(log)
     asyncio.run(keep_up(settings_from(), log))
