@@ -72,6 +72,7 @@ def test_every_command_of_the_readme_exists(
         "declare",
         "features",
         "lake",
+        "loans",
         "people",
         "train",
     }
