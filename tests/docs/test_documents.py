@@ -18,7 +18,7 @@ from xinqiao.app import main
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh.md")
-COMMAND = re.compile(r"^bin/xinqiao ([a-z]+)(?: ([a-z0-9-]+))?", re.MULTILINE)
+COMMAND = re.compile(r"^bin/xinqiao ([a-z-]+)(?: ([a-z0-9-]+))?", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
