@@ -28,7 +28,7 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, sync_playwright
 
 from serving.app import create_app
 from serving.audit.heads import Custody
@@ -193,3 +193,9 @@ def browsing(url: str) -> Generator[Tabs]:
             yield Tabs(url, browser)
         finally:
             browser.close()
+
+
+def follow(target: Locator) -> None:
+    """Click, and come back when the page it leads to has loaded."""
+    with target.page.expect_navigation():
+        target.click()

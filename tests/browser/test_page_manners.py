@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import PASSWORD, Site, Tabs
+from tests.browsing import PASSWORD, Site, Tabs, follow
 from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
@@ -100,7 +100,7 @@ def test_every_page_fits_and_can_be_read(
         tab = tabs.logged_in(logins[role], **how) if role else tabs.tab(**how)
         if role == "owner" and tab.locator("table.sum").count() == 0:
             require_readable(tab, "no rating yet")
-            tab.click("main button")
+            follow(tab.locator("main button").first)
         tab.goto(f"/?size={size}")
         for path in paths:
             tab.goto(path)
@@ -118,18 +118,18 @@ def test_the_deeper_pages_fit_a_telephone(place: Site, lawful_town: Town, tabs: 
     require_readable(tab, "notice")
     for box in tab.locator("form.card input[type=checkbox]").all():
         box.check()
-    tab.click("form.card button")
+    follow(tab.locator("form.card button").first)
     require_readable(tab, "consent")
-    tab.click("a[href$='/revoke']")
+    follow(tab.locator("a[href$='/revoke']").first)
     require_readable(tab, "take back")
     tab.goto("/me/disputes")
     for address in [one.get_attribute("href") for one in tab.locator("a.tick").all()[::6]]:
         tab.goto(str(address))
         require_readable(tab, str(address))
-    tab.locator("main .actions a").first.click()
+    follow(tab.locator("main .actions a").first)
     require_readable(tab, "dispute")
     tab.fill("#text", "请核实。")
-    tab.locator("main button").first.click()
+    follow(tab.locator("main button").first)
     require_readable(tab, "case")
 
 
@@ -218,15 +218,15 @@ def reach(tab: Page, selector: str) -> None:
 
 def test_scripts_are_not_needed(place: Site, lawful_town: Town, tabs: Tabs) -> None:
     tab = tabs.logged_in(place.member("owner", lawful_town.usccs[9]), scripts=False)
-    tab.click("main button")
+    follow(tab.locator("main button").first)
     assert tab.locator("table.sum").count() == 1
     tab.goto("/me/consents/new")
     tab.select_option("#grantee", "platform")
     tab.select_option("#purpose", "research")
     tab.check("input[value=tax]")
-    tab.click("form.card button")
+    follow(tab.locator("form.card button").first)
     tab.check("input[name=has_read]")
-    tab.click("form.card button")
+    follow(tab.locator("form.card button").first)
     expect(tab.locator("h1 .tag")).to_have_text("有效")
     tab.goto("/how")
     assert tab.locator("script").count() == 0

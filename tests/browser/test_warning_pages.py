@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from models.signals.finding import Finding
 from tests.browser.test_page_manners import require_readable
-from tests.browsing import Site, Tabs
+from tests.browsing import Site, Tabs, follow
 from tests.consents_by_hand import grant
 from tests.rated_town import Town
 from tests.service import BANK, OTHER_BANK
@@ -64,7 +64,7 @@ def test_what_needs_a_consent_says_which(place: Site, lawful_town: Town, tabs: T
     tab.reload()
     expect(tab.locator("main")).to_contain_text("down 50% to 60%")
     require_readable(tab, "a warning")
-    tab.click("button:has-text('Acknowledge')")
+    follow(tab.locator("button:has-text('Acknowledge')"))
     require_readable(tab, "a warning to handle")
     tab.goto("/bank/alerts?level=R")
     require_readable(tab, "the list")
