@@ -27,7 +27,9 @@ def _book(folder: Path, **tags: str) -> TagBook:
 
 
 def test_a_tag_is_asked_after_those_it_uses_and_rests_on_their_datasets(tmp_path: Path) -> None:
-    book = _book(tmp_path, a=_rule("tag_b and not tag_c"), b=_rule("age >= 2 years"), c="kind: certified")
+    book = _book(
+        tmp_path, a=_rule("tag_b and not tag_c"), b=_rule("age >= 2 years"), c="kind: certified"
+    )
     tags = book.at(DAY, WORDS)
     assert tags.names == ("age",)
     assert tags.vocabulary.terms["tag_a"].datasets == {"reg_basic"}
@@ -44,12 +46,16 @@ def test_a_version_counts_from_its_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("audience", ["self", "platform"])
-def test_no_rule_may_ask_for_a_tag_that_not_everybody_may_see(tmp_path: Path, audience: str) -> None:
+def test_no_rule_may_ask_for_a_tag_that_not_everybody_may_see(
+    tmp_path: Path, audience: str
+) -> None:
     hidden = f"kind: certified\n    audience: {audience}"
     book = _book(tmp_path, a=_rule("tag_b"), b=hidden)
     with pytest.raises(RuleError, match="no feature or fact 'tag_b'"):
         book.at(DAY, WORDS)
-    assert "tag_b" not in _book(tmp_path, b=hidden).at(DAY, WORDS).vocabulary.terms
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert "tag_b" not in _book(alone, b=hidden).at(DAY, WORDS).vocabulary.terms
 
 
 def test_tags_that_use_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
@@ -59,6 +65,8 @@ def test_tags_that_use_each_other_in_a_circle_are_refused(tmp_path: Path) -> Non
 
 
 def test_a_code_given_twice_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "two.yaml").write_text(_HEAD + _TAG.format("a", "kind: certified"), encoding="utf-8")
+    (tmp_path / "two.yaml").write_text(
+        _HEAD + _TAG.format("a", "kind: certified"), encoding="utf-8"
+    )
     with pytest.raises(ModelDocumentError, match="give a twice"):
         _book(tmp_path, a="kind: certified")
