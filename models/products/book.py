@@ -72,10 +72,26 @@ class Part(Document):
 
 
 class Cap(Document):
-    """A ceiling for firms of which a rule holds; the first that holds counts."""
+    """A ceiling for firms of which a rule holds; the first that holds counts.
 
-    when: object
-    at_most: Amount
+    Parameters
+    ----------
+    when : object
+        None for all others, as the last of them.
+    at_most : Amount or None
+    bounds : list of list of Part
+        As those of `Limit`.
+    """
+
+    when: object = None
+    at_most: Amount | None = None
+    bounds: list[list[Part]] = Field(default_factory=list[list[Part]])
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Cap":
+        if self.at_most is None and not self.bounds:
+            raise ValueError("a cap gives an amount, a bound, or both")
+        return self
 
 
 class Limit(Document):
