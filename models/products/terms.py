@@ -44,7 +44,7 @@ class OfferTerms:
     rate_percent : ndarray of float64, shape (p,)
         Percent a year, nominal.
     rate_least_percent, rate_most_percent : ndarray of float64, shape (p,)
-        Ends of the range for this firm, NaN where the lender publishes none.
+        Ends of the range for this firm, each NaN where the lender does not publish it.
     term_months : ndarray of float64, shape (p,)
         The need's term within the product's; the longest one without a need.
     fee_percent : ndarray of float64, shape (p,)
@@ -202,10 +202,9 @@ def _columns(pairs: Sequence[tuple[float, float]]) -> FloatArray:
 
 
 def _ends(rate: Rate, as_of_date: date) -> tuple[float, float]:
-    if rate.least is None or rate.most is None:
-        return np.nan, np.nan
     base = load_rates().base(rate.base, as_of_date)
-    return base + rate.least, base + rate.most
+    least, most = (np.nan if end is None else base + end for end in (rate.least, rate.most))
+    return least, most
 
 
 def _known(values: Mapping[str, float | str | None], name: str) -> float:
