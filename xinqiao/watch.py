@@ -6,12 +6,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.errors import BundleError, RequestError
 from features.lake import Lake
+from models.signals.levels import NONE
+from models.watching.assessments import assessments_of
 from models.watching.batch import PortfolioRun, watch_lake
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
@@ -47,13 +50,26 @@ def watch(
     day = as_of.date() if as_of is not None else now.date()
     found = run(settings, day, now, institution=institution)
     if out_file is not None:
-        write_findings(found.held, day, out_file)
+        write_findings(found.held, day, out_file, sayings(found.run))
     if as_json:
         show_json(run_document(found.run, found.moved, found.absent))
         return
     print_run(found.run, found.moved, found.absent)
     if out_file is not None:
         show(f"预警明细 → {out_file}", f"Findings → {out_file}")
+
+
+def sayings(run: PortfolioRun) -> dict[Key, tuple[tuple[str, str], ...]]:
+    """What the models say of the exposures they warn of, by institution, firm and signal."""
+    watched = run.watched
+    models = [signal.entry.dimension == "all" for signal in watched.watch.signals]
+    rows = np.flatnonzero((watched.levels[:, models] > NONE).any(axis=1))
+    return {
+        (one.institution, one.uscc, finding.signal): finding.says
+        for one in assessments_of(watched, rows, run.past)
+        for finding in one.findings
+        if finding.says
+    }
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 from features.contracts import Catalogue, load_catalogue
-from features.lake import Lake
+from features.lake import Lake, LakeView
 from models.arrays import FloatArray
 from models.signals.finding import Assessment
 from models.signals.levels import NONE
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Exposures, Firms
+from models.watching.look import LookBack, mortgages_of
 from models.watching.setting import Setting, serving, set_watch
 from models.watching.watch import Watch, run_watch
 from serving.alerts.repository import alerted_pairs
 from serving.alerts.taking import take_assessments
 from serving.db import Database
-from serving.watching.columns import Builds, Shelves, firms_of
-from serving.watching.inputs import Portfolio, exposures_in, read_portfolio
+from serving.watching.columns import DUE_EVERY, Builds, Shelves, firms_of
+from serving.watching.inputs import Portfolio, exposures_in, read_portfolio, read_queries
 from serving.watching.names import registered_names
 
 Pair = tuple[str, str]
@@ -83,6 +84,10 @@ class Watcher:
     _digests: Digests = field(default_factory=dict[Pair, int])
     _inputs: _Inputs | None = None
     _setting: Setting | None = None
+    _queries: tuple[datetime, Mapping[str, int]] | None = None
+    _past: dict[date, dict[str, FloatArray]] = field(
+        default_factory=dict[date, dict[str, FloatArray]]
+    )
 
     def __post_init__(self) -> None:
         self._shelves = Shelves(self.home)
@@ -90,7 +95,9 @@ class Watcher:
     async def work(self, database: Database, now: datetime) -> int:
         """One round; says how many alerts changed."""
         async with database.transaction() as connection:
-            portfolio = await read_portfolio(connection, now)
+            if self._queries is None or not timedelta(0) <= now - self._queries[0] < DUE_EVERY:
+                self._queries = (now, await read_queries(connection, now))
+            portfolio = await read_portfolio(connection, now, self._queries[1])
             alerted = await alerted_pairs(connection, now - REMEMBERED)
         if not portfolio.pairs:
             return 0
@@ -122,17 +129,22 @@ class Watcher:
         inputs = _Inputs(now.date(), setting.bundles, builds.stamps, portfolio)
         if inputs == self._inputs:
             return None
-        exposures, firms, before = self._arrays(portfolio, watch, builds, now)
+        lake = Lake(self.home / "lake").view()
+        exposures, firms, before = self._arrays(portfolio, watch, builds, lake, now)
         pairs = pairs_of(exposures, firms)
         digests = dict(zip(pairs, digests_of(exposures, firms, before), strict=True))
-        last = {} if inputs.asks_everyone(self._inputs) else self._digests
+        if inputs.asks_everyone(self._inputs):
+            self._digests = {}
+            self._past.clear()
+        last = self._digests
         changed = [row for row, pair in enumerate(pairs) if last.get(pair) != digests[pair]]
         some = exposures.take(np.array(changed, dtype=np.int64))
         watched = run_watch(watch, some, firms, before)
         has_alert = [pair in alerted for pair in pairs_of(some, firms)]
         matters = (watched.worst > NONE) | np.array(has_alert, dtype=np.bool_)
-        told = list(assessments_of(watched, np.flatnonzero(matters)))
-        lake = Lake(self.home / "lake").view()
+        reads = watch.registry.select(watch.names_before)
+        past = LookBack(lake, self.catalogue, reads, now, self._past)
+        told = list(assessments_of(watched, np.flatnonzero(matters), past))
         names = registered_names(lake, self.catalogue, {one.uscc for one in told}, now)
         return _Round(told, names, inputs, digests, setting.version)
 
@@ -147,11 +159,19 @@ class Watcher:
         return self._setting
 
     def _arrays(
-        self, portfolio: Portfolio, watch: Watch, builds: Builds, now: datetime
+        self, portfolio: Portfolio, watch: Watch, builds: Builds, lake: LakeView, now: datetime
     ) -> tuple[Exposures, Firms, Firms]:
         usccs = [uscc for uscc in portfolio.usccs if builds.features.find(uscc) is not None]
         firms, before = firms_of(builds, usccs, watch.names, watch.names_before)
-        return exposures_in(portfolio, watch, firms, self.catalogue, now.date()), firms, before
+        exposures = exposures_in(
+            portfolio,
+            watch,
+            firms,
+            self.catalogue,
+            now.date(),
+            lambda some: mortgages_of(lake, self.catalogue, some, now.date(), now),
+        )
+        return exposures, firms, before
 
 
 def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:
