@@ -1,6 +1,6 @@
 """The rows of a run as assessments: findings with their evidence, and what the models say in sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -8,13 +8,12 @@ from itertools import islice
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.changes import ChangeSpeaker, changes_between
+from models.changes import Changes, ChangeSpeaker, changes_between
 from models.explain import explain
 from models.signals.book import Way
 from models.signals.finding import Assessment, Evidence, Finding
 from models.signals.levels import NONE, Level
 from models.watching.opinions import Judge
-from models.watching.origins import NAMED, OriginTeller, Past, Said, lost, rows_by_origin, usccs_of
 from models.watching.watch import (
     IS_GRAVE,
     MIGRATION_MONTHS,
@@ -23,27 +22,26 @@ from models.watching.watch import (
     Watched,
 )
 
+#: Reasons named of a warning, and movements named of a fall (domain: W54, top 3).
+NAMED = 3
+Said = tuple[tuple[str, str], ...]
 
-def assessments_of(
-    watched: Watched, rows: IntArray | None = None, past: Past | None = None
-) -> Iterator[Assessment]:
+
+def assessments_of(watched: Watched, rows: IntArray | None = None) -> Iterator[Assessment]:
     """Everything the run says, exposure by exposure.
 
     Parameters
     ----------
     rows : ndarray of int64, optional
         Of the exposures wanted; all of them when left out.
-    past : Past, optional
-        Where the firms that a model warns of are looked up as they were when their loans were granted;
-        nothing is said about then when left out.
 
     Yields
     ------
     Assessment
         Findings by severity, then by code; a signal in neither list is unknown.
     """
+    teller = _Teller(watched)
     wanted = np.arange(len(watched.exposures)) if rows is None else rows
-    teller = _Teller(watched, wanted, past)
     for row in wanted.tolist():
         yield teller.assessment(row)
 
@@ -51,8 +49,6 @@ def assessments_of(
 @dataclass(frozen=True)
 class _Teller:
     watched: Watched
-    wanted: IntArray
-    past: Past | None
 
     def assessment(self, row: int) -> Assessment:
         watched = self.watched
@@ -112,30 +108,11 @@ class _Teller:
     def _voices(self) -> "dict[str, _Voice]":
         watch, found = self.watched.watch, dict[str, _Voice]()
         if watch.warning is not None:
-            mine = self._holding({OVER_CUT_OFF})
-            found[OVER_CUT_OFF] = _Voice(watch.warning, self.watched, mine, self.past, why=True)
+            found[OVER_CUT_OFF] = _Voice(watch.warning, self.watched, OVER_CUT_OFF, why=True)
         if watch.rating is not None:
-            mine = self._holding({STEPS, IS_GRAVE})
-            fell = _Voice(watch.rating, self.watched, mine, self.past, why=False)
+            fell = _Voice(watch.rating, self.watched, STEPS, why=False)
             found |= {STEPS: fell, IS_GRAVE: fell}
-        self._look_back(list(found.values()))
         return found
-
-    def _holding(self, facts: set[str]) -> IntArray:
-        """Wanted exposures for which a signal holds that asks about one of these facts."""
-        asks = [
-            not facts.isdisjoint(name for way in signal.ways for name in way.names)
-            for signal in self.watched.watch.signals
-        ]
-        holds = (self.watched.levels[self.wanted][:, asks] > NONE).any(axis=1)
-        return self.wanted[holds]
-
-    def _look_back(self, voices: "Sequence[_Voice]") -> None:
-        """Look up everybody of one month of grant together, whatever model warns and whoever is told."""
-        if self.past is not None and voices:
-            rows = np.unique(np.concatenate([voice.rows for voice in voices]))
-            for day, mine in rows_by_origin(self.watched, rows).items():
-                self.past.firms(day, usccs_of(self.watched, mine))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +121,15 @@ class _Voice:
 
     judge: Judge
     watched: Watched
-    rows: IntArray
-    past: Past | None
+    fact: str
     why: bool
 
     def says(self, row: int) -> Said:
         view = int(self.watched.exposures.view[row])
         if view not in self._told:
-            mine = self.rows[self.watched.exposures.view[self.rows] == view]
+            mine = np.flatnonzero(
+                (self.watched.exposures.view == view) & (self.watched.facts[self.fact] > 0)
+            )
             self._told[view] = dict(zip(mine.tolist(), self._tell(mine, view), strict=True))
         return self._told[view].get(row, ())
 
@@ -165,21 +143,7 @@ class _Voice:
         now = self.judge.ask(self.watched.firms, exposures, rows)
         reasons = self._reasons(now.seen, hidden) if self.why else [()] * len(rows)
         moved = self._movements(rows, now.seen, hidden)
-        since = self._since_grant(rows, now.seen, exposures.views[view])
-        return (why + what + was for why, what, was in zip(reasons, moved, since, strict=True))
-
-    @property
-    def _score(self) -> tuple[str, str]:
-        return ("预警模型评分", "Score of the warning model") if self.why else ("评分", "Score")
-
-    def _since_grant(
-        self, rows: IntArray, seen: FloatArray, withheld: frozenset[str]
-    ) -> list[Said]:
-        if self.past is None:
-            return [()] * len(rows)
-        teller = OriginTeller(self.judge, self.watched, self.past, self._score)
-        found = teller.says(rows, seen, withheld)
-        return [found.get(row, ()) for row in rows.tolist()]
+        return (why + what for why, what in zip(reasons, moved, strict=True))
 
     def _reasons(self, seen: FloatArray, hidden: BoolArray) -> list[Said]:
         bundle, names = self.judge.bundle, self.judge.names
@@ -206,23 +170,24 @@ class _Voice:
         then = self.judge.ask(self.watched.before, self.watched.exposures, rows)
         changes = changes_between(self.judge.bundle, then.seen, seen, hidden)
         speaker = ChangeSpeaker(self.judge.bundle, self.watched.watch.registry)
-        zh, en = self._score
         return [
-            (
-                (
-                    f"{MIGRATION_MONTHS} 个月来{zh}由 {before} 变为 {now}",
-                    f"{en} over {MIGRATION_MONTHS} months: from {before} to {now}",
-                ),
-                *lost(speaker, changes, row, then.seen[row], seen[row]),
-            )
-            if known
-            else ()
-            for row, (known, before, now) in enumerate(
-                zip(
-                    then.is_known.tolist(),
-                    changes.before.tolist(),
-                    changes.now.tolist(),
-                    strict=True,
-                )
-            )
+            self._moved(speaker, changes, row, then.seen[row], seen[row]) if known else ()
+            for row, known in enumerate(then.is_known.tolist())
         ]
+
+    def _moved(
+        self,
+        speaker: ChangeSpeaker,
+        changes: Changes,
+        row: int,
+        before: FloatArray,
+        now: FloatArray,
+    ) -> Said:
+        score, since = int(changes.before[row]), int(changes.now[row])
+        named = speaker.groups(changes, row, before, now, most=NAMED)
+        zh, en = ("预警模型评分", "Score of the warning model") if self.why else ("评分", "Score")
+        total = (
+            f"{MIGRATION_MONTHS} 个月来{zh}由 {score} 变为 {since}",
+            f"{en} over {MIGRATION_MONTHS} months: from {score} to {since}",
+        )
+        return (total, *((one.words.zh, one.words.en) for one in named))

@@ -83,8 +83,7 @@ class LookBack:
     registry : Registry
         The features asked for.
     kept : dict of date to dict of str to ndarray of shape (k,)
-        What was looked up so far. Whoever keeps it for the next look drops it every day, because what
-        has been repaired since is gone from the past, too.
+        What was looked up so far; what has been repaired by `now` is not in it.
     """
 
     lake: LakeView

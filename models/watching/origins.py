@@ -5,8 +5,8 @@ what is open to the lender today, and without datasets that do not reach back so
 arrive meanwhile are no change of the firm.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -16,16 +16,16 @@ from features.contracts import Words
 from features.windows import months_before
 from models.arrays import FloatArray, IntArray
 from models.changes import Changes, ChangeSpeaker, changes_between
-from models.record import has_any_record
+from models.record import has_any_record, proving_columns
+from models.signals.finding import Assessment
+from models.signals.levels import NONE
+from models.watching.assessments import NAMED, Said
 from models.watching.exposures import Firms
 from models.watching.opinions import Judge
-from models.watching.watch import Watched
+from models.watching.watch import IS_GRAVE, OVER_CUT_OFF, STEPS, Watched
 
-#: Movements named of a fall (domain: W54, top 3).
-NAMED = 3
 #: A dataset counts if it was held for so long before the day: less would make a sum over a year rise by itself.
 REACH_MONTHS = 12
-Said = tuple[tuple[str, str], ...]
 
 
 class Past(Protocol):
@@ -56,7 +56,72 @@ def origin_of(granted_on: date) -> date:
     return granted_on.replace(day=1) - timedelta(days=1)
 
 
-def rows_by_origin(watched: Watched, rows: IntArray) -> dict[date, list[int]]:
+def with_origins(
+    watched: Watched, assessments: Sequence[Assessment], rows: IntArray, past: Past
+) -> list[Assessment]:
+    """Assessments of which the findings of models say what changed since the loan was granted.
+
+    Parameters
+    ----------
+    assessments : sequence of Assessment, length n
+    rows : ndarray of int64, shape (n,)
+        Their exposures. A build is made for every month of grant among those a model warns of, so
+        whoever asks leaves out what has been told already.
+    past : Past
+        Where their firms are looked up as they were.
+    """
+    said = _Origins(watched, rows, past).says()
+    return [
+        replace(
+            one,
+            findings=tuple(
+                replace(finding, since_grant=said.get((row, finding.signal)))
+                for finding in one.findings
+            ),
+        )
+        for one, row in zip(assessments, rows.tolist(), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Origins:
+    """Who is looked up: exposures for which a signal of a model holds, and whose day of grant is known."""
+
+    watched: Watched
+    rows: IntArray
+    past: Past
+
+    def says(self) -> dict[tuple[int, str], Said]:
+        """Sentences by exposure and signal."""
+        asked = [(teller, code, self._holding(code)) for teller, code in self._asking()]
+        everybody = [rows for _, _, rows in asked] or [self.rows[:0]]
+        for day, mine in _by_origin(self.watched, np.unique(np.concatenate(everybody))).items():
+            # Everybody of a month together, whatever model warns and whoever is told.
+            self.past.firms(day, _usccs(self.watched, mine))
+        return {
+            (row, code): said
+            for teller, code, rows in asked
+            for row, said in teller.says(rows).items()
+        }
+
+    def _asking(self) -> Iterator[tuple["_Teller", str]]:
+        watch = self.watched.watch
+        for judge, facts, score in (
+            (watch.warning, {OVER_CUT_OFF}, ("预警模型评分", "Score of the warning model")),
+            (watch.rating, {STEPS, IS_GRAVE}, ("评分", "Score")),
+        ):
+            if judge is not None:
+                teller = _Teller(judge, self.watched, self.past, score)
+                for signal in watch.signals:
+                    if not facts.isdisjoint(name for way in signal.ways for name in way.names):
+                        yield teller, signal.code
+
+    def _holding(self, code: str) -> IntArray:
+        place = [signal.code for signal in self.watched.watch.signals].index(code)
+        return self.rows[self.watched.levels[self.rows, place] > NONE]
+
+
+def _by_origin(watched: Watched, rows: IntArray) -> dict[date, list[int]]:
     """Exposures whose day of grant is known, by the month end that they are held against."""
     found: dict[date, list[int]] = {}
     for row in rows.tolist():
@@ -66,65 +131,50 @@ def rows_by_origin(watched: Watched, rows: IntArray) -> dict[date, list[int]]:
     return found
 
 
-def usccs_of(watched: Watched, rows: Sequence[int]) -> list[str]:
-    """Codes of the firms of some exposures."""
+def _usccs(watched: Watched, rows: Sequence[int]) -> list[str]:
     return [watched.firms.usccs[int(watched.exposures.firm[row])] for row in rows]
 
 
 @dataclass(frozen=True)
-class OriginTeller:
-    """Says what changed by one model's words.
-
-    Parameters
-    ----------
-    score : tuple of (zh, en)
-        What the model's score is called.
-    """
+class _Teller:
+    """Says what changed by one model's words; `score` is what its score is called."""
 
     judge: Judge
     watched: Watched
     past: Past
     score: tuple[str, str]
 
-    def says(self, rows: IntArray, seen: FloatArray, withheld: Collection[str]) -> dict[int, Said]:
-        """Sentences of exposures of one view, by row; nothing of one without a day of grant.
-
-        Parameters
-        ----------
-        seen : ndarray of shape (n, k)
-            What the model sees now, row by row.
-        withheld : collection of str
-            Datasets that the view closes.
-        """
-        place = {row: at for at, row in enumerate(rows.tolist())}
-        found: dict[int, Said] = {}
-        for day, mine in rows_by_origin(self.watched, rows).items():
-            now = seen[[place[row] for row in mine]]
-            found |= zip(mine, self._said(day, mine, now, withheld), strict=True)
+    def says(self, rows: IntArray) -> dict[int, Said]:
+        """Sentences by exposure; nothing of one without a day of grant."""
+        exposures, found = self.watched.exposures, dict[int, Said]()
+        for view in np.unique(exposures.view[rows]).tolist():
+            mine = rows[exposures.view[rows] == view]
+            for day, some in _by_origin(self.watched, mine).items():
+                said = self._said(day, some, exposures.views[view])
+                found |= zip(some, said, strict=True)
         return found
 
-    def _said(
-        self, day: date, rows: Sequence[int], seen: FloatArray, withheld: Collection[str]
-    ) -> list[Said]:
+    def _said(self, day: date, rows: Sequence[int], withheld: Collection[str]) -> list[Said]:
         bundle, features = self.judge.bundle, self.judge.bundle.manifest.features
         young = self._young(day, withheld)
         hidden = self.judge.hidden(young.union(withheld))
-        then = self.past.firms(day, usccs_of(self.watched, rows)).matrix(self.judge.names)
-        now = np.where(hidden, np.nan, seen)
-        then[:, hidden] = np.nan
+        held = self.past.firms(day, _usccs(self.watched, rows)).matrix(self.judge.names)
+        own = self.watched.firms.matrix(self.judge.names, self.watched.exposures.firm[list(rows)])
+        then, now = np.where(hidden, np.nan, held), np.where(hidden, np.nan, own)
         known = has_any_record(features, then) & has_any_record(features, now)
         if not known.any():
-            return [self._nothing(row, young) for row in rows]
+            is_too_early = bool(hidden[proving_columns(features)].all())
+            return [self._nothing(row, young if is_too_early else ()) for row in rows]
         changes = changes_between(bundle, then, now, hidden)
         speaker = ChangeSpeaker(bundle, self.watched.watch.registry)
         return [
             (
                 self._total(row, day, changes, at),
-                *lost(speaker, changes, at, then[at], now[at]),
+                *_lost(speaker, changes, at, then[at], now[at]),
                 *self._left_out(young),
             )
             if known[at]
-            else self._nothing(row, young)
+            else self._nothing(row, ())
             for at, row in enumerate(rows)
         ]
 
@@ -138,44 +188,41 @@ class OriginTeller:
         )
 
     def _total(self, row: int, day: date, changes: Changes, at: int) -> tuple[str, str]:
-        granted = self.watched.exposures.granted_on(row)
+        granted, today = self.watched.exposures.granted_on(row), self.watched.firms.as_of_date
         (zh, en), before, now = self.score, int(changes.before[at]), int(changes.now[at])
         return (
-            f"自 {granted} 放款以来（对比 {day} 的数据）{zh}由 {before} 变为 {now}",
-            f"{en} since the loan was granted on {granted} (data of {day}): from {before} to {now}",
+            f"自 {granted} 放款以来，{zh}由 {before}（{day}）变为 {now}（{today}）",
+            f"{en} since the loan was granted on {granted}: from {before} ({day}) to {now} ({today})",
         )
 
     def _left_out(self, young: Collection[str]) -> Said:
         if not young:
             return ()
         titles = [self.past.title(name) for name in sorted(young)]
+        zh, en = "、".join(one.zh for one in titles), ", ".join(one.en for one in titles)
         return (
             (
-                f"未计入此项对比的数据（放款时尚无满 {REACH_MONTHS} 个月记录）：{'、'.join(one.zh for one in titles)}",
-                f"Left out of this, held for less than {REACH_MONTHS} months when the loan was granted: "
-                + ", ".join(one.en for one in titles),
+                f"未计入此项对比的数据（放款时积累不足 {REACH_MONTHS} 个月）：{zh}",
+                f"Left out of this, held for less than {REACH_MONTHS} months when the loan was granted: {en}",
             ),
         )
 
     def _nothing(self, row: int, young: Collection[str]) -> Said:
         granted = self.watched.exposures.granted_on(row)
+        zh, en = "当时没有可供查看的记录", "nothing open to you was on record then"
         if young:
             begins = min(self.past.begins[name] for name in young)
-            why = (
-                f"可供查看的数据自 {begins} 起才有，不足 {REACH_MONTHS} 个月",
-                f"the data open to you begin on {begins}, less than {REACH_MONTHS} months before",
-            )
-        else:
-            why = ("当时没有可供查看的记录", "nothing open to you was on record then")
+            zh = f"可供查看的数据始于 {begins}，放款时积累不足 {REACH_MONTHS} 个月"
+            en = f"the data open to you begin on {begins}, less than {REACH_MONTHS} months before"
         return (
             (
-                f"无法与放款时（{granted}）对比：{why[0]}",
-                f"No comparison with the grant of the loan on {granted}: {why[1]}",
+                f"无法与放款时（{granted}）对比：{zh}",
+                f"No comparison with the grant of the loan on {granted}: {en}",
             ),
         )
 
 
-def lost(
+def _lost(
     speaker: ChangeSpeaker, changes: Changes, at: int, before: FloatArray, now: FloatArray
 ) -> Said:
     """The groups that lost most points, a sentence each."""

@@ -18,15 +18,18 @@ import numpy.typing as npt
 
 from features.contracts import Catalogue, load_catalogue
 from features.lake import Lake, LakeView
-from models.arrays import FloatArray
-from models.signals.finding import Assessment
-from models.signals.levels import NONE
+from models.arrays import FloatArray, IntArray
+from models.signals.finding import Assessment, Finding
+from models.signals.levels import NONE, Level
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Exposures, Firms
 from models.watching.look import LookBack, mortgages_of
+from models.watching.origins import with_origins
 from models.watching.setting import Setting, serving, set_watch
-from models.watching.watch import Watch, run_watch
-from serving.alerts.repository import alerted_pairs
+from models.watching.watch import Watch, Watched, run_watch
+from serving.alerts.kinds import kind_of
+from serving.alerts.repository import alerted_pairs, origins_told
+from serving.alerts.rows import OriginTold
 from serving.alerts.taking import take_assessments
 from serving.db import Database
 from serving.watching.columns import DUE_EVERY, Builds, Shelves, firms_of
@@ -85,9 +88,6 @@ class Watcher:
     _inputs: _Inputs | None = None
     _setting: Setting | None = None
     _queries: tuple[datetime, Mapping[str, int]] | None = None
-    _past: dict[date, dict[str, FloatArray]] = field(
-        default_factory=dict[date, dict[str, FloatArray]]
-    )
 
     def __post_init__(self) -> None:
         self._shelves = Shelves(self.home)
@@ -99,9 +99,10 @@ class Watcher:
                 self._queries = (now, await read_queries(connection, now))
             portfolio = await read_portfolio(connection, now, self._queries[1])
             alerted = await alerted_pairs(connection, now - REMEMBERED)
+            told = await origins_told(connection)
         if not portfolio.pairs:
             return 0
-        found = await asyncio.to_thread(self._look, portfolio, alerted, now)
+        found = await asyncio.to_thread(self._look, portfolio, alerted, told, now)
         if found is None:
             return 0
         changed = 0
@@ -120,7 +121,11 @@ class Watcher:
         return changed
 
     def _look(
-        self, portfolio: Portfolio, alerted: frozenset[tuple[str, str]], now: datetime
+        self,
+        portfolio: Portfolio,
+        alerted: frozenset[tuple[str, str]],
+        told_before: Sequence[OriginTold],
+        now: datetime,
     ) -> _Round | None:
         """Bring the builds to now, find whose inputs are others than before, and ask about them."""
         setting = self._set(now.date())
@@ -133,18 +138,15 @@ class Watcher:
         exposures, firms, before = self._arrays(portfolio, watch, builds, lake, now)
         pairs = pairs_of(exposures, firms)
         digests = dict(zip(pairs, digests_of(exposures, firms, before), strict=True))
-        if inputs.asks_everyone(self._inputs):
-            self._digests = {}
-            self._past.clear()
-        last = self._digests
+        last = {} if inputs.asks_everyone(self._inputs) else self._digests
         changed = [row for row, pair in enumerate(pairs) if last.get(pair) != digests[pair]]
         some = exposures.take(np.array(changed, dtype=np.int64))
         watched = run_watch(watch, some, firms, before)
         has_alert = [pair in alerted for pair in pairs_of(some, firms)]
         matters = (watched.worst > NONE) | np.array(has_alert, dtype=np.bool_)
-        reads = watch.registry.select(watch.names_before)
-        past = LookBack(lake, self.catalogue, reads, now, self._past)
-        told = list(assessments_of(watched, np.flatnonzero(matters), past))
+        told = list(assessments_of(watched, np.flatnonzero(matters)))
+        past = LookBack(lake, self.catalogue, watch.registry.select(watch.names_before), now)
+        told = _told_origins(watched, told, np.flatnonzero(matters), past, told_before)
         names = registered_names(lake, self.catalogue, {one.uscc for one in told}, now)
         return _Round(told, names, inputs, digests, setting.version)
 
@@ -172,6 +174,31 @@ class Watcher:
             lambda some: mortgages_of(lake, self.catalogue, some, now.date(), now),
         )
         return exposures, firms, before
+
+
+def _told_origins(
+    watched: Watched,
+    told: Sequence[Assessment],
+    rows: IntArray,
+    past: LookBack,
+    before: Sequence[OriginTold],
+) -> list[Assessment]:
+    """Say what changed since the grant where a model's warning is new, got worse or rests on other data."""
+    known = {(one.institution, one.uscc, one.signal): one for one in before}
+
+    def is_news(one: Assessment, finding: Finding) -> bool:
+        last = known.get((one.institution, one.uscc, finding.signal))
+        is_told = (
+            last is not None
+            and frozenset(last.datasets) == finding.datasets
+            and Level(last.level).rank >= finding.level.rank
+        )
+        return kind_of(finding.signal).is_model and not is_told
+
+    news = [at for at, one in enumerate(told) if any(is_news(one, each) for each in one.findings)]
+    found = with_origins(watched, [told[at] for at in news], rows[news], past)
+    by_place = dict(zip(news, found, strict=True))
+    return [by_place.get(at, one) for at, one in enumerate(told)]
 
 
 def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""Whether a loan is green, and who asked about a firm lately."""
+"""Whether a loan is green, who asked about a firm lately, and what changed since a loan was granted."""
 
 from alembic import op
 
@@ -9,8 +9,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column and the index; no loan has said yet whether it is green."""
+    """Add the columns and the index; no loan has said yet whether it is green."""
     op.execute("ALTER TABLE loan ADD COLUMN is_green boolean")
+    op.execute("ALTER TABLE alert ADD COLUMN since_grant jsonb NOT NULL DEFAULT '[]'")
     op.execute(
         "CREATE INDEX rating_queries ON rating (uscc, rated_at, institution) "
         "WHERE scope = 'grantee' AND purpose IN ('apply', 'pre_credit')"
@@ -20,4 +21,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.execute("DROP INDEX rating_queries")
+    op.execute("ALTER TABLE alert DROP COLUMN since_grant")
     op.execute("ALTER TABLE loan DROP COLUMN is_green")

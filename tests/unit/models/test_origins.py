@@ -13,6 +13,7 @@ from models.signals.finding import Assessment
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Firms
 from models.watching.opinions import Judge
+from models.watching.origins import with_origins
 from models.watching.watch import Watched, run_watch
 from tests.unit.models.watch_world import (
     DATASETS,
@@ -68,11 +69,15 @@ def past() -> Past:
     return Past(draw_firms(60, np.random.default_rng(9)))
 
 
+def told(watched: Watched, past: Past, rows: np.ndarray | None = None) -> list[Assessment]:
+    wanted = np.arange(len(watched.exposures)) if rows is None else rows
+    return with_origins(watched, list(assessments_of(watched, wanted)), wanted, past)
+
+
 def since_grant(one: Assessment, signal: str) -> list[str]:
-    """What is said in English from the sentence about the grant on."""
-    says = [en for finding in one.findings if finding.signal == signal for _, en in finding.says]
-    starts = [place for place, en in enumerate(says) if "grant" in en]
-    return says[starts[0] :] if starts else []
+    """What is said in English."""
+    said = [finding.since_grant for finding in one.findings if finding.signal == signal]
+    return [en for _, en in (said[0] or ())] if said else []
 
 
 def scores(bundle: Bundle, matrix: np.ndarray, hidden: np.ndarray) -> list[int]:
@@ -82,8 +87,8 @@ def scores(bundle: Bundle, matrix: np.ndarray, hidden: np.ndarray) -> list[int]:
 def test_both_scores_are_the_models_own_under_the_lenders_view(
     bundle: Bundle, world: World, watched: Watched, past: Past
 ) -> None:
-    now, told = world.firms.matrix(REGISTRY.names), 0
-    for row, one in enumerate(assessments_of(watched, past=past)):
+    now, count = world.firms.matrix(REGISTRY.names), 0
+    for row, one in enumerate(told(watched, past)):
         firm, view = int(world.exposures.firm[row]), int(world.exposures.view[row])
         hidden = Judge(bundle).hidden(world.exposures.views[view])
         both = np.vstack([past.matrix[firm], now[firm]])
@@ -94,19 +99,19 @@ def test_both_scores_are_the_models_own_under_the_lenders_view(
                 assert is_told == bool((~np.isnan(both[:, ~hidden])).any(axis=1).all())
                 if is_told:
                     assert said[0] == (
-                        f"{score} since the loan was granted on 2025-04-10 (data of 2025-03-31): "
-                        f"from {before} to {after}"
+                        f"{score} since the loan was granted on 2025-04-10: from {before} "
+                        f"(2025-03-31) to {after} (2026-06-30)"
                     )
-                    told += 1
-    assert told > 20
+                    count += 1
+    assert count > 20
 
 
 def test_groups_that_are_told_lost_what_the_points_say(
     bundle: Bundle, world: World, watched: Watched, past: Past
 ) -> None:
     """The three that lost most, in whole points, against the two cards taken apart by hand."""
-    now, told = world.firms.matrix(REGISTRY.names), 0
-    for row, one in enumerate(assessments_of(watched, past=past)):
+    now, count = world.firms.matrix(REGISTRY.names), 0
+    for row, one in enumerate(told(watched, past)):
         said = since_grant(one, "W54")
         if not said or not said[0].startswith("Score"):
             continue
@@ -121,14 +126,14 @@ def test_groups_that_are_told_lost_what_the_points_say(
         assert lost.sum() + limit == since.score[0] - then.score[0]
         worst = sorted(int(points) for points in lost if points < 0)[:3]
         assert [int(en.rsplit(", ", 1)[1].split()[0]) for en in said[1:]] == worst
-        told += bool(worst)
-    assert told > 10
+        count += bool(worst)
+    assert count > 10
 
 
 def test_only_firms_a_model_warns_of_are_looked_up_each_day_at_once(
     world: World, watched: Watched, past: Past
 ) -> None:
-    found = list(assessments_of(watched, past=past))
+    found = told(watched, past)
     warned = {
         one.uscc for one in found if {f.signal for f in one.findings}.intersection(ASKS_MODELS)
     }
@@ -146,12 +151,10 @@ def test_what_is_closed_today_changes_nothing(world: World, watched: Watched, pa
     other, usage = past.matrix.copy(), REGISTRY.names.index("usage_yoy")
     other[:, usage] = np.random.default_rng(4).normal(size=len(other))
     wanted = np.array(rows)
-    told = list(assessments_of(watched, wanted, past))
-    assert any(since_grant(one, "W54") for one in told)
-    assert list(assessments_of(watched, wanted, Past(other))) == told
-    assert list(assessments_of(watched, past=Past(other))) != list(
-        assessments_of(watched, past=past)
-    )
+    found = told(watched, past, wanted)
+    assert any(since_grant(one, "W54") for one in found)
+    assert told(watched, Past(other), wanted) == found
+    assert told(watched, Past(other)) != told(watched, past)
 
 
 @pytest.mark.parametrize(("begins", "counts"), [(LIMIT, True), (BEYOND, False)])
@@ -159,16 +162,16 @@ def test_a_dataset_counts_if_it_was_held_for_a_year_before(
     world: World, watched: Watched, past: Past, begins: date, *, counts: bool
 ) -> None:
     past.begins = {**past.begins, "invoice_line": begins}
-    said = [since_grant(one, "W54") for one in assessments_of(watched, past=past)]
-    told = [one for one in said if one and one[0].startswith("Score")]
+    said = [since_grant(one, "W54") for one in told(watched, past)]
+    compared = [one for one in said if one and one[0].startswith("Score")]
     left_out = "Left out of this, held for less than 12 months when the loan was granted: table invoice_line"
-    assert told
-    is_left_out = [left_out in one for one in told]
+    assert compared
+    is_left_out = [left_out in one for one in compared]
     # Whoever may not see invoices anyway hears nothing of them.
     assert any(is_left_out) != counts
     assert not all(is_left_out)
     late = Past(np.where(np.array(REGISTRY.names) == "buyers_count", 1e6, past.matrix), past.begins)
-    changed = [since_grant(one, "W54") for one in assessments_of(watched, past=late)]
+    changed = [since_grant(one, "W54") for one in told(watched, late)]
     assert (changed == said) != counts
 
 
@@ -176,7 +179,7 @@ def test_nothing_that_reaches_back_is_said_and_never_a_number(
     world: World, watched: Watched, past: Past
 ) -> None:
     past.begins = dict.fromkeys(DATASETS, date(2025, 1, 1))
-    said = [since_grant(one, "W54") for one in assessments_of(watched, past=past)]
+    said = [since_grant(one, "W54") for one in told(watched, past)]
     assert {tuple(one) for one in said if one} == {
         (
             "No comparison with the grant of the loan on 2025-04-10: the data open to you begin on "
@@ -184,16 +187,17 @@ def test_nothing_that_reaches_back_is_said_and_never_a_number(
         )
     }
     empty = Past(np.full_like(past.matrix, np.nan))
-    said = [since_grant(one, "W55") for one in assessments_of(watched, past=empty)]
+    said = [since_grant(one, "W55") for one in told(watched, empty)]
     assert {tuple(one) for one in said if one} == {
         ("No comparison with the grant of the loan on 2025-04-10: nothing open to you was on record then",)
     }  # fmt: skip
 
 
-def test_without_a_day_of_grant_or_a_past_nothing_is_said_of_it(
+def test_without_a_day_of_grant_nothing_is_said_of_it(
     world: World, watched: Watched, past: Past
 ) -> None:
     unknown = replace(watched, exposures=replace(world.exposures, granted=()))
-    for found in (assessments_of(unknown, past=past), assessments_of(watched)):
-        assert not any(since_grant(one, signal) for one in found for signal in ASKS_MODELS)
+    findings = [each for one in told(unknown, past) for each in one.findings]
+    assert findings
+    assert {each.since_grant for each in findings} == {None}
     assert past.asked == {}

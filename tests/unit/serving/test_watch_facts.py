@@ -1,19 +1,23 @@
 """Signals that rest on what a lender's own loans, other lenders and deliveries say: each fires in a round."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from features.identifiers import synthetic_uscc
+from models.watching.exposures import Firms
+from models.watching.look import LookBack
 from models.watching.opinions import Judge
-from models.watching.setting import set_watch
+from models.watching.setting import Setting, set_watch
+from serving.watching import rounds
 from serving.watching.rounds import Watcher
 from tests.builders import TinyLake, record, registered
 from tests.databases import Ledger
-from tests.lending import end_watch, lend, watch
+from tests.lending import end_watch, lend, narrow_watch, watch
 from tests.rated_town import Town, make_town
 from tests.service import BANK, OTHER_BANK, Running, service
 
@@ -153,28 +157,62 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     return make_town(tmp_path_factory.mktemp("town"))
 
 
+def alert_about_model(running: Running) -> dict[str, Any]:
+    (alert,) = running.get("/v1/alerts?signal=W54", running.bank(["alert:read"])).json()["items"]
+    return alert
+
+
 def test_a_lender_is_told_what_changed_since_it_granted_the_loan(
-    ledger: Ledger, town: Town
+    ledger: Ledger, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uscc = town.usccs[0]
+    uscc, days = town.usccs[0], list[date]()
+
+    def set_to_warn(bundles: Path, tables: Path, day: date) -> Setting:
+        """The champion as a warning that warns of everybody."""
+        found = set_watch(bundles, tables, day)
+        assert found.watch.rating is not None
+        warning = Judge(found.watch.rating.bundle)
+        return replace(found, watch=replace(found.watch, warning=warning, cut_off=0.0))
+
+    class Counted(LookBack):
+        def firms(self, day: date, usccs: Sequence[str]) -> Firms:
+            days.append(day)
+            return super().firms(day, usccs)
+
+    monkeypatch.setattr(rounds, "set_watch", set_to_warn)
+    monkeypatch.setattr(rounds, "LookBack", Counted)
     with service(ledger.clone(), before=town.move_in) as running:
         running.clock.now = TODAY
-        home, day = running.house.settings.home, TODAY.date()
         lend(running, uscc, granted_on=date(2026, 3, 15))
         watch(running, uscc, "invoice", "tax", "utilities", "social_insurance")
-        watcher = Watcher(home, running.house.subject_of)
-        setting = set_watch(home / "bundles", home / "tables", day)
-        assert setting.watch.rating is not None
-        warning = Judge(setting.watch.rating.bundle)
-        everybody = replace(setting.watch, warning=warning, cut_off=0.0)
-        watcher._setting = replace(setting, watch=everybody)
-        running.run(watcher.work(running.house.database, running.clock.now))
-        bank = running.bank(["alert:read"])
-        (alert,) = running.get("/v1/alerts?signal=W54", bank).json()["items"]
-        (said,) = [one for one in alert["seen"]["says"] if "放款" in one["zh"]]
-        assert said["zh"].startswith(
-            "自 2026-03-15 放款以来（对比 2026-02-28 的数据）预警模型评分由 "
+        a_round(running)
+        alert = alert_about_model(running)
+        said = alert["seen"]["since_grant"][0]
+        assert said["zh"].startswith("自 2026-03-15 放款以来，预警模型评分由 ")
+        assert "（2026-02-28）变为 " in said["zh"]
+        assert not any("放款" in one["zh"] for one in alert["seen"]["says"])
+        page = f"/bank/alerts/{alert['alert_id']}"
+        assert said["zh"] in running.get(page, running.person("officer", BANK)).text
+        assert set(days) == {date(2026, 2, 28)}
+        # A day later it holds as before: what was told stands, and nobody is looked up again.
+        days.clear()
+        running.clock.now += timedelta(days=1)
+        a_round(running)
+        assert alert_about_model(running)["seen"]["since_grant"] == alert["seen"]["since_grant"]
+        assert days == []
+        # With less open to the lender it is told anew, of what is open alone.
+        narrow_watch(running, only_consent(running), "utilities")
+        a_round(running)
+        assert set(days) == {date(2026, 2, 28)}
+        narrower = alert_about_model(running)["seen"]["since_grant"]
+        assert narrower[0]["zh"].startswith(
+            ("自 2026-03-15 放款", "无法与放款时（2026-03-15）对比")
         )
-        officer = running.person("officer", BANK)
-        page = running.get(f"/bank/alerts/{alert['alert_id']}", officer).text
-        assert said["zh"] in page
+        assert narrower != alert["seen"]["since_grant"]
+
+
+def only_consent(running: Running) -> str:
+    ((consent_id,),) = running.sql(
+        "SELECT consent_id FROM consent WHERE grantee = %(bank)s AND status = 'active'", bank=BANK
+    )
+    return str(consent_id)
