@@ -201,7 +201,7 @@ def test_a_lender_is_told_what_changed_since_it_granted_the_loan(
         assert alert_about_model(running)["seen"]["since_grant"] == alert["seen"]["since_grant"]
         assert days == []
         # With less open to the lender it is told anew, of what is open alone.
-        narrow_watch(running, only_consent(running), "utilities")
+        narrow_watch(running, only_consent(running), "invoice", "utilities", "social_insurance")
         a_round(running)
         assert set(days) == {date(2026, 2, 28)}
         narrower = alert_about_model(running)["seen"]["since_grant"]
