@@ -13,6 +13,7 @@ from serving.web import (
     own_cases,
     own_consents,
     own_ratings,
+    own_tags,
     reads,
     site,
 )
@@ -24,6 +25,7 @@ DOORS: tuple[APIRouter, ...] = (
     reads.door,
     own_consents.door,
     own_cases.door,
+    own_tags.door,
     bank.door,
     bank_loans.door,
     bank_alerts.door,
