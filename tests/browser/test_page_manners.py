@@ -10,7 +10,14 @@ from tests.browsing import PASSWORD, Site, Tabs, follow
 from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
-OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
+OWNER = (
+    "/me",
+    "/me/reads?own=true",
+    "/me/consents",
+    "/me/consents/new",
+    "/me/disputes",
+    "/me/tags",
+)
 OFFICER = ("/bank", "/bank/alerts", "/bank/watch-list", "/bank/portfolio")
 OPERATOR = ("/ops", "/ops/alerts")
 
