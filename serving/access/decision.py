@@ -97,6 +97,10 @@ class Action(StrEnum):
     TAG_CERTIFY = "tag:certify"
     TAG_CONTEST_READ = "tag_contest:read"
     TAG_CONTEST_ANSWER = "tag_contest:answer"
+    PRODUCT_SUBMIT = "product:submit"
+    PRODUCT_READ = "product:read"
+    PRODUCT_REVIEW = "product:review"
+    PRODUCT_CHANGE = "product:change"
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,15 @@ OWNER = (
     "/me/disputes",
     "/me/tags",
 )
-OFFICER = ("/bank", "/bank/alerts", "/bank/watch-list", "/bank/portfolio")
-OPERATOR = ("/ops", "/ops/alerts")
+OFFICER = (
+    "/bank",
+    "/bank/alerts",
+    "/bank/watch-list",
+    "/bank/portfolio",
+    "/bank/loans",
+    "/bank/products",
+)
+OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {
