@@ -155,8 +155,8 @@ def test_every_condition_of_a_product_is_shown(code: str) -> None:
 def is_shown(clause: Clause, shown: list[Given]) -> bool:
     """Whether firms give both answers; of a limit the limit itself and a value beside it."""
     alone = compile_rule(str(clause), vocabulary())
-    values = {given[clause.name] for given in shown if given.get(clause.name) is not None}
-    answers = {value: alone.ask({clause.name: value}) for value in values}
+    values = {given.get(clause.name) for given in shown} - {None}
+    answers = {value: alone.ask({clause.name: value}) for value in values if value is not None}
     if set(answers.values()) != {True, False}:
         return False
     term = vocabulary().term(clause.name, "table")
