@@ -77,7 +77,7 @@ class Crowd:
 
 def drawn_firms(rows: int, rng: np.random.Generator) -> Crowd:
     """Draw firms."""
-    columns = {
+    columns: dict[str, FloatArray] = {
         "age_months": rng.gamma(2, 40, rows).round(),
         "sales_cny": rng.lognormal(14, 1.5, rows).round(2),
         "tax_cny": rng.lognormal(11, 1.5, rows).round(2),

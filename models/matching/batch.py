@@ -193,7 +193,9 @@ class _Tallies:
 
     def counts(self, firms: int) -> Counts:
         of_rule, of_condition = self.of_rule.reshape(-1, 4).T, self.of_condition.reshape(-1, 2).T
-        return Counts(firms, *of_rule, self.alone, *of_condition)
+        sure, fits, undecided, near = of_rule
+        failed, unknown = of_condition
+        return Counts(firms, sure, fits, undecided, near, self.alone, failed, unknown)
 
 
 def left_to_ask(matcher: Matcher, names: Collection[str]) -> BoolArray:

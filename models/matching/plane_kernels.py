@@ -121,7 +121,7 @@ def _conditions(
 
 
 @compiled
-def _tally(words: WordArray, start: int, valid: WordArray) -> int:
+def _tally(words: WordArray, start: int, valid: WordArray) -> np.int64:
     found = _ZERO
     for word in range(WORDS):
         found += _count(words[start + word] & valid[word])
