@@ -74,4 +74,4 @@ def shelf_of(entries: Sequence[ProductEntry], day: date, version: int = 0) -> Pr
     """
     tags = tags_on(day)
     shelf = Shelf.of(entries, tags.vocabulary, day, base_rule(day))
-    return ProductShelf(shelf, TermsTable.of(shelf.products, tags.vocabulary), tags, version)
+    return ProductShelf(shelf, TermsTable.of(shelf.products, tags.vocabulary, day), tags, version)
