@@ -18,6 +18,9 @@ OWNER = (
     "/me/disputes",
     "/me/tags",
 )
+
+
+OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",
     "/bank/alerts",
