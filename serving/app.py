@@ -25,6 +25,7 @@ from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.portfolio import endpoints as portfolio
 from serving.problems import install
+from serving.products import endpoints as products
 from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
@@ -51,6 +52,7 @@ ROOMS: tuple[APIRouter, ...] = (
     verifications.door,
     webhooks.door,
     loans.door,
+    products.door,
 )
 
 

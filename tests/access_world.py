@@ -201,6 +201,32 @@ def add_alert(running: Running, institution: str, firm: str, number: int) -> dic
     return made
 
 
+# A product of the institution that waits for a review.
+_PRODUCTS = """
+WITH product AS (
+    INSERT INTO product (code, institution, created_at) VALUES (%(product)s, %(institution)s, %(now)s) RETURNING code)
+INSERT INTO product_version (code, version, state, valid_from, document, submitted_by, submitted_at)
+SELECT code, 1, 'in_review', %(now)s::date, %(document)s, 'A-0', %(now)s FROM product
+"""
+TERMS = (
+    '{"valid_from": "2026-01-01", "source": "test", "regions": ["*"], "limit": {"at_most": "100 万元"}, "rate": {}, '
+    '"term_months": {}, "guarantee": ["credit"], "evidence": "V"}'
+)
+
+
+def add_product(running: Running, institution: str, number: int) -> dict[str, str]:
+    """A product of the institution, handed in; its code by name."""
+    made = {"product": f"W{number}-LOAN"}
+    words = '{"zh": "产品", "en": "product"}'
+    document = (
+        f'{{"code": "{made["product"]}", "name": {words}, "lender": {words}, "institution": "{institution}", '
+        f'"versions": [{TERMS}]}}'
+    )
+    now = running.clock.now
+    running.sql(_PRODUCTS, **made, institution=institution, document=document, now=now)
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -221,6 +247,7 @@ def _things(running: Running) -> dict[str, str]:
         "report": report_number(2000, number),
         "profile": "small",
         "today": running.clock.now.date().isoformat(),
+        "new_product": f"N{number}-LOAN",
     }
     more = {
         "held": sorted(grantable()),
@@ -238,4 +265,5 @@ def _things(running: Running) -> dict[str, str]:
     made |= _add_endpoint(running, things, number)
     made |= add_loan(running, things["firm"], things["institution"], number)
     made |= add_alert(running, things["institution"], things["firm"], number)
+    made |= add_product(running, things["institution"], number)
     return things | made | {"audit_row": str(row[0][0])}

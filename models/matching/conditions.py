@@ -69,17 +69,36 @@ class Conditions:
         """One firm's values as a row, shape (m,); what is left out is NaN, unknown."""
         return np.array([self._number(name, values.get(name)) for name in self.names])
 
-    def matrix(
+    @property
+    def arrays(
+        self,
+    ) -> tuple[
+        Int32Array, npt.NDArray[np.int8], FloatArray, FloatArray, Int32Array, Int32Array
+    ]:
+        """Literals (name, operator, both ends) and which of them each condition asks, for a kernel."""
+        return *self._literal, self._start, self._asked
+
+    def columns(
         self, columns: Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.str_]]
     ) -> FloatArray:
-        """Columns of n firms as a matrix, shape (n, m); codes become their places on their lists.
+        """Columns of n firms as rows of a matrix, shape (m, n); codes become their places on their lists.
 
         Raises
         ------
         KeyError
             If a column was not looked up; unknown values are NaN or empty text.
         """
-        return np.column_stack([self._numbers(name, columns[name]) for name in self.names])
+        rows = len(next(iter(columns.values()), ()))
+        found = np.empty((len(self.names), rows))
+        for place, name in enumerate(self.names):
+            self._fill(found[place], name, columns[name])
+        return found
+
+    def matrix(
+        self, columns: Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.str_]]
+    ) -> FloatArray:
+        """The same as a row a firm, shape (n, m)."""
+        return np.ascontiguousarray(self.columns(columns).T)
 
     def ask(self, values: FloatArray) -> StateArray:
         """State of every condition, shape (n, c).
@@ -100,15 +119,18 @@ class Conditions:
             return float(codes.index(value)) if value in codes else np.nan
         return float(value)
 
-    def _numbers(
-        self, name: str, column: npt.NDArray[np.float64] | npt.NDArray[np.str_]
-    ) -> FloatArray:
+    def _fill(
+        self,
+        found: FloatArray,
+        name: str,
+        column: npt.NDArray[np.float64] | npt.NDArray[np.str_],
+    ) -> None:
         if column.dtype.kind == "f":
-            return column.astype(np.float64)
-        found = np.full(len(column), np.nan)
+            found[:] = column
+            return
+        found[:] = np.nan
         for place, code in enumerate(self.vocabulary.terms[name].codes):
             found[column == code] = place
-        return found
 
 
 @dataclass

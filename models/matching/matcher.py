@@ -45,6 +45,11 @@ class Verdicts:
         """Nothing fails and something is unknown: more data would decide, shape (p,)."""
         return (self.failed == 0) & (self.unknown > 0)
 
+    @property
+    def is_near(self) -> BoolArray:
+        """One condition fails and every other holds, shape (p,)."""
+        return (self.failed == 1) & (self.unknown == 0)
+
 
 @dataclass(frozen=True)
 class Missing:

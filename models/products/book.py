@@ -72,10 +72,26 @@ class Part(Document):
 
 
 class Cap(Document):
-    """A ceiling for firms of which a rule holds; the first that holds counts."""
+    """A ceiling for firms of which a rule holds; the first that holds counts.
 
-    when: object
-    at_most: Amount
+    Parameters
+    ----------
+    when : object
+        None for all others, as the last of them.
+    at_most : Amount or None
+    bounds : list of list of Part
+        As those of `Limit`.
+    """
+
+    when: object = None
+    at_most: Amount | None = None
+    bounds: list[list[Part]] = Field(default_factory=list[list[Part]])
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Cap":
+        if self.at_most is None and not self.bounds:
+            raise ValueError("a cap gives an amount, a bound, or both")
+        return self
 
 
 class Limit(Document):
@@ -101,7 +117,7 @@ class Rate(Document):
     Parameters
     ----------
     least, most : float or None
-        Over the base; None where the lender publishes none.
+        Over the base; None where the lender does not publish that end.
     quoted_on : date or None
         Day of the page or price list.
     """
@@ -113,8 +129,6 @@ class Rate(Document):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Rate":
-        if (self.least is None) != (self.most is None):
-            raise ValueError("a rate gives both ends or none")
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError("a rate's least is over its most")
         return self
@@ -157,6 +171,8 @@ class ProductVersion(RuleVersion):
         Working days until an answer, as the lender says.
     carbon_linked : bool
         Limit, rate and term follow the carbon account.
+    notes : list of Words
+        What the lender says and no rule or number can.
     evidence : Mark
     """
 
@@ -173,6 +189,7 @@ class ProductVersion(RuleVersion):
     repayment: Words | None = None
     approval_days: int | None = Field(default=None, ge=0)
     carbon_linked: bool = False
+    notes: list[Words] = Field(default_factory=list[Words])
     evidence: Mark
 
 

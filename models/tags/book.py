@@ -99,7 +99,7 @@ class Tags:
     Attributes
     ----------
     vocabulary : Vocabulary
-        The one given, with a name for every tag; its datasets are those its rule rests on.
+        The one given, with a name for every tag of audience `open`; its datasets are those its rule rests on.
     """
 
     tags: tuple[Tag, ...]
@@ -163,9 +163,12 @@ class TagBook:
             name: names_of(parse_condition(when, f"tag {name}")) & standing.keys()
             for name, when in rules.items()
         }
-        # A tag whose rule is not in force answers nothing.
+        # A tag whose rule is not in force answers nothing; one that not everybody may see is asked by no
+        # rule, or whoever sees the answer would see the tag.
         terms = dict(vocabulary.terms) | {
-            entry.name: Term(entry.name, "flag") for entry in self.entries
+            entry.name: Term(entry.name, "flag")
+            for entry in self.entries
+            if entry.audience == "open"
         }
         tags: list[Tag] = []
         for name in _in_order(tuple(standing), uses):
@@ -173,7 +176,8 @@ class TagBook:
             rule = None
             if name in rules:
                 rule = compile_rule(rules[name], Vocabulary(terms), f"tag {entry.code}")
-                terms[name] = Term(name, "flag", datasets=rule.datasets)
+                if name in terms:
+                    terms[name] = Term(name, "flag", datasets=rule.datasets)
             tags.append(Tag(entry, rule))
         return Tags(tuple(tags), Vocabulary(terms))
 

@@ -92,6 +92,10 @@ class Action(StrEnum):
     LOAN_COMPLETENESS_READ = "loan_completeness:read"
     GUARANTEE_REPORT = "guarantee:report"
     GUARANTEE_READ = "guarantee:read"
+    PRODUCT_SUBMIT = "product:submit"
+    PRODUCT_READ = "product:read"
+    PRODUCT_REVIEW = "product:review"
+    PRODUCT_CHANGE = "product:change"
 
 
 @dataclass(frozen=True)
