@@ -19,8 +19,6 @@ OWNER = (
     "/me/tags",
 )
 
-
-OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",
     "/bank/alerts",
