@@ -11,22 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.codes.industries import industry_table_sql, section_of_division
-from features.codes.sizes import size_class, size_class_sql
+from features.codes.industries import industry_table_sql
+from features.codes.sizes import size_class_sql
 from features.online import KIND
+from features.register_attributes import ATTRIBUTE_DATASETS, latest_report, read_attributes
 from features.snapshot import Snapshot
 
 #: Beyond what the features read, a look for segments opens these.
-SEGMENT_DATASETS = frozenset({"reg_basic", "reg_annual_report", "annual_figures", "loan_account"})
+SEGMENT_DATASETS = ATTRIBUTE_DATASETS | {"loan_account"}
 #: Of these, what `kinds_of` reads.
-KIND_DATASETS = SEGMENT_DATASETS - {"loan_account"}
+KIND_DATASETS = ATTRIBUTE_DATASETS
 #: Size from public figures alone, beside `size_class`.
 PUBLIC_SIZE = "size_class_public"
 #: Figures that need a consent.
 HIDDEN_FIGURES = "annual_figures"
 _PREFIX = "segment_"
-#: By the numbers of `features.codes.sizes`.
-_CLASSES = np.array([b"", b"large", b"medium", b"small", b"micro"])
 
 
 def add_segments(table: pa.Table, snapshot: Snapshot) -> pa.Table:
@@ -54,33 +53,12 @@ def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
     The same classes as `add_segments`, worked out in arrays: for one firm the engine takes longer to plan
     the standard as SQL than to read everything else.
     """
-    raw = snapshot.connection.sql(_FIGURES).to_arrow_table()
-    codes: list[str] = raw["industry_code"].to_pylist()
-    public, hidden = (
-        {
-            name: raw[f"{name}{whose}"].to_numpy().astype(np.float64)
-            for name in ("revenue", "assets")
-        }
-        for whose in ("", "_hidden")
-    )
-    employees = raw["employees"].to_numpy().astype(np.float64)
-    either = {name: np.where(np.isnan(own), hidden[name], own) for name, own in public.items()}
-    found = np.zeros(raw.num_rows + 1, dtype=KIND)
-    for name, figures in (("size_class", either), ("size_class_public", public)):
-        sizes = size_class(codes, employees, figures["revenue"] / 100, figures["assets"] / 100)
-        found[name][:-1] = _CLASSES[sizes.classes]
-    sections = section_of_division()
-    divisions = [code.lstrip("ABCDEFGHIJKLMNOPQRST")[:2] for code in codes]
-    found["industry_section"][:-1] = [sections.get(each, "").encode() for each in divisions]
-    place = {uscc: row for row, uscc in enumerate(raw["uscc"].to_pylist())}
+    read = read_attributes(snapshot)
+    found = np.zeros(len(read.usccs) + 1, dtype=KIND)
+    for name in KIND.names or ():
+        found[name][:-1] = getattr(read, name).astype(np.bytes_)
+    place = {uscc: row for row, uscc in enumerate(read.usccs)}
     return found[[place.get(uscc, -1) for uscc in usccs]]
-
-
-def _latest(dataset: str, columns: str) -> str:
-    return (
-        f"SELECT enterprise_key, {columns} FROM visible_{dataset} QUALIFY row_number() OVER "
-        "(PARTITION BY enterprise_key ORDER BY report_year DESC, filed_on DESC) = 1"
-    )
 
 
 def _size(revenue: str, assets: str) -> str:
@@ -96,8 +74,8 @@ _SQL = f"""
     WITH r AS (SELECT enterprise_key, max(industry_code) AS industry_code,
         max(region_code) AS region_code, max(entity_type) AS entity_type
         FROM visible_reg_basic GROUP BY enterprise_key),
-    p AS ({_latest("reg_annual_report", "employees, revenue_fen, assets_fen")}),
-    h AS ({_latest("annual_figures", "revenue_fen, assets_fen")}),
+    p AS ({latest_report("reg_annual_report", "employees, revenue_fen, assets_fen")}),
+    h AS ({latest_report("annual_figures", "revenue_fen, assets_fen")}),
     l AS (SELECT enterprise_key, count(*) AS loans FROM visible_loan_account GROUP BY enterprise_key)
     SELECT {_size("coalesce(p.revenue_fen, h.revenue_fen)", "coalesce(p.assets_fen, h.assets_fen)")}
             AS size_class,
@@ -111,15 +89,3 @@ _SQL = f"""
     LEFT JOIN {industry_table_sql()}
         ON industry.division = left(ltrim(r.industry_code, 'ABCDEFGHIJKLMNOPQRST'), 2)
     ORDER BY e.enterprise_key"""
-
-_FIGURES = f"""
-    WITH r AS (SELECT enterprise_key, max(industry_code) AS industry_code
-        FROM visible_reg_basic GROUP BY enterprise_key),
-    p AS ({_latest("reg_annual_report", "employees, revenue_fen, assets_fen")}),
-    h AS ({_latest("annual_figures", "revenue_fen, assets_fen")})
-    SELECT e.uscc, coalesce(r.industry_code, '') AS industry_code,
-        CAST(p.employees AS DOUBLE) AS employees,
-        CAST(p.revenue_fen AS DOUBLE) AS revenue, CAST(p.assets_fen AS DOUBLE) AS assets,
-        CAST(h.revenue_fen AS DOUBLE) AS revenue_hidden, CAST(h.assets_fen AS DOUBLE) AS assets_hidden
-    FROM enterprise e LEFT JOIN r USING (enterprise_key) LEFT JOIN p USING (enterprise_key)
-    LEFT JOIN h USING (enterprise_key) ORDER BY e.enterprise_key"""

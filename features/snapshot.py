@@ -26,7 +26,7 @@ from features.withheld import is_closed, is_decided_by_consent
 CONSENTS = "consent_event"
 #: Public datasets that features read beyond the firm asked about. A view costs a millisecond of every
 #: look, so these are only the ones that some grain follows.
-NEIGHBOURHOOD = frozenset({"reg_basic", "reg_shareholder", "dishonest_debtor"})
+NEIGHBOURHOOD = frozenset({"reg_basic", "reg_shareholder", "dishonest_debtor", "credit_area"})
 #: Notices by which a negative record is repaired; a catalogue need not have them.
 REPAIRS = "credit_repair"
 #: The latest event of a consent first; of events at one instant the most restrictive.

@@ -25,12 +25,14 @@ from serving.observe.log import make_log
 from serving.observe.meters import Meters
 from serving.portfolio import endpoints as portfolio
 from serving.problems import install
+from serving.products import endpoints as products
 from serving.ratings import rooms as ratings
 from serving.ratings.errors import NoModelError
 from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.tags import endpoints as tags
 from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
@@ -51,6 +53,8 @@ ROOMS: tuple[APIRouter, ...] = (
     verifications.door,
     webhooks.door,
     loans.door,
+    *tags.DOORS,
+    products.door,
 )
 
 

@@ -12,6 +12,7 @@ from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
+from serving.products.shelves import ProductShelves
 from serving.ratings.desks import Desks
 from serving.reading import Reading
 from serving.settings import Settings
@@ -48,6 +49,11 @@ class House:
     def reading(self) -> Reading:
         """Where the lake is read beside the event loop."""
         return Reading()
+
+    @cached_property
+    def shelves(self) -> ProductShelves:
+        """The products of the day, compiled."""
+        return ProductShelves()
 
     def subject_of(self, uscc: str) -> str:
         """The pseudonym under which the record keeps an enterprise."""

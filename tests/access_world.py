@@ -201,6 +201,46 @@ def add_alert(running: Running, institution: str, firm: str, number: int) -> dic
     return made
 
 
+#: A tag that the firm contests.
+_CONTESTED = """
+INSERT INTO tag_contest (contest_id, uscc, tag, text, state, made_by, made_at)
+VALUES (%(contest)s, %(firm)s, 'green', 'x', 'open', 'U-0', %(now)s)
+"""
+
+
+def add_contest(running: Running, firm: str, number: int) -> dict[str, str]:
+    """One open contest of a tag; its id by name."""
+    made = {"contest": f"X-w{number}"}
+    running.sql(_CONTESTED, **made, firm=firm, now=running.clock.now)
+    return made
+
+
+# A product of the institution that waits for a review.
+_PRODUCTS = """
+WITH product AS (
+    INSERT INTO product (code, institution, created_at) VALUES (%(product)s, %(institution)s, %(now)s) RETURNING code)
+INSERT INTO product_version (code, version, state, valid_from, document, submitted_by, submitted_at)
+SELECT code, 1, 'in_review', %(now)s::date, %(document)s, 'A-0', %(now)s FROM product
+"""
+TERMS = (
+    '{"valid_from": "2026-01-01", "source": "test", "regions": ["*"], "limit": {"at_most": "100 万元"}, "rate": {}, '
+    '"term_months": {}, "guarantee": ["credit"], "evidence": "V"}'
+)
+
+
+def add_product(running: Running, institution: str, number: int) -> dict[str, str]:
+    """A product of the institution, handed in; its code by name."""
+    made = {"product": f"W{number}-LOAN"}
+    words = '{"zh": "产品", "en": "product"}'
+    document = (
+        f'{{"code": "{made["product"]}", "name": {words}, "lender": {words}, "institution": "{institution}", '
+        f'"versions": [{TERMS}]}}'
+    )
+    now = running.clock.now
+    running.sql(_PRODUCTS, **made, institution=institution, document=document, now=now)
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -215,12 +255,14 @@ def _things(running: Running) -> dict[str, str]:
         "password": PASSWORD,
         "dataset": "admin_penalty",
         "kind": "dispute",
+        "tag": "new_citizen",
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
         "report": report_number(2000, number),
         "profile": "small",
         "today": running.clock.now.date().isoformat(),
+        "new_product": f"N{number}-LOAN",
     }
     more = {
         "held": sorted(grantable()),
@@ -238,4 +280,6 @@ def _things(running: Running) -> dict[str, str]:
     made |= _add_endpoint(running, things, number)
     made |= add_loan(running, things["firm"], things["institution"], number)
     made |= add_alert(running, things["institution"], things["firm"], number)
+    made |= add_contest(running, things["firm"], number)
+    made |= add_product(running, things["institution"], number)
     return things | made | {"audit_row": str(row[0][0])}

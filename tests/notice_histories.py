@@ -220,8 +220,10 @@ class History:
 
     async def let_days_pass(self) -> None:
         """Long enough for every pause: what fails all the time is given up, or its endpoint is disabled."""
+        self.rng.choice(list(self.receivers.values())).mood = "picky"
         for _ in range(14):
             self.now += timedelta(hours=29)
+            await self.post()
             await self.dispatch()
 
     async def change_mood(self) -> None:

@@ -5,6 +5,7 @@ is answered and left, a sequence that is not beyond the stream's last is too lat
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,8 +60,8 @@ class Receiver:
     def answer(self, parcel: Parcel, *, may_be_late: bool) -> Reply:
         """Take a parcel as the mood is."""
         mood = self.mood
-        if mood == "picky":  # one notice of these it will never have
-            mood = "missing" if '"value":1' in parcel.text else "good"
+        if mood == "picky":  # some notices it will never have
+            mood = "missing" if re.search(r'"value":\d*[13579]\b', parcel.text) else "good"
         takes, reply = MOODS[mood]
         if not takes:
             return reply

@@ -5,6 +5,7 @@ overflows, texts and tokens are few, so that firms share holders and counterpart
 """
 
 import random
+import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
@@ -18,6 +19,12 @@ DATASETS = sorted(set(CATALOGUE.datasets) - {"consent_event"})
 FIRMS = range(1, 26)
 World = Mapping[str, list[dict[str, object]]]
 _TEXTS = ["a", "b", "金融借款合同纠纷"]
+#: What certificates, licences, honours and funds are called, and how high an honour is.
+_TITLES = [
+    "小巨人", "专精特新", "创新型中小企业", "科技小巨人", "瞪羚", "独角兽", "新型研发机构", "烟草专卖零售",
+    "医保定点", "旅游", "研发", "省级",
+]  # fmt: skip
+_TITLED = {"cert_name", "category_level", "award_name", "item_level", "programme"}
 #: Entries of lists: words, and a plot of land and a payment planned as their providers write them.
 _ENTRIES = [*_TEXTS, "12.5/东坡", "3/河滩", "2019-10-31/900"]
 #: Datasets whose rows are compared with a row of the year before, or come in many kinds.
@@ -68,6 +75,8 @@ def _row(rng: random.Random, dataset: Dataset, firm: int, as_of: date) -> dict[s
         is_missing = rng.random() < (0.9 if is_rare else 0.3)
         if column.required or not is_missing:
             row[stored] = _cell(rng, name, column, as_of)
+            if name in _TITLED:
+                row[stored] = _TITLES[zlib.crc32(f"{row}".encode()) % len(_TITLES)]
         else:
             row[stored] = None
     return row

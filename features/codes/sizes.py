@@ -108,7 +108,8 @@ def size_class(
         "assets": assets_cny,
     }
     document = load_size_classes()
-    rows = np.array([row_of(code) or "" if code else "" for code in industry_codes])
+    row_by_code = {code: (row_of(code) or "") if code else "" for code in set(industry_codes)}
+    rows = np.array([row_by_code[code] for code in industry_codes], dtype=np.str_)
     classes = np.zeros(len(rows), dtype=np.int8)
     basis = np.full(len(rows), "none", dtype="<U8")
     for name, row in document.rows.items():

@@ -1,8 +1,14 @@
-"""Facts that only rules ask about: what happened lately, beside the features that models learn from.
+"""Facts that only rules ask about, beside the features that models learn from: what happened lately, what a firm is.
 
 A fact is declared as a feature is (grain, aggregate, datasets, words), but enters no model. A rule may
 use both.
 """
+
+from features.facts import activity, matching, public
+from features.registry import Registry
+
+FACTS = Registry((*public.FACTS, *activity.FACTS, *matching.FACTS))
+
 
 from features.facts import activity, public
 from features.facts.feeds import FEED_FACTS

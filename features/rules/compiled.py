@@ -95,7 +95,11 @@ def compile_rule(content: object, vocabulary: Vocabulary, where: str = "rule") -
     >>> [rule.ask({"age": 12, "debt": 0.5}), rule.ask({"age": 11}), rule.ask({"age": 12})]
     [True, False, None]
     """
-    rule = parse_condition(content, where)
+    return compile_parsed(parse_condition(content, where), vocabulary, where)
+
+
+def compile_parsed(rule: Rule, vocabulary: Vocabulary, where: str = "rule") -> CompiledRule:
+    """The same of a rule that is read already."""
     for clause in clauses(rule):
         vocabulary.require(clause, where)
     require_sense(rule, vocabulary, where)

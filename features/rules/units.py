@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
+from features.datasets import Words
 from features.documents import Document, load_document
 from features.errors import RuleError
 
@@ -24,6 +25,8 @@ class UnitEntry(Document):
         Shown to whoever wrote it wrongly.
     least, most : float
         Values beyond which the unit has none; None where it has no end.
+    told : Words
+        The unit behind a value; empty where a number says it all.
     """
 
     symbols: dict[str, Decimal]
@@ -31,6 +34,7 @@ class UnitEntry(Document):
     example: str
     least: float | None = None
     most: float | None = None
+    told: Words = Words(zh="", en="")
 
 
 class Units(Document):

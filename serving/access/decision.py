@@ -92,6 +92,15 @@ class Action(StrEnum):
     LOAN_COMPLETENESS_READ = "loan_completeness:read"
     GUARANTEE_REPORT = "guarantee:report"
     GUARANTEE_READ = "guarantee:read"
+    TAG_READ = "tag:read"
+    TAG_CHANGE = "tag:change"
+    TAG_CERTIFY = "tag:certify"
+    TAG_CONTEST_READ = "tag_contest:read"
+    TAG_CONTEST_ANSWER = "tag_contest:answer"
+    PRODUCT_SUBMIT = "product:submit"
+    PRODUCT_READ = "product:read"
+    PRODUCT_REVIEW = "product:review"
+    PRODUCT_CHANGE = "product:change"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Loan products: institutions publish them, the platform reviews them, a day's shelf is compiled once."""
