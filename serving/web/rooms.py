@@ -15,6 +15,7 @@ from serving.web import (
     own_cases,
     own_consents,
     own_ratings,
+    own_tags,
     reads,
     site,
 )
@@ -26,6 +27,7 @@ DOORS: tuple[APIRouter, ...] = (
     reads.door,
     own_consents.door,
     own_cases.door,
+    own_tags.door,
     bank.door,
     bank_loans.door,
     bank_products.door,
