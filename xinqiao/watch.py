@@ -12,7 +12,7 @@ from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.errors import BundleError, RequestError
 from features.lake import Lake
-from models.watching.batch import PortfolioRun, watch_lake
+from models.watching.batch import PortfolioRun, Ready, watch_lake
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
 from xinqiao.console import Json, progress, show, show_json
@@ -66,7 +66,14 @@ class Found:
     absent: Sequence[BundleError]
 
 
-def run(settings: Settings, day: date, now: datetime, *, institution: str = "") -> Found:
+def run(
+    settings: Settings,
+    day: date,
+    now: datetime,
+    *,
+    institution: str = "",
+    ready: Ready | None = None,
+) -> Found:
     """Watch the portfolio of a home; a run of everyone is kept for the next one to be held against.
 
     Raises
@@ -92,6 +99,7 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
             day,
             now=now,
             institution=institution,
+            ready=ready,
             on_progress=tell,
         )
     before = latest_run(settings.watch, day)
