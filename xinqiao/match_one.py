@@ -160,7 +160,8 @@ def _meanings(offering: Offering) -> Meanings:
     return Meanings.of(
         COLUMNS,
         load_facts(),
-        [tag.entry for tag in offering.tags.tags],
+        # What only the firm itself or the platform may see is no name that rules use.
+        [tag.entry for tag in offering.tags.tags if tag.name in offering.tags.vocabulary.terms],
         offering.tags.vocabulary,
         catalogue=load_catalogue(),
         scale=load_scale(),

@@ -28,7 +28,8 @@ from models.rating_table import rating_table
 from models.record import rating_columns
 
 RATINGS = "ratings.parquet"
-Given, Found = TypeVar("Given"), TypeVar("Found")
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)

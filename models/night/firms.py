@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.contracts import Catalogue
@@ -93,7 +94,7 @@ class NightFirms:
         for path, columns in ((self.part.path, names), (self.firms, None)):
             with pq.ParquetFile(path) as file:
                 batches = (
-                    batch.filter(pa.compute.is_in(batch["enterprise_key"].cast(pa.int64()), wanted))
+                    batch.filter(pc.is_in(batch["enterprise_key"].cast(pa.int64()), wanted))
                     for batch in file.iter_batches(BLOCK, columns=columns)
                 )
                 found.append(pa.Table.from_batches(list(batches)))
