@@ -17,6 +17,9 @@ from models.signals.levels import NONE
 from models.watching.assessments import assessments_of
 from models.watching.batch import PortfolioRun, watch_lake
 from models.watching.origins import with_origins
+
+
+from models.watching.batch import PortfolioRun, Ready, watch_lake
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
 from xinqiao.console import Json, progress, show, show_json
@@ -96,7 +99,14 @@ class Found:
     absent: Sequence[BundleError]
 
 
-def run(settings: Settings, day: date, now: datetime, *, institution: str = "") -> Found:
+def run(
+    settings: Settings,
+    day: date,
+    now: datetime,
+    *,
+    institution: str = "",
+    ready: Ready | None = None,
+) -> Found:
     """Watch the portfolio of a home; a run of everyone is kept for the next one to be held against.
 
     Raises
@@ -122,6 +132,7 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
             day,
             now=now,
             institution=institution,
+            ready=ready,
             on_progress=tell,
         )
     before = latest_run(settings.watch, day)
