@@ -20,6 +20,7 @@ from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
+from serving.needs import endpoints as needs
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
@@ -53,6 +54,7 @@ ROOMS: tuple[APIRouter, ...] = (
     webhooks.door,
     loans.door,
     products.door,
+    *needs.DOORS,
 )
 
 

@@ -13,6 +13,7 @@ from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
 from serving.reports.numbers import report_number
 from serving.reports.sealing import seal_text
+from tests.applying import apply_by_hand
 from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
@@ -227,6 +228,12 @@ def add_product(running: Running, institution: str, number: int) -> dict[str, st
     return made
 
 
+def add_application(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A need the institution's officer took down, a match of the firm and an application; ids by name."""
+    made = {"applied_product": f"W{number}-GONE"}
+    return made | apply_by_hand(running, firm, institution, made["applied_product"], f"w{number}")
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -266,4 +273,5 @@ def _things(running: Running) -> dict[str, str]:
     made |= add_loan(running, things["firm"], things["institution"], number)
     made |= add_alert(running, things["institution"], things["firm"], number)
     made |= add_product(running, things["institution"], number)
+    made |= add_application(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}
