@@ -20,6 +20,7 @@ from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
+from serving.matching import endpoints as matching
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
@@ -48,6 +49,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
+    matching.door,
     portfolio.door,
     verifications.door,
     webhooks.door,
