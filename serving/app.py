@@ -20,6 +20,7 @@ from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
+from serving.matching import endpoints as matching
 from serving.needs import endpoints as needs
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
@@ -49,6 +50,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
+    matching.door,
     portfolio.door,
     verifications.door,
     webhooks.door,
