@@ -16,6 +16,7 @@ OWNER = (
     "/me/consents",
     "/me/consents/new",
     "/me/disputes",
+    "/me/tags",
     "/me/applications",
 )
 OFFICER = (
