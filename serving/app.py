@@ -20,6 +20,8 @@ from serving.disputes import endpoints as disputes
 from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
+from serving.matching import endpoints as matching
+from serving.needs import endpoints as needs
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
 from serving.observe.meters import Meters
@@ -49,12 +51,14 @@ ROOMS: tuple[APIRouter, ...] = (
     *alerts.DOORS,
     *web.DOORS,
     *reports.DOORS,
+    matching.door,
     portfolio.door,
     verifications.door,
     webhooks.door,
     loans.door,
     *tags.DOORS,
     products.door,
+    *needs.DOORS,
 )
 
 

@@ -12,6 +12,7 @@ from serving.auth.limits import RateLimits
 from serving.auth.passwords import PasswordChecks
 from serving.auth.tokens import TokenKeys
 from serving.db import Database
+from serving.matching.looking import Firms
 from serving.products.shelves import ProductShelves
 from serving.ratings.desks import Desks
 from serving.reading import Reading
@@ -44,6 +45,11 @@ class House:
     @cached_property
     def _desks(self) -> Desks:
         return Desks(self.settings.home)
+
+    @cached_property
+    def firms(self) -> Firms:
+        """Firms looked at lately for matching."""
+        return Firms()
 
     @cached_property
     def reading(self) -> Reading:

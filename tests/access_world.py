@@ -13,6 +13,8 @@ from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
 from serving.reports.numbers import report_number
 from serving.reports.sealing import seal_text
+from tests.applying import apply_by_hand
+from tests.matching_documents import match_document_by_hand
 from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
 
@@ -241,6 +243,37 @@ def add_product(running: Running, institution: str, number: int) -> dict[str, st
     return made
 
 
+def add_application(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A need the institution's officer took down, a match of the firm and an application; ids by name."""
+    made = {"applied_product": f"W{number}-GONE"}
+    return made | apply_by_hand(running, firm, institution, made["applied_product"], f"w{number}")
+
+
+#: A match made for the institution, with nothing on the shelf.
+_MATCHED = """
+INSERT INTO match (match_id, uscc, institution, asked_by, scope, opened, consents, purpose, as_of, made_at, valid_until,
+    lake_version, bundle_id, shelf, inputs_hash, eligible, document)
+VALUES (%(match)s, %(firm)s, %(institution)s, 'A-0', 'grantee', '{tax}', '{C-0}', 'apply', %(now)s, %(now)s, %(now)s, 1,
+    'b', 's', %(hash)s, '{}', %(document)s)
+"""
+
+
+def add_match(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A match of the firm made for the institution; its id by name."""
+    made, now = {"match": f"M-w{number}"}, running.clock.now
+    document = match_document_by_hand(made["match"], firm, now)
+    running.sql(
+        _MATCHED,
+        **made,
+        institution=institution,
+        firm=firm,
+        now=now,
+        hash="0" * 64,
+        document=seal_text(running.house.vault, made["match"], document),
+    )
+    return made
+
+
 def _things(running: Running) -> dict[str, str]:
     number = next(_NUMBERS)
     things = {
@@ -282,4 +315,6 @@ def _things(running: Running) -> dict[str, str]:
     made |= add_alert(running, things["institution"], things["firm"], number)
     made |= add_contest(running, things["firm"], number)
     made |= add_product(running, things["institution"], number)
+    made |= add_application(running, things["institution"], things["firm"], number)
+    made |= add_match(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

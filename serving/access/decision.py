@@ -70,6 +70,12 @@ class Action(StrEnum):
     RATING_BATCH_CREATE = "rating_batch:create"
     RATING_BATCH_READ = "rating_batch:read"
     RATING_BATCH_CHANGE = "rating_batch:change"
+    MATCH_CREATE = "match:create"
+    MATCH_READ = "match:read"
+    MATCH_LIST = "match:list"
+    PRE_CREDIT_CREATE = "pre_credit:create"
+    REVERSE_MATCH_CREATE = "reverse_match:create"
+    POLICY_MATCH_READ = "policy_match:read"
     REPORT_CREATE = "report:create"
     REPORT_READ = "report:read"
     REPORT_VERIFY = "report:verify"
@@ -101,6 +107,12 @@ class Action(StrEnum):
     PRODUCT_READ = "product:read"
     PRODUCT_REVIEW = "product:review"
     PRODUCT_CHANGE = "product:change"
+    NEED_CREATE = "need:create"
+    NEED_READ = "need:read"
+    APPLICATION_CREATE = "application:create"
+    APPLICATION_READ = "application:read"
+    APPLICATION_CHANGE = "application:change"
+    APPLICATION_DUTIES = "application:duties"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ OWNER = (
     "/me/consents/new",
     "/me/disputes",
     "/me/tags",
+    "/me/applications",
 )
 
 OFFICER = (
@@ -24,10 +25,11 @@ OFFICER = (
     "/bank/alerts",
     "/bank/watch-list",
     "/bank/portfolio",
+    "/bank/applications",
     "/bank/loans",
     "/bank/products",
 )
-OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
+OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {

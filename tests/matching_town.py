@@ -1,0 +1,71 @@
+"""A few firms whose records are known, and products of a test bank, for tests of matching. All is invented."""
+
+from pathlib import Path
+from typing import Any
+
+from features.identifiers import synthetic_uscc
+from tests.builders import TinyLake
+from tests.cases import land
+from tests.leaving import KNOWN
+from tests.rated_town import build_vectors, model_features, promote_model
+from tests.service import Ask, Running
+
+#: Old enough and clean; founded last December; a dishonest judgment debtor.
+SOUND, YOUNG, POOR = (synthetic_uscc("matching", name) for name in ("sound", "young", "poor"))
+FIRMS = (SOUND, YOUNG, POOR)
+NEED = {"amount_cny": "500000.00", "term_months": 12, "purpose": "operation"}
+MAY = ["product:submit", "match:create", "match:read", "match:list", "pre_credit:create", "reverse_match:create"]  # fmt: skip
+TERMS: dict[str, Any] = {
+    "valid_from": "2026-11-20",
+    "source": "price list of the test bank",
+    "regions": ["3713"],
+    "limit": {"at_least": "10 万元", "at_most": "300 万元"},
+    "rate": {"least": 4.0, "most": 4.0, "quoted_on": "2026-11-20"},
+    "term_months": {"least": 6, "most": 36},
+    "guarantee": ["credit"],
+    "evidence": "P",
+}
+
+
+def settle(home: Path) -> None:
+    """A lake with the firms, a model that serves, and vectors for it."""
+    for firm in FIRMS:
+        founded = "2025-12-01" if firm == YOUNG else "2015-03-01"
+        register = {"uscc": firm, "name": "测试公司", "reg_status": "1", "established_on": founded}
+        kind = {"entity_type": "company", "industry_code": "2614", "region_code": "371302"}
+        land(home, "reg_basic", register | kind, now=KNOWN)
+        report = {"uscc": firm, "report_year": "2025", "filed_on": "2026-03-01", "employees": "20"}
+        figures = {"revenue": "9000000", "assets": "5000000"}
+        land(home, "reg_annual_report", report | figures, now=KNOWN)
+        grade = {
+            "consent_id": "C-1",
+            "rating_year": "2025",
+            "grade": "A",
+            "published_on": "2026-04-01",
+        }
+        land(home, "tax_credit_rating", {"uscc": firm, **grade}, now=KNOWN)
+        month = {"uscc": firm, "consent_id": "C-1", "month": "202604"}
+        staff = {"insured": "12", "employer_amount": "30000"}
+        land(home, "pension_month", month | staff, now=KNOWN)
+        power = {"account_no": "1", "usage": "9000", "billed": "10"}
+        land(home, "electricity_month", month | power, now=KNOWN)
+    bad = {"uscc": POOR, "case_no": "1", "published_on": "2026-01-01"}
+    land(home, "dishonest_debtor", bad, now=KNOWN)
+    build_vectors(home, TinyLake(home / "lake"), model_features())
+    promote_model(home)
+
+
+def publish(running: Running, bank: Ask, code: str, **terms: object) -> None:
+    """Put a product of a bank on the shelf."""
+    name = {"zh": f"测试贷{code}", "en": f"loan {code}"}
+    new = {"code": code, "name": name, "lender": name, "channels": ["tech"], "terms": TERMS | terms}
+    handed_in = running.post("/v1/products", bank, json=new)
+    assert handed_in.status_code == 201, handed_in.text
+    review = {"outcome": "published", "note": "numbers checked"}
+    path = f"/v1/products/{code}/versions/1/review"
+    assert running.post(path, running.operator(), json=review).status_code == 200
+
+
+def ask(uscc: str, **more: object) -> dict[str, object]:
+    """The body of a match."""
+    return {"uscc": uscc, "purpose": "self_report", "need": NEED, **more}
