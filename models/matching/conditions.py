@@ -72,9 +72,7 @@ class Conditions:
     @property
     def arrays(
         self,
-    ) -> tuple[
-        Int32Array, npt.NDArray[np.int8], FloatArray, FloatArray, Int32Array, Int32Array
-    ]:
+    ) -> tuple[Int32Array, npt.NDArray[np.int8], FloatArray, FloatArray, Int32Array, Int32Array]:
         """Literals (name, operator, both ends) and which of them each condition asks, for a kernel."""
         return *self._literal, self._start, self._asked
 

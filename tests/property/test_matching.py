@@ -79,7 +79,9 @@ def test_everyone_at_once_is_each_alone(
     alone = np.zeros_like(found.counts.alone)
     totals = np.zeros((4, len(book)), dtype=np.int64)
     held: dict[tuple[int, int], bool] = {}
-    for of_kind, (firm, times) in enumerate(zip(kinds, np.bincount(kind, minlength=len(kinds)), strict=True)):
+    for of_kind, (firm, times) in enumerate(
+        zip(kinds, np.bincount(kind, minlength=len(kinds)), strict=True)
+    ):
         states = matcher.conditions.ask(matcher.conditions.row(firm)[np.newaxis])[0]
         for rule in range(len(book)):
             missing = matcher.missing(rule, states)
