@@ -10,6 +10,16 @@ from tests.browsing import PASSWORD, Site, Tabs, follow
 from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
+OWNER = (
+    "/me",
+    "/me/reads?own=true",
+    "/me/consents",
+    "/me/consents/new",
+    "/me/disputes",
+    "/me/tags",
+)
+
+
 OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",

@@ -74,7 +74,7 @@ def test_everyone_at_once_is_each_alone(
     order = np.array([rng.permutation(len(book)) for _ in range(2)], dtype=np.int32)
     everyone = Everyone(matcher, order, left_to_ask(matcher, left), most=2, threads=threads)
     firms = columns_of([kinds[one] for one in kind.tolist()])
-    found = everyone.match(matcher.conditions.columns(firms), grade)
+    found = everyone.match(firms, grade)
 
     alone = np.zeros_like(found.counts.alone)
     totals = np.zeros((4, len(book)), dtype=np.int64)
