@@ -20,6 +20,10 @@ OWNER = (
     "/me/applications",
 )
 
+)
+
+
+OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",
     "/bank/alerts",
@@ -30,6 +34,10 @@ OFFICER = (
     "/bank/products",
 )
 OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products")
+    "/bank/loans",
+    "/bank/products",
+)
+OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {
