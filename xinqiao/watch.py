@@ -16,10 +16,8 @@ from features.lake import Lake
 from models.signals.levels import NONE
 from models.watching.assessments import assessments_of
 from models.watching.batch import PortfolioRun, watch_lake
+from models.watching.look import Ready
 from models.watching.origins import with_origins
-
-
-from models.watching.batch import PortfolioRun, Ready, watch_lake
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
 from xinqiao.console import Json, progress, show, show_json

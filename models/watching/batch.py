@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-import pyarrow as pa
 
 from features.contracts import Catalogue
 from features.errors import RequestError
@@ -24,16 +23,11 @@ from features.withheld import withheld_datasets
 from models.watching.concentration import load_concentration
 from models.watching.exposures import exposures_of
 from models.watching.loan_facts import Behind, complete_facts
-from models.watching.look import Look, LookBack, mortgages_of
+from models.watching.look import Look, LookBack, Ready, mortgages_of
 from models.watching.watch import MIGRATION_MONTHS, Watch, Watched, run_watch
 
 #: `(step, done, total)`; steps are `portfolio`, `features`, `before`, `signals`.
 Progress = Callable[[str, int, int], None]
-#: Features and segments of firms by key at a day, as `features.firm_segments.add_segments` lays them out;
-#: None for a day it does not have.
-Ready = Callable[[Registry, date, IntArray], pa.Table | None]
-#: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
-_MOST_LISTED = 50_000
 
 
 @dataclass(frozen=True)
@@ -103,8 +97,7 @@ def watch_lake(
     portfolio = _wanted(portfolio, institution, as_of_date)
     keys = np.union1d(portfolio.firm, np.array(sorted(guarantors.values()), dtype=np.int64))
     tell("features", 0, 1)
-    looked = Look(lake, catalogue, keys, now)
-    looked = _Look(lake, catalogue, keys, now, ready)
+    looked = Look(lake, catalogue, keys, now, ready)
     firms, segments = looked.take(watch.registry.select(watch.names), as_of_date)
     tell("before", 0, 1)
     reads = watch.registry.select(watch.names_before)
@@ -170,52 +163,3 @@ def _wanted(portfolio: Portfolio, institution: str, as_of_date: date) -> Portfol
             zh=f"机构“{institution}”在 {as_of_date} 没有在贷企业；请核对代码，或不加 --institution。",
         )
     return portfolio.take(rows)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """Looks at the firms of a portfolio; m of them, by key."""
-
-    lake: LakeView
-    catalogue: Catalogue
-    keys: IntArray
-    now: datetime
-    ready: Ready | None
-
-    def take(self, registry: Registry, day: date) -> tuple[Firms, dict[str, list[str]]]:
-        """Columns and segments of the firms at a day; NaN and empty where one was not registered yet."""
-        table = self.ready(registry, day, self.keys) if self.ready is not None else None
-        if table is None:
-            table = self._built(registry, day)
-        known = table["enterprise_key"].to_numpy().astype(np.int64)
-        place = np.searchsorted(self.keys, known)
-        inside = np.minimum(place, len(self.keys) - 1)
-        mine = np.flatnonzero(self.keys[inside] == known)
-        rows = inside[mine]
-        usccs = [""] * len(self.keys)
-        parts = {name: [""] * len(self.keys) for name in ("region", "industry_section")}
-        for target, column in ((usccs, table["uscc"].to_pylist()), *(
-            (parts[name], segment_of(table, name)) for name in parts
-        )):  # fmt: skip
-            for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
-                target[row] = column[source]
-        columns: dict[str, FloatArray] = {}
-        for name in registry.names:
-            values = np.full(len(self.keys), np.nan)
-            values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
-            columns[name] = values
-        return Firms(usccs, day, columns), parts
-
-    def _built(self, registry: Registry, day: date) -> pa.Table:
-        datasets = frozenset(self.catalogue.datasets)
-        scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
-        with open_snapshot(
-            self.lake,
-            self.catalogue,
-            day,
-            scope,
-            now=self.now,
-            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
-            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
-        ) as snapshot:
-            return add_segments(build_features(snapshot, registry).table, snapshot)

@@ -18,12 +18,8 @@ OWNER = (
     "/me/disputes",
     "/me/tags",
     "/me/applications",
+    "/me/matches",
 )
-
-)
-
-
-OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",
     "/bank/alerts",
@@ -34,10 +30,6 @@ OFFICER = (
     "/bank/products",
 )
 OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products")
-    "/bank/loans",
-    "/bank/products",
-)
-OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {
