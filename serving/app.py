@@ -33,6 +33,7 @@ from serving.reference.openapi import describe
 from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
 from serving.verifications import endpoints as verifications
+from serving.wayup import endpoints as wayup
 from serving.web import rooms as web
 from serving.web.failures import problem_page
 from serving.webhooks import endpoints as webhooks
@@ -53,6 +54,7 @@ ROOMS: tuple[APIRouter, ...] = (
     webhooks.door,
     loans.door,
     products.door,
+    wayup.door,
 )
 
 

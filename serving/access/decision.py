@@ -92,6 +92,7 @@ class Action(StrEnum):
     LOAN_COMPLETENESS_READ = "loan_completeness:read"
     GUARANTEE_REPORT = "guarantee:report"
     GUARANTEE_READ = "guarantee:read"
+    WAY_UP_READ = "way_up:read"
     PRODUCT_SUBMIT = "product:submit"
     PRODUCT_READ = "product:read"
     PRODUCT_REVIEW = "product:review"

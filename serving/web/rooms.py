@@ -15,6 +15,7 @@ from serving.web import (
     own_cases,
     own_consents,
     own_ratings,
+    own_way_up,
     reads,
     site,
 )
@@ -23,6 +24,7 @@ DOORS: tuple[APIRouter, ...] = (
     front.door,
     entrance.door,
     own_ratings.door,
+    own_way_up.door,
     reads.door,
     own_consents.door,
     own_cases.door,
