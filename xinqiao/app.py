@@ -29,6 +29,7 @@ from xinqiao import (
     train,
     train_alert,
     watch,
+    way_up,
     webhooks,
 )
 from xinqiao.console import LANGUAGE, fail
@@ -66,6 +67,7 @@ app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("watch", help=watch.HELP)(watch.watch)
+app.command("way-up", help=way_up.HELP)(way_up.way_up)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)
