@@ -36,6 +36,7 @@ from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
 from serving.tags import endpoints as tags
 from serving.verifications import endpoints as verifications
+from serving.wayup import endpoints as wayup
 from serving.web import rooms as web
 from serving.web.failures import problem_page
 from serving.webhooks import endpoints as webhooks
@@ -59,6 +60,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *tags.DOORS,
     products.door,
     *needs.DOORS,
+    wayup.door,
 )
 
 
