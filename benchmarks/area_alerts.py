@@ -11,7 +11,9 @@ from math import isfinite
 from pathlib import Path
 
 from benchmarks.cities import BenchCity, bench_cities, make_city
-from benchmarks.measure import measure, of_command
+from benchmarks.measure import Measured, measure, of_command
+from benchmarks.our_watch import BORROWERS as BORROWERS_OF
+from benchmarks.our_watch import FIRMS as FIRMS_OF
 from benchmarks.results import Better, Entry, compared
 from benchmarks.setting import Setting
 from features.contracts import load_catalogue
@@ -22,24 +24,26 @@ from features.lake import Lake
 from features.registry import Registry
 from models.alert import alert_6m
 from models.aliases import candidate_of, named_bundle
+from models.arrays import BoolArray
 from models.bundle import Bundle, load_bundle
 from models.rating import BASE_12M
 from models.signals.book import load_signals
+from models.signals.levels import LevelArray
 from training.alert_evaluation import AlertReport
 from training.alert_model import BASE_RATING, LATE_BEFORE, MODEL, SEED, TrainedAlert, train_alert
+from training.borrowers import Borrowers
 from training.evaluate import Estimate
 from training.signal_alerts import signal_levels
 from training.signal_evaluation import (
     BOTH,
-    BOTH_ADDED,
     RAISED_BOTH,
     RAISED_MODEL,
     RAISED_RULES,
     RULES,
-    RULES_BUDGET,
     judge_signals,
 )
 from training.signal_evaluation import MODEL as SIGNAL_MODEL
+from training.signal_worth import SignalWorth, signal_worths
 from training.warning import load_warning_rules
 
 AREA = "alerts"
@@ -49,15 +53,15 @@ _PEERS = {LATE_BEFORE: "days late in the last year", BASE_RATING: "the 12-month 
 #: Exposures of the scale run.
 BORROWERS = 300_000
 _WAYS = {
-    RULES: "signals as they stand",
-    RULES_BUDGET: "signals within 3 % of borrowers",
-    SIGNAL_MODEL: "model within 3 % of borrowers",
-    BOTH: "signals and model within 3 % of borrowers",
-    BOTH_ADDED: "signals as they stand and the model's 3 %",
-    RAISED_RULES: "alerts that signals raise in the month",
-    RAISED_MODEL: "alerts that the model raises in the month",
-    RAISED_BOTH: "alerts that signals or the model raise in the month",
+    RULES: "signals alone",
+    SIGNAL_MODEL: "model alone within 3 %",
+    BOTH: "signals and model within 3 %",
+    RAISED_RULES: "raised in the month by signals",
+    RAISED_MODEL: "raised in the month by the model alone",
+    RAISED_BOTH: "raised in the month by signals or the model",
 }
+#: What is told of a way; the rest is about the model and its peers.
+_OF_WAYS = ("recall", "recall_defaults", "precision", "median_lead_days")
 _BESIDE: dict[str, tuple[str, Better, str]] = {
     "recall": ("Recall of over 30 days late", "higher", ""),
     "recall_defaults": ("Recall of defaults", "higher", ""),
@@ -97,35 +101,13 @@ def compare(setting: Setting) -> Iterator[Entry]:
 
 
 def _signals(setting: Setting, trained: TrainedAlert, sample: str) -> Iterator[Entry]:
-    """Rules, model and both on the same rows; then what each level is worth."""
-    borrowers = trained.borrowers
-    levels = signal_levels(
-        Lake(_city(setting).lake).view(),
-        load_catalogue(),
-        borrowers,
-        load_signals(),
-        Registry((*REGISTRY, *FACTS)),
-        now=setting.now,
-        parts=setting.work / "signals",
-    )
+    """Rules, model and both on the same rows; then what each level and each signal is worth."""
+    borrowers, levels = trained.borrowers, _levels(setting, trained.borrowers)
     found = judge_signals(
         borrowers, levels, trained.held_out, trained.validation.probability, seed=SEED
     )
     for way, said in _WAYS.items():
-        report = found.ways[way]
-        for name, (title, better, unit) in _BESIDE.items():
-            figure = report.figures[name]
-            if isfinite(figure.value):
-                yield compared(
-                    AREA,
-                    f"{title}, {said}",
-                    ours=figure.value,
-                    peer=None,
-                    better=better,
-                    unit=unit,
-                    now=setting.now,
-                    note=f"{sample}; 95 % {_said(figure)}; alerted a month {_said(report.figures['alerted_share'])}",
-                )
+        yield from _way(found.ways[way], said, setting, sample)
     for one in found.levels:
         precision = one.report.figures["precision"]
         if isfinite(precision.value):
@@ -136,23 +118,98 @@ def _signals(setting: Setting, trained: TrainedAlert, sample: str) -> Iterator[E
                 f"{one.rows} rows of {one.report.alerted} borrowers whose worst signal is at this level, "
                 f"{one.events} rows with an event",
             )
+    later = ~borrowers.is_development
+    codes, is_event = [entry.code for entry in load_signals().entries], borrowers.is_event[later]
+    for worth in signal_worths(codes, levels[later], borrowers.outcomes.take(later), is_event):
+        if worth.rows:
+            yield _worth(worth, is_event, setting)
+
+
+def _levels(setting: Setting, borrowers: Borrowers) -> LevelArray:
+    return signal_levels(
+        Lake(_city(setting).lake).view(),
+        load_catalogue(),
+        borrowers,
+        load_signals(),
+        Registry((*REGISTRY, *FACTS)),
+        now=setting.now,
+        parts=setting.work / "signals",
+    )
+
+
+def _way(report: AlertReport, said: str, setting: Setting, sample: str) -> Iterator[Entry]:
+    share = report.figures["alerted_share"]
+    yield compared(
+        AREA,
+        f"Alerted a month, {said}",
+        ours=share.value,
+        peer=None,
+        better="neither",
+        unit="",
+        now=setting.now,
+        note=f"{sample}; 95 % {_said(share)}; busiest month {report.share_by_month.max():.3g}",
+    )
+    for name in _OF_WAYS:
+        title, better, unit = _BESIDE[name]
+        figure = report.figures[name]
+        if isfinite(figure.value):
+            yield compared(
+                AREA,
+                f"{title}, {said}",
+                ours=figure.value,
+                peer=None,
+                better=better,
+                unit=unit,
+                now=setting.now,
+                note=f"{sample}; 95 % {_said(figure)}; alerted a month {_said(share)}",
+            )
+
+
+def _worth(worth: SignalWorth, is_event: BoolArray, setting: Setting) -> Entry:
+    """One signal beside naming borrowers at random."""
+    rows = len(is_event)
+    return compared(
+        AREA,
+        f"Share with an event, {worth.code} at orange or red",
+        ours=worth.precision,
+        peer=float(is_event.mean()),
+        better="higher",
+        unit="",
+        now=setting.now,
+        note=f"beside all {rows} rows of later months; {worth.rows} rows of {worth.firms} borrowers, "
+        f"{worth.rows / rows:.2%} a month, {worth.events} with an event; {worth.new_rows} rows came or "
+        f"worsened in the month, {worth.new_events} with an event; {worth.own_rows} named by no other signal",
+    )
 
 
 def _scale(setting: Setting) -> Iterator[Entry]:
-    """Seconds and memory of asking every signal."""
+    """Seconds and memory of building what signals read, and of asking them."""
     run = of_command([sys.executable, "-m", "benchmarks.our_signals", str(BORROWERS)])
     taken = measure(run, turns=1)
     said = (
         f"{taken.figures['signals']} signals over {taken.figures['columns']} drawn columns and 500 views; "
         "features and facts are not built"
     )
+    yield from _cost("all signals over 300,000 exposures", taken, said, setting)
+    city = _city(setting)
+    for whose, words in ((BORROWERS_OF, "every borrower"), (FIRMS_OF, "every firm")):
+        command = [sys.executable, "-m", "benchmarks.our_watch", city.lake, str(CITY_UNTIL), whose]
+        taken = measure(of_command(command), turns=1)
+        said = (
+            f"{taken.figures['firms']} firms of a city of {city.enterprises}, {taken.figures['columns']} columns, "
+            f"{taken.figures['facts']} of them facts; {taken.wall_seconds:.0f} s on the clock of a shared machine"
+        )
+        yield from _cost(f"features and facts of {words} of the city", taken, said, setting)
+
+
+def _cost(what: str, taken: Measured, said: str, setting: Setting) -> Iterator[Entry]:
     for title, value, unit in (
-        ("CPU of all signals over 300,000 exposures", taken.cpu_seconds, "s"),
-        ("Peak memory of all signals over 300,000 exposures", taken.peak_rss_mib, "MiB"),
+        ("CPU", taken.cpu_seconds, "s"),
+        ("Peak memory", taken.peak_rss_mib, "MiB"),
     ):
         yield compared(
             AREA,
-            title,
+            f"{title} of {what}",
             ours=value,
             peer=None,
             better="lower",

@@ -47,12 +47,12 @@ def _rule(rng: np.random.Generator, weight: FloatArray) -> str:
     parts += [f"not tag_{tag:03d}" for tag in rare.tolist()]
     parts += [f"({' or '.join(tags(4))})" for _ in range(int(rng.integers(0, 3)))]
     limits = [
-        f"age_months >= {rng.integers(0, 36)} months",
-        f"sales_cny >= {rng.integers(1, 60)} 万元",
-        f"tax_cny between {rng.integers(0, 3)} 万元 and {rng.integers(200, 900)} 万元",
+        f"age_months >= {6 * rng.integers(0, 7)} months",
+        f"sales_cny >= {5 * rng.integers(0, 13)} 万元",
+        f"tax_cny between {rng.integers(0, 3)} 万元 and {rng.integers(2, 10)}00 万元",
         f"staff_count >= {rng.integers(0, 6)}",
-        f"debt_ratio <= {rng.integers(60, 95)} %",
-        f"drop_ratio <= {rng.integers(10, 60)} %",
+        f"debt_ratio <= {5 * rng.integers(12, 20)} %",
+        f"drop_ratio <= {5 * rng.integers(2, 13)} %",
     ]
     parts += [limits[place] for place in np.sort(rng.choice(6, 5, replace=False)).tolist()]
     if rng.random() < 0.5:  # noqa: PLR2004 - drawn
@@ -77,7 +77,7 @@ class Crowd:
 
 def drawn_firms(rows: int, rng: np.random.Generator) -> Crowd:
     """Draw firms."""
-    columns = {
+    columns: dict[str, FloatArray] = {
         "age_months": rng.gamma(2, 40, rows).round(),
         "sales_cny": rng.lognormal(14, 1.5, rows).round(2),
         "tax_cny": rng.lognormal(11, 1.5, rows).round(2),

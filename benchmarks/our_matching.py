@@ -39,7 +39,7 @@ def _ready(rules: int, rng: np.random.Generator, threads: int = 1) -> tuple[list
 
 
 def _match(everyone: Everyone, crowd: Crowd) -> Matches:
-    return everyone.match(everyone.matcher.conditions.columns(crowd.columns), crowd.grade)
+    return everyone.match(crowd.columns, crowd.grade)
 
 
 def batch(firms: int, rules: int, threads: int) -> None:
@@ -87,15 +87,15 @@ def equal(firms: int, rules: int) -> None:
     book, everyone = _ready(rules, rng)
     crowd, matcher = drawn_firms(firms, rng), everyone.matcher
     whole = Everyone(matcher, np.arange(rules, dtype=np.int32)[None], everyone.is_left, rules)
-    columns = matcher.conditions.columns(crowd.columns)
+    matrix = matcher.conditions.matrix(crowd.columns)
     meter = Meter()
-    found = whole.match(columns, np.zeros(firms, dtype=np.int64))
+    found = whole.match(crowd.columns, np.zeros(firms, dtype=np.int64))
     tests = [naive_test(rule, vocabulary()) for rule in book]
     alone = batch_differs = 0
     open_, failed = np.zeros(rules, dtype=np.int64), 0
     for row in range(firms):
         theirs = _double_loop([crowd.firm(row)], tests)[0]
-        verdict = matcher.verdicts(np.ascontiguousarray(columns[:, row]))
+        verdict = matcher.verdicts(matrix[row])
         expected = np.array([2 if one else 1 if one is None else 0 for one in theirs])
         mine = np.where(verdict.is_eligible, 2, np.where(verdict.is_open, 1, 0))
         alone += int((mine != expected).sum())

@@ -236,3 +236,10 @@ class PanelError(XinqiaoError):
 
     code = "panel"
     status = 503
+
+
+class PlanError(XinqiaoError):
+    """A plan of steps could not be confirmed when it was computed again."""
+
+    code = "plan"
+    status = 500

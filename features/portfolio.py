@@ -41,6 +41,10 @@ class Portfolio:
         Consent scopes open to the institution for watching, in order.
     loans : list of list of str
         Ids of the running loans it stands for.
+    granted : list of (date, date)
+        When the first and the latest of them were granted.
+    opened_since : list of (date or None)
+        First day of the consents that open something to it; None where none does.
     figures : mapping of str to ndarray of float64, shape (n,)
         Exposure facts that the loans give.
     """
@@ -51,6 +55,8 @@ class Portfolio:
     firm: IntArray
     opened: list[tuple[str, ...]]
     loans: list[list[str]]
+    granted: list[tuple[date, date]]
+    opened_since: list[date | None]
     figures: Mapping[str, FloatArray]
 
     def __len__(self) -> int:
@@ -66,6 +72,8 @@ class Portfolio:
             firm=self.firm[list(rows)],
             opened=[self.opened[row] for row in rows],
             loans=[self.loans[row] for row in rows],
+            granted=[self.granted[row] for row in rows],
+            opened_since=[self.opened_since[row] for row in rows],
             figures={name: values[list(rows)] for name, values in self.figures.items()},
         )
 
@@ -90,9 +98,8 @@ def read_portfolio(snapshot: Snapshot) -> Portfolio:
     snapshot.connection.execute(f"CREATE OR REPLACE TEMP TABLE running AS {_RUNNING}")
     query = _EXPOSURES.format(platform=literal(PLATFORM), day=snapshot.as_of_date, grants=grants)
     table = snapshot.connection.sql(query).to_arrow_table()
-    figures = [
-        name for name in table.column_names if name.endswith(("_days", "_months", "_cny", "_level"))
-    ]
+    figures = [name for name in table.column_names if name.startswith(("own_loan", "other_loan"))]
+    granted = (table[name].to_pylist() for name in ("first_granted_on", "granted_on"))
     return Portfolio(
         institutions=table["institution"].to_pylist(),
         products=table["product_code"].to_pylist(),
@@ -100,6 +107,8 @@ def read_portfolio(snapshot: Snapshot) -> Portfolio:
         firm=table["enterprise_key"].to_numpy().astype(np.int64),
         opened=[tuple(scopes) for scopes in table["scopes"].to_pylist()],
         loans=table["loans"].to_pylist(),
+        granted=list(zip(*granted, strict=True)),
+        opened_since=table["opened_since"].to_pylist(),
         figures={
             name: table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in figures
         },
@@ -146,7 +155,7 @@ _RUNNING = """
         FROM visible_guarantee_account GROUP BY enterprise_key, loan_id)
     SELECT a.enterprise_key, a.loan_id, coalesce(a.lender_uscc, '') AS institution,
         coalesce(a.product_code, '') AS product_code,
-        CAST(a.granted_at AS DATE) AS granted_on,
+        CAST(a.granted_at AS DATE) AS granted_on, a.is_green,
         CAST(a.granted_at AS DATE) + to_months(CAST(a.term_months AS INTEGER)) AS matures_on,
         coalesce(m.balance_fen, a.amount_fen) AS balance_fen, coalesce(m.dpd, 0) AS dpd,
         coalesce(m.five_class, 1) AS five_class, coalesce(g.guarantor, '') AS guarantor
@@ -164,13 +173,15 @@ _EXPOSURES = """
         arg_max(product_code, balance_fen) AS product_code, max(guarantor) AS guarantor,
         max(dpd) AS dpd, sum(balance_fen) / 100 AS balance,
         min(CASE WHEN matures_on >= DATE '{day}' THEN matures_on END) AS matures_on,
-        max(granted_on) AS granted_on
+        min(granted_on) AS first_granted_on, max(granted_on) AS granted_on,
+        CASE WHEN bool_or(is_green) THEN 1 WHEN count(is_green) = count(*) THEN 0 END AS is_green
         FROM side GROUP BY holder, enterprise_key),
     other AS (SELECT e.holder, e.enterprise_key, max(r.dpd) AS dpd, max(r.five_class) AS five_class
         FROM exposure e JOIN running r ON r.enterprise_key = e.enterprise_key
         AND NOT list_contains(e.loans, r.loan_id) GROUP BY e.holder, e.enterprise_key)
     SELECT e.holder AS institution, e.enterprise_key, e.loans, e.product_code, e.guarantor,
-        coalesce(g.scopes, []) AS scopes, CAST(e.dpd AS DOUBLE) AS own_loan_days_past_due_days,
+        coalesce(g.scopes, []) AS scopes, g.since AS opened_since, e.first_granted_on, e.granted_on,
+        CAST(e.is_green AS DOUBLE) AS own_loan_is_green, CAST(e.dpd AS DOUBLE) AS own_loan_days_past_due_days,
         CAST(e.matures_on AS DATE) - DATE '{day}' AS own_loan_days_to_maturity_days,
         CAST(e.balance AS DOUBLE) AS own_loan_balance_cny,
         CAST(date_diff('month', e.granted_on, DATE '{day}') AS DOUBLE) AS own_loan_age_months,

@@ -210,14 +210,15 @@ def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:
 def grants_at(
     lake: LakeView, catalogue: Catalogue, day: date, purpose: Purpose, *, holding: str
 ) -> str:
-    """Query of (enterprise_key, grantee, scopes): what live consents of a purpose open to whom on a day.
+    """Query of (enterprise_key, grantee, scopes, since): what live consents of a purpose open to whom on a day.
 
     Only consents that hold the scope `holding` count; those of one firm to one institution open together,
-    their scopes in order.
+    their scopes in order, since the first day of any of them.
     """
     consents, moment, on = catalogue[CONSENTS], end_of(day), f"DATE '{day}'"
     return (
-        "SELECT enterprise_key, grantee, list_sort(list_distinct(flatten(list(scopes)))) AS scopes FROM ("
+        "SELECT enterprise_key, grantee, list_sort(list_distinct(flatten(list(scopes)))) AS scopes, "
+        "min(valid_from) AS since FROM ("
         f"SELECT *, row_number() OVER ({_LATEST_FIRST}) AS place FROM {lake.rows(consents)} "
         f"WHERE {_current_at(moment, consents, lake)} AND occurred_at <= {_instant(moment)}) "
         f"WHERE place = 1 AND purpose = {literal(purpose)} AND event IN ('granted', 'narrowed') "

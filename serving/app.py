@@ -33,6 +33,7 @@ from serving.reference import endpoints as reference
 from serving.reference.openapi import describe
 from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
+from serving.tags import endpoints as tags
 from serving.verifications import endpoints as verifications
 from serving.web import rooms as web
 from serving.web.failures import problem_page
@@ -54,6 +55,7 @@ ROOMS: tuple[APIRouter, ...] = (
     verifications.door,
     webhooks.door,
     loans.door,
+    *tags.DOORS,
     products.door,
 )
 

@@ -202,6 +202,20 @@ def add_alert(running: Running, institution: str, firm: str, number: int) -> dic
     return made
 
 
+#: A tag that the firm contests.
+_CONTESTED = """
+INSERT INTO tag_contest (contest_id, uscc, tag, text, state, made_by, made_at)
+VALUES (%(contest)s, %(firm)s, 'green', 'x', 'open', 'U-0', %(now)s)
+"""
+
+
+def add_contest(running: Running, firm: str, number: int) -> dict[str, str]:
+    """One open contest of a tag; its id by name."""
+    made = {"contest": f"X-w{number}"}
+    running.sql(_CONTESTED, **made, firm=firm, now=running.clock.now)
+    return made
+
+
 # A product of the institution that waits for a review.
 _PRODUCTS = """
 WITH product AS (
@@ -267,6 +281,7 @@ def _things(running: Running) -> dict[str, str]:
         "password": PASSWORD,
         "dataset": "admin_penalty",
         "kind": "dispute",
+        "tag": "new_citizen",
         "consent": f"C-w{number}",
         "rating": f"R-w{number}",
         "batch": f"B-w{number}",
@@ -291,6 +306,7 @@ def _things(running: Running) -> dict[str, str]:
     made |= _add_endpoint(running, things, number)
     made |= add_loan(running, things["firm"], things["institution"], number)
     made |= add_alert(running, things["institution"], things["firm"], number)
+    made |= add_contest(running, things["firm"], number)
     made |= add_product(running, things["institution"], number)
     made |= add_match(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

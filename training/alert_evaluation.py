@@ -46,7 +46,9 @@ class AlertReport:
     figures: dict[str, Estimate]
 
 
-def choose_cut_off(score: FloatArray, place: IntArray, share: float) -> float:
+def choose_cut_off(
+    score: FloatArray, place: IntArray, share: float, named: BoolArray | None = None
+) -> float:
     """The lowest cut-off at which no month has more than a share of its rows alerted.
 
     Parameters
@@ -57,19 +59,27 @@ def choose_cut_off(score: FloatArray, place: IntArray, share: float) -> float:
         Month end of each row.
     share : float
         Of live borrowers a month, 0 to 1.
+    named : ndarray of bool, shape (n,), optional
+        Rows that are alerted anyway and count towards the share.
 
     Examples
     --------
-    >>> score = np.array([0.1, 0.2, 0.3, 0.4])
-    >>> cut_off = choose_cut_off(score, np.zeros(4, dtype=np.int64), 0.25)
-    >>> (score >= cut_off).tolist()
+    >>> score, month = np.array([0.1, 0.2, 0.3, 0.4]), np.zeros(4, dtype=np.int64)
+    >>> (score >= choose_cut_off(score, month, 0.5)).tolist()
+    [False, False, True, True]
+
+    Where one of them is alerted already, room is left for one more.
+
+    >>> (score >= choose_cut_off(score, month, 0.5, score < 0.2)).tolist()
     [False, False, False, True]
     """
     highest_left_out = [-np.inf]
+    free = np.ones_like(place, dtype=np.bool_) if named is None else ~named
     for month in np.unique(place):
-        falling = np.sort(score[place == month])[::-1]
-        named = int(share * len(falling))
-        highest_left_out.append(float(falling[named]))
+        here = place == month
+        falling = np.sort(score[here & free])[::-1]
+        room = max(0, int(share * here.sum()) - int((here & ~free).sum()))
+        highest_left_out += falling[room : room + 1].tolist()
     return float(np.nextafter(max(highest_left_out), np.inf))
 
 

@@ -16,7 +16,7 @@ from features.clock import SHANGHAI
 from features.contracts import Catalogue
 from features.lake import LakeView
 from features.registry import Registry
-from models.arrays import FloatArray
+from models.arrays import BoolArray, FloatArray
 from models.bundle import Bundle, BundleRecipe
 from models.rating import RatingSpec
 from models.scale import load_scale
@@ -39,10 +39,14 @@ _CHECKED_ROWS = 5_000
 #: What is known of a lender's own book without any model: days late in the last year.
 PAST_LATE = "loan_days_past_due_max_12m_days"
 MODEL, LATE_BEFORE, BASE_RATING = "model", "late_before", "base_rating"
+#: The model beside the signals, all their alerts counted together.
+WITH_SIGNALS = "with_signals"
 
 Progress = Callable[[str, int, int], None]
 #: Ranks rows of shape (n, k), higher = riskier; a row that cannot be ranked is lowest.
 Ranking = Callable[[FloatArray], FloatArray]
+#: Which rows of borrowers are alerted without the model, shape (n,).
+Named = Callable[[Borrowers], BoolArray]
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class TrainedAlert:
     validation : OutOfTime
         Of the probability, on the later months.
     reports : dict of str to AlertReport
-        Of the alerts of `model`, and on the same rows of `late_before` and, if given, `base_rating`.
+        Of the alerts of `model`, and on the same rows of `late_before` and, if given, `base_rating` and
+        `with_signals`, whose cut-off is the one to serve.
     held_out : ndarray of float64, shape (d,)
         Probability of each development row by models that had not seen the firm.
     """
@@ -79,6 +84,7 @@ def train_alert(
     mlruns: Path,
     parts: Path,
     base_rating: Bundle | None = None,
+    named: Named | None = None,
     seed: int = SEED,
     on_progress: Progress | None = None,
 ) -> TrainedAlert:
@@ -92,6 +98,9 @@ def train_alert(
         Folder in which features of month ends are kept.
     base_rating : Bundle, optional
         A rating to hold the warning against.
+    named : callable, optional
+        Asked which borrowers the signals name; what they leave of the budget of alerts is the model's.
+        Without it the model has the whole budget.
     on_progress : callable, optional
         Told `(step, done, total)`; steps are `borrowers`, `fit`.
 
@@ -122,6 +131,8 @@ def train_alert(
     )
     validation = _validate(borrowers, fitted, seed)
     reports = judge_ways(borrowers, fitted, base_rating, seed=seed)
+    if named is not None:
+        reports[WITH_SIGNALS] = judge_beside(borrowers, fitted, named(borrowers), seed=seed)
     scale = load_scale()
     recipe = BundleRecipe(
         spec=spec,
@@ -185,6 +196,27 @@ def judge_ways(
     }
 
 
+def judge_beside(
+    borrowers: Borrowers, fitted: FittedRating, is_named: BoolArray, *, seed: int
+) -> AlertReport:
+    """Report of the model and the signals together, within the budget of alerts.
+
+    Parameters
+    ----------
+    is_named : ndarray of bool, shape (n,)
+        Rows of the borrowers that the signals name.
+    """
+    early, rules = borrowers.is_development, load_warning_rules()
+    development, later = borrowers.outcomes.take(early), borrowers.outcomes.take(~early)
+    held_out = fitted.line.probability(fitted.held_out)
+    share = rules.alerted_share_up_to.value
+    cut_off = choose_cut_off(held_out, development.place, share, is_named[early])
+    probability = fitted.probability(borrowers.matrix[~early])
+    # Whom the signals name is alerted at any cut-off.
+    score = np.where(is_named[~early], 1.0, probability)
+    return judge_alerts(later, score, cut_off, rules, seed=seed)
+
+
 def _others(features: Registry, base_rating: Bundle | None) -> Mapping[str, Ranking]:
     """Other ways of ranking that these features allow."""
     names, found = list(features.names), dict[str, Ranking]()
@@ -217,6 +249,7 @@ def alert_metrics(
 ) -> dict[str, float]:
     """Figures and counts as flat numbers for the manifest and the run; `cut_off` raises the alert."""
     early, report = borrowers.is_development, reports[MODEL]
+    served = reports.get(WITH_SIGNALS, report)
     later = borrowers.outcomes.take(~early)
     soon = load_warning_rules().report_months.value
     within = later.months_to_event <= soon
@@ -230,8 +263,8 @@ def alert_metrics(
         "development_n": float(early.sum()),
         "development_events": float(borrowers.is_event[early].sum()),
         "without_consent": float(borrowers.without_consent),
-        "cut_off": report.cut_off,
-        "alerted_share_highest": float(report.share_by_month.max()),
+        "cut_off": served.cut_off,
+        "alerted_share_highest": float(served.share_by_month.max()),
         "alerted_firms": float(report.alerted),
         "late_firms": float(report.late),
         **{f"excluded_{reason}": float(count) for reason, count in borrowers.excluded.items()},

@@ -1,9 +1,7 @@
-"""Signals and the warning model side by side, as they stand and within one budget of alerts.
+"""Signals and the warning model side by side, and together within one budget of alerts.
 
-The signals as they stand alert whom their rules name, however many that are. To compare at one budget, rows
-are ranked by what the signals that hold foretold in development: the lower end of the Jeffreys interval
-of the share with an event, the highest over the signals of the row. A row of which both the model and a
-signal speak has the higher of the two.
+Signals alert whom their rules name. The model alone may name as many borrowers as the budget allows;
+beside the signals it may name so many that all warnings together stay within it.
 """
 
 from collections.abc import Sequence
@@ -12,25 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray
-from models.metrics import jeffreys_interval
 from models.signals.levels import NONE, Level, LevelArray
 from training.alert_evaluation import AlertReport, choose_cut_off, judge_alerts
 from training.borrowers import Borrowers
 from training.signal_alerts import is_acted_on
-from training.warning import Outcomes, load_warning_rules
+from training.warning import Outcomes, WarningRules, load_warning_rules
 
-#: Of the interval whose lower end ranks a signal.
-_LEVEL = 0.90
 _ORANGE = np.int8(Level.ORANGE.rank)
-#: Weight of the model's probability among rows that rank alike.
-_TIE = 1e-6
-RULES, RULES_BUDGET, MODEL, BOTH, BOTH_ADDED = (
-    "rules",
-    "rules_within_budget",
-    "model",
-    "both_within_budget",
-    "rules_and_model",
-)
+RULES, MODEL, BOTH = "rules", "model", "rules_and_model"
 #: The same, counting an alert in the month in which it is raised: a standing one is no new call to act.
 RAISED_RULES, RAISED_MODEL, RAISED_BOTH = "rules_raised", "model_raised", "rules_and_model_raised"
 
@@ -51,36 +38,6 @@ class SignalReport:
 
     ways: dict[str, AlertReport]
     levels: tuple[LevelReport, ...]
-
-
-def foretold(levels: LevelArray, is_event: BoolArray, learns: BoolArray) -> FloatArray:
-    """What the signals that hold foretold, shape (n,); 0 where none holds at orange or red.
-
-    Parameters
-    ----------
-    levels : ndarray of int8, shape (n, s)
-    is_event : ndarray of bool, shape (n,)
-    learns : ndarray of bool, shape (n,)
-        Rows the shares are counted on.
-
-    Examples
-    --------
-    >>> levels = np.array([[3], [3], [0], [4]], dtype=np.int8)
-    >>> found = foretold(levels, np.array([True, True, False, False]), np.array([True, True, True, False]))
-    >>> bool(found[0] == found[1] > 0), found[2:].tolist()
-    (True, [0.0, 0.0])
-    """
-    found = np.zeros(len(levels))
-    for column in levels.T:
-        for level in (Level.ORANGE, Level.RED):
-            holds = column == level.rank
-            counted = holds & learns
-            if counted.any():
-                low, _ = jeffreys_interval(
-                    int((is_event & counted).sum()), int(counted.sum()), level=_LEVEL
-                )
-                found[holds] = np.maximum(found[holds], low)
-    return found
 
 
 def raised(levels: LevelArray, outcomes: Outcomes) -> BoolArray:
@@ -124,36 +81,28 @@ def judge_signals(
     rules, early = load_warning_rules(), borrowers.is_development
     share, outcomes = rules.alerted_share_up_to.value, borrowers.outcomes
     places, judged = outcomes.take(early).place, outcomes.take(~early)
-    probability = np.empty(len(levels))
-    probability[early], probability[~early] = held_out, later
-    ranked = foretold(levels, borrowers.is_event, early)
-    scores = {
-        RULES_BUDGET: ranked,
-        MODEL: probability,
-        # Rows of one signal tie; the model says which of them come first.
-        BOTH: np.maximum(probability, ranked) + _TIE * probability,
-    }
+    acted = is_acted_on(levels)
+    alone = choose_cut_off(held_out, places, share)
+    beside = choose_cut_off(held_out, places, share, acted[early])
+    by_rule, by_model, added = acted[~early], later >= alone, later >= beside
     ways = {
-        name: judge_alerts(
-            judged, score[~early], choose_cut_off(score[early], places, share), rules, seed=seed
-        )
-        for name, score in scores.items()
+        name: _judged(judged, rows, rules, seed)
+        for name, rows in ((RULES, by_rule), (MODEL, by_model), (BOTH, by_rule | added))
     }
-    acted = is_acted_on(levels)[~early]
-    warned = later >= ways[MODEL].cut_off
-    for name, rows in ((RULES, acted), (BOTH_ADDED, acted | warned)):
-        ways[name] = judge_alerts(judged, rows.astype(np.float64), 0.5, rules, seed=seed)
     counts = judged.place > judged.place.min()
-    by_rule, by_model = raised(levels[~early], judged), raised(warned[:, None] * _ORANGE, judged)
+    new = raised(levels[~early], judged)
+    new_alone, new_added = (raised(rows[:, None] * _ORANGE, judged) for rows in (by_model, added))
     for name, rows in (
-        (RAISED_RULES, by_rule),
-        (RAISED_MODEL, by_model),
-        (RAISED_BOTH, by_rule | by_model),
+        (RAISED_RULES, new),
+        (RAISED_MODEL, new_alone),
+        (RAISED_BOTH, new | new_added),
     ):
-        ways[name] = judge_alerts(
-            judged.take(counts), rows[counts].astype(np.float64), 0.5, rules, seed=seed
-        )
+        ways[name] = _judged(judged.take(counts), rows[counts], rules, seed)
     return SignalReport(ways, tuple(_by_level(borrowers, levels, seed)))
+
+
+def _judged(rows: Outcomes, named: BoolArray, rules: WarningRules, seed: int) -> AlertReport:
+    return judge_alerts(rows, named.astype(np.float64), 0.5, rules, seed=seed)
 
 
 def _by_level(borrowers: Borrowers, levels: LevelArray, seed: int) -> Sequence[LevelReport]:
@@ -165,7 +114,7 @@ def _by_level(borrowers: Borrowers, levels: LevelArray, seed: int) -> Sequence[L
             level,
             int((worst == level.rank).sum()),
             int((is_event & (worst == level.rank)).sum()),
-            judge_alerts(judged, (worst == level.rank).astype(np.float64), 0.5, rules, seed=seed),
+            _judged(judged, worst == level.rank, rules, seed),
         )
         for level in (Level.RED, Level.ORANGE, Level.YELLOW)
     ]

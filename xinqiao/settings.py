@@ -73,6 +73,11 @@ class Settings:
         return self.home / "months"
 
     @property
+    def signal_months(self) -> Path:
+        """What signals read of past month ends, to see how many borrowers they name."""
+        return self.home / "signal_months"
+
+    @property
     def watch(self) -> Path:
         """What runs of the watch found, a file a day."""
         return self.home / "watch"

@@ -7,13 +7,15 @@ import typer
 from rich.table import Table
 
 from features.clock import now_in_shanghai
-from features.contracts import load_catalogue
+from features.contracts import Catalogue, load_catalogue
 from features.definitions import REGISTRY
 from features.errors import BundleError
-from features.lake import Lake
+from features.lake import Lake, LakeView
 from models.alert import alert_6m
 from models.bundle import Bundle, load_bundle
 from models.rating import BASE_12M
+from models.signals.book import load_signals
+from models.watching.setting import COLUMNS
 from xinqiao.console import Json, out, say, show, show_json
 from xinqiao.settings import Settings, load_settings
 from xinqiao.train import bars, print_figures
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from training.alert_evaluation import AlertReport
-    from training.alert_model import TrainedAlert
+    from training.alert_model import Named, TrainedAlert
     from training.evaluate import Estimate
 
 HELP = """训练、验证并登记贷后预警模型。 Train, validate and register the early warning.
@@ -31,6 +33,7 @@ HELP = """训练、验证并登记贷后预警模型。 Train, validate and regi
 """
 _WAYS = {
     "model": ("预警模型", "early warning"),
+    "with_signals": ("模型与信号合计", "model and signals together"),
     "late_before": ("过去一年逾期天数", "days late in the last year"),
     "base_rating": ("十二个月评级", "12-month rating"),
 }
@@ -65,21 +68,41 @@ def train(settings: Settings, data_until: date) -> "TrainedAlert":
     """Train the early warning and hold it against the 12-month rating, if there is one."""
     from training.alert_model import train_alert  # noqa: PLC0415 - takes seconds to load
 
-    catalogue = load_catalogue()
+    catalogue, lake, now = load_catalogue(), Lake(settings.lake).view(), now_in_shanghai()
     with bars() as advance:
         return train_alert(
-            Lake(settings.lake).view(),
+            lake,
             catalogue,
             REGISTRY,
             alert_6m(catalogue),
             data_until=data_until,
-            now=now_in_shanghai(),
+            now=now,
             bundles=settings.bundles,
             mlruns=settings.mlruns,
             parts=settings.months,
             base_rating=_base_rating(settings),
+            named=_named_by_signals(settings, lake, catalogue, now),
             on_progress=advance,
         )
+
+
+def _named_by_signals(
+    settings: Settings, lake: LakeView, catalogue: Catalogue, now: datetime
+) -> "Named":
+    """Asks whom the signals in force name, so that the model gets what they leave of the budget."""
+    from training.signal_alerts import is_acted_on, signal_levels  # noqa: PLC0415 - the training room
+
+    return lambda borrowers: is_acted_on(
+        signal_levels(
+            lake,
+            catalogue,
+            borrowers,
+            load_signals(),
+            COLUMNS,
+            now=now,
+            parts=settings.signal_months,
+        )
+    )
 
 
 def _base_rating(settings: Settings) -> Bundle | None:

@@ -6,13 +6,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.errors import BundleError, RequestError
 from features.lake import Lake
+from models.signals.levels import NONE
+from models.watching.assessments import assessments_of
 from models.watching.batch import PortfolioRun, watch_lake
+from models.watching.origins import with_origins
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
 from xinqiao.console import Json, progress, show, show_json
@@ -47,13 +51,39 @@ def watch(
     day = as_of.date() if as_of is not None else now.date()
     found = run(settings, day, now, institution=institution)
     if out_file is not None:
-        write_findings(found.held, day, out_file)
+        write_findings(found.held, day, out_file, sayings(found.run, found.moved))
     if as_json:
         show_json(run_document(found.run, found.moved, found.absent))
         return
     print_run(found.run, found.moved, found.absent)
     if out_file is not None:
         show(f"预警明细 → {out_file}", f"Findings → {out_file}")
+
+
+def sayings(run: PortfolioRun, moved: Sequence[Moved]) -> dict[Key, tuple[tuple[str, str], ...]]:
+    """What the models say of the exposures they warn of, by institution, firm and signal.
+
+    What changed since the loan was granted is said where a warning is new or got worse: it takes a build of
+    features for every month of grant.
+    """
+    watched = run.watched
+    models = [signal.entry.dimension == "all" for signal in watched.watch.signals]
+    rows = np.flatnonzero((watched.levels[:, models] > NONE).any(axis=1))
+    told = list(assessments_of(watched, rows))
+    moves = {one.key[:2] for one in moved if one.move in {"new", "worse"}}
+    news = [at for at, one in enumerate(told) if (one.institution, one.uscc) in moves]
+    for at, one in zip(
+        news,
+        with_origins(watched, [told[at] for at in news], rows[news], run.past),
+        strict=True,
+    ):
+        told[at] = one
+    return {
+        (one.institution, one.uscc, finding.signal): finding.says + (finding.since_grant or ())
+        for one in told
+        for finding in one.findings
+        if finding.says
+    }
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,15 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_findings(held: Mapping[Key, Held], day: date, path: Path) -> None:
-    """Write signals that hold, a row each."""
+#: What a model says of a finding, in both languages.
+Says = Mapping[Key, tuple[tuple[str, str], ...]]
+_SAID = (pa.field("says_zh", pa.list_(pa.string())), pa.field("says_en", pa.list_(pa.string())))
+
+
+def write_findings(
+    held: Mapping[Key, Held], day: date, path: Path, says: Says | None = None
+) -> None:
+    """Write signals that hold, a row each; with what models say of them where that is given."""
     keys = sorted(held)
     columns: dict[str, list[object]] = {
         "as_of": [day] * len(keys),
@@ -36,7 +43,12 @@ def write_findings(held: Mapping[Key, Held], day: date, path: Path) -> None:
         "way": [held[key].way for key in keys],
         "since": [held[key].since for key in keys],
     }
-    write_parquet(pa.table(columns, schema=_SCHEMA), path)
+    schema = _SCHEMA
+    if says is not None:
+        schema = pa.schema([*_SCHEMA, *_SAID])
+        columns["says_zh"] = [[zh for zh, _ in says.get(key, ())] for key in keys]
+        columns["says_en"] = [[en for _, en in says.get(key, ())] for key in keys]
+    write_parquet(pa.table(columns, schema=schema), path)
 
 
 def keep_run(folder: Path, held: Mapping[Key, Held], day: date) -> None:

@@ -8,3 +8,11 @@ from features.facts import activity, matching, public
 from features.registry import Registry
 
 FACTS = Registry((*public.FACTS, *activity.FACTS, *matching.FACTS))
+
+
+from features.facts import activity, public
+from features.facts.feeds import FEED_FACTS
+from features.facts.mortgages import MORTGAGE_FACTS
+from features.registry import Registry
+
+FACTS = Registry((*public.FACTS, *activity.FACTS, *MORTGAGE_FACTS, *FEED_FACTS))

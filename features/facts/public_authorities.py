@@ -10,8 +10,11 @@ from features.facts.public_authorities_grains import (
     ARREARS_QUARTER,
     CARBON,
     LATE_CONTRACT,
+    NEW_ARREARS,
     NEW_BREACH,
     NEW_COERCION,
+    NEW_GRADE,
+    NEW_NONNORMAL,
     NEW_PENALTY,
     UNPAID,
 )
@@ -117,6 +120,9 @@ _GRADES = [
 ]  # fmt: skip
 
 _TAX = [
+    _new("tax_nonnormal_new", NEW_NONNORMAL, "", "R11", "税务非正常户认定（未解除）", "declarations as non-normal"),
+    _new("tax_grades_new", NEW_GRADE, "", "R10", "纳税缴费信用等级公布", "tax credit grades"),
+    _new("tax_arrears_new", NEW_ARREARS, "", "R11", "欠税公告（未清缴）", "notices of tax arrears"),
     declare(
         column_name("tax_grade_steps_down", "count", "12m"),
         Value(

@@ -21,6 +21,9 @@ NEW_PENALTY = news(
 ABNORMAL = entries(
     "abnormal_reason", "abnormal_list", "listed_on", "removed_on", columns=("reason",)
 )
+NEW_NONNORMAL = news("nonnormal_new", "tax_nonnormal", "declared_on", "lifted_on")
+NEW_GRADE = news("tax_grade_new", "tax_credit_rating", "published_on")
+NEW_ARREARS = news("tax_arrears_new", "tax_arrears_notice", "notice_on", "cleared_on")
 NEW_COERCION = news("coercion_new", "admin_coercion", "executed_on", columns=("method",))
 
 #: Contracts and quarters older than this are over.

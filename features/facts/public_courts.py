@@ -9,8 +9,10 @@ from features.facts.public_courts_grains import (
     APPLIED,
     FILED_ASSETS,
     FROZEN,
+    NEW_DISHONEST,
     NEW_EXECUTION,
     NEW_MORTGAGE,
+    NEW_RESTRICTION,
     PLEDGED,
     RELATED,
     SHOWN_ASSETS,
@@ -47,6 +49,16 @@ _ENFORCEMENT = [
         stated("cny", "{v} / 100", NEW_EXECUTION, "sum(target_amount_fen)"),
         NO_DIRECTION, "R17", "近1个月新增被执行标的金额", "amounts of enforcement cases learnt of in the last month",
         missing="stated",
+    ),
+    declare(
+        column_name("dishonest_debtor_new", "count", NEWS.name), count(Aggregate(NEW_DISHONEST, "count(*)")),
+        NO_DIRECTION, "R17", "近1个月新列入且仍在列的失信被执行人记录数", "entries on the list of dishonest debtors learnt of in the last month",
+        missing="zero",
+    ),
+    declare(
+        column_name("consumption_restrictions_new", "count", NEWS.name), count(Aggregate(NEW_RESTRICTION, "count(*)")),
+        NO_DIRECTION, "R17", "近1个月新增且未解除的限制消费令数", "consumption restrictions learnt of in the last month",
+        missing="zero",
     ),
     declare(
         column_name("bankruptcy_applied", "now"),

@@ -12,6 +12,8 @@ from features.windows import months_before
 NEW_EXECUTION = news(
     "execution_new", "judgment_debtor", "filed_on", "closed_on", ("target_amount_fen",)
 )
+NEW_DISHONEST = news("dishonest_new", "dishonest_debtor", "published_on", "removed_on")
+NEW_RESTRICTION = news("restriction_new", "consumption_restriction", "ordered_on", "lifted_on")
 NEW_MORTGAGE = news(
     "chattel_mortgage_new", "chattel_mortgage", "registered_on", "cancelled_on",
     ("secured_amount_fen",),

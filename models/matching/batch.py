@@ -5,18 +5,21 @@ night. Such conditions are left to the asking: a rule that everything on record 
 where nothing is left to ask. What is unknown on record never counts for a firm.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from features.rules.evaluate import Columns
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.matching.conditions import Int32Array
 from models.matching.matcher import Matcher
-from models.matching.plane_kernels import CHUNK, everyone_kernel
+from models.matching.plane_kernels import everyone_kernel
 
+#: Firms whose values are laid side by side at a time: enough to fill the kernel, few enough for a cache.
+SLICE = 4096
 #: In the place of a rule where a firm meets no further one.
 NOTHING = -1
 
@@ -104,15 +107,20 @@ class Everyone:
     most: int = 10
     threads: int = 1
 
-    def match(self, values: FloatArray, grade: IntArray) -> Matches:
+    def match(self, columns: Columns, grade: IntArray) -> Matches:
         """Match a block of firms; what is found of one never depends on the others.
 
         Parameters
         ----------
-        values : ndarray of float64, shape (m, n)
-            From `Conditions.columns`; NaN where nothing is known.
+        columns : mapping of str to ndarray, shape (n,)
+            Every name of the rules; NaN, or the empty text of a code, where nothing is known.
         grade : ndarray of int64, shape (n,)
             Which row of `order` each firm goes by.
+
+        Raises
+        ------
+        KeyError
+            If a column was not looked up.
 
         Examples
         --------
@@ -121,46 +129,73 @@ class Everyone:
         >>> book = [("old", "age >= 2 years"), ("sound", "age >= 2 years and debt < 70 %")]
         >>> matcher = Matcher.of(book, words)
         >>> order = np.array([[1, 0]], dtype=np.int32)
-        >>> firms = matcher.conditions.columns({"age": np.array([24.0, 30, 3]), "debt": np.array([0.5, np.nan, 0.5])})
+        >>> firms = {"age": np.array([24.0, 30, 3]), "debt": np.array([0.5, np.nan, 0.5])}
         >>> found = Everyone(matcher, order, np.zeros(2, bool), most=2).match(firms, np.zeros(3, int))
         >>> found.top.tolist(), found.counts.near.tolist(), found.counts.undecided.tolist()
         ([[1, 0], [0, -1], [-1, -1]], [1, 1], [0, 1])
         """
-        firms = values.shape[1]
+        firms, graded = len(grade), grade.astype(np.int32)
         top = np.full((firms, self.most), NOTHING, dtype=np.int32)
         is_sure = np.zeros((firms, self.most), dtype=np.uint8)
-        flat, graded = np.ascontiguousarray(values).ravel(), grade.astype(np.int32)
 
-        def part(span: tuple[int, int]) -> Counts:
-            return self._count(flat, firms, span, graded, top.reshape(-1), is_sure.reshape(-1))
+        def part(first: int, last: int) -> Counts:
+            into = self._nothing()
+            for at in range(first, last, SLICE):
+                rows = slice(at, min(at + SLICE, last))
+                self._count(columns, rows, graded[rows], top[rows], is_sure[rows], into)
+            return into.counts(last - first)
 
-        spans = _spans(firms, self.threads)
+        size = max(-(-firms // self.threads), 1)
+        spans = [(at, min(at + size, firms)) for at in range(0, max(firms, 1), size)]
         if len(spans) == 1:
-            return Matches(top, is_sure.view(np.bool_), part(spans[0]))
+            return Matches(top, is_sure.view(np.bool_), part(*spans[0]))
         with ThreadPoolExecutor(len(spans)) as pool:
-            first, *others = pool.map(part, spans)
+            first, *others = pool.map(part, *zip(*spans, strict=True))
         return Matches(top, is_sure.view(np.bool_), sum(others, first))
+
+    def _nothing(self) -> "_Tallies":
+        rules, conditions = len(self.matcher), len(self.matcher.conditions)
+        sizes = (4 * rules, len(self.matcher.asked), 2 * conditions)
+        names = len(self.matcher.conditions.names)
+        return _Tallies(
+            np.empty(names * SLICE), *(np.zeros(size, dtype=np.int64) for size in sizes)
+        )
 
     def _count(
         self,
-        values: FloatArray,
-        firms: int,
-        span: tuple[int, int],
+        columns: Columns,
+        rows: slice,
         grade: Int32Array,
         top: Int32Array,
         is_sure: npt.NDArray[np.uint8],
-    ) -> Counts:
-        rules, asked = len(self.matcher), self.matcher.asked
-        counts = np.zeros(4 * rules, dtype=np.int64)
-        alone = np.zeros(len(asked), dtype=np.int64)
-        failing = np.zeros(2 * len(self.matcher.conditions), dtype=np.int64)
+        into: "_Tallies",
+    ) -> None:
+        conditions = self.matcher.conditions
+        values = into.values[: len(conditions.names) * len(grade)]
+        conditions.fill(values.reshape(len(conditions.names), len(grade)), columns, rows)
+        # Every bit of a condition's word, where it is left to the asking.
+        left = np.where(self.is_left, np.uint64(2**64 - 1), np.uint64(0))
         everyone_kernel(
-            values, firms, span, grade, *self.matcher.conditions.arrays, self.matcher.start, asked,
-            self.is_left.astype(np.uint8), np.ascontiguousarray(self.order).ravel(), self.most,
-            top, is_sure, counts, alone, failing,
+            values, grade, *conditions.arrays, self.matcher.start, self.matcher.asked, left,
+            np.ascontiguousarray(self.order).ravel(), self.most, top.reshape(-1), is_sure.reshape(-1),
+            into.of_rule, into.alone, into.of_condition,
         )  # fmt: skip
-        of_rule, of_condition = counts.reshape(-1, 4).T, failing.reshape(-1, 2).T
-        return Counts(span[1] - span[0], *of_rule, alone, *of_condition)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tallies:
+    """What one thread writes to: values of a slice of firms, and counts in the kernel's form."""
+
+    values: FloatArray
+    of_rule: IntArray
+    alone: IntArray
+    of_condition: IntArray
+
+    def counts(self, firms: int) -> Counts:
+        of_rule, of_condition = self.of_rule.reshape(-1, 4).T, self.of_condition.reshape(-1, 2).T
+        sure, fits, undecided, near = of_rule
+        failed, unknown = of_condition
+        return Counts(firms, sure, fits, undecided, near, self.alone, failed, unknown)
 
 
 def left_to_ask(matcher: Matcher, names: Collection[str]) -> BoolArray:
@@ -168,9 +203,3 @@ def left_to_ask(matcher: Matcher, names: Collection[str]) -> BoolArray:
     asked = frozenset(names)
     found = [not asked.isdisjoint(one.names) for one in matcher.conditions.conditions]
     return np.array(found, dtype=np.bool_)
-
-
-def _spans(firms: int, threads: int) -> Sequence[tuple[int, int]]:
-    """Parts of about one size that no word lies across."""
-    size = max(-(-firms // (threads * CHUNK)) * CHUNK, CHUNK)
-    return [(at, min(at + size, firms)) for at in range(0, max(firms, 1), size)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from features.rules.evaluate import Columns
 from features.rules.normal import Literal, Part, parts_of
 from features.rules.syntax import Between, Clause, Compare, Known, Rule, Value
 from features.rules.vocabulary import Term, Vocabulary, limit_of
@@ -72,33 +73,32 @@ class Conditions:
     @property
     def arrays(
         self,
-    ) -> tuple[
-        Int32Array, npt.NDArray[np.int8], FloatArray, FloatArray, Int32Array, Int32Array
-    ]:
+    ) -> tuple[Int32Array, npt.NDArray[np.int8], FloatArray, FloatArray, Int32Array, Int32Array]:
         """Literals (name, operator, both ends) and which of them each condition asks, for a kernel."""
         return *self._literal, self._start, self._asked
 
-    def columns(
-        self, columns: Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.str_]]
-    ) -> FloatArray:
-        """Columns of n firms as rows of a matrix, shape (m, n); codes become their places on their lists.
+    def fill(self, found: FloatArray, columns: Columns, rows: slice = slice(None)) -> None:
+        """Write columns of n firms into rows of a matrix, shape (m, n); codes become their places on their lists.
 
         Raises
         ------
         KeyError
             If a column was not looked up; unknown values are NaN or empty text.
         """
-        rows = len(next(iter(columns.values()), ()))
-        found = np.empty((len(self.names), rows))
         for place, name in enumerate(self.names):
-            self._fill(found[place], name, columns[name])
-        return found
+            column = columns[name][rows]
+            if column.dtype.kind == "f":
+                found[place] = column
+                continue
+            found[place] = np.nan
+            for number, code in enumerate(self.vocabulary.terms[name].codes):
+                found[place, column == code] = number
 
-    def matrix(
-        self, columns: Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.str_]]
-    ) -> FloatArray:
+    def matrix(self, columns: Columns) -> FloatArray:
         """The same as a row a firm, shape (n, m)."""
-        return np.ascontiguousarray(self.columns(columns).T)
+        found = np.empty((len(self.names), len(next(iter(columns.values()), ()))))
+        self.fill(found, columns)
+        return np.ascontiguousarray(found.T)
 
     def ask(self, values: FloatArray) -> StateArray:
         """State of every condition, shape (n, c).
@@ -118,19 +118,6 @@ class Conditions:
             codes = self.vocabulary.terms[name].codes
             return float(codes.index(value)) if value in codes else np.nan
         return float(value)
-
-    def _fill(
-        self,
-        found: FloatArray,
-        name: str,
-        column: npt.NDArray[np.float64] | npt.NDArray[np.str_],
-    ) -> None:
-        if column.dtype.kind == "f":
-            found[:] = column
-            return
-        found[:] = np.nan
-        for place, code in enumerate(self.vocabulary.terms[name].codes):
-            found[column == code] = place
 
 
 @dataclass

@@ -105,6 +105,7 @@ class Meanings:
                 tag.name, tag.words, "flag", tag.kind, vocabulary.terms[tag.name].datasets
             )
             for tag in tags
+            if tag.name in vocabulary.terms  # one that not everybody may see is in no rule
         }
         scopes = {one.name: one.document.consent_scope for one in catalogue}
         return cls(known, {name: scope for name, scope in scopes.items() if scope})

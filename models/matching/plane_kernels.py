@@ -5,8 +5,7 @@ not known to fail. A rule is the AND of its conditions' words, so firms cost a s
 two-dimensional ones were measured to cost many times the work.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +17,13 @@ from models.arrays import FloatArray, IntArray
 from models.matching.kernels import KNOWN, OUTSIDE, WITHIN, Int8Array
 from models.shap_kernels import Int32Array, Uint8Array, compiled
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WordArray = npt.NDArray[np.uint64]
 
 #: Firms of a word, and words that go through all rules together: their planes fit a core's own cache.
-BITS, WORDS = 64, 16
+BITS, WORDS = 64, 8
 CHUNK = BITS * WORDS
 
 _ZERO, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
@@ -51,17 +53,23 @@ def _within(
     values: FloatArray, first: int, rows: int, low: float, high: float, out: WordArray, to: int
 ) -> None:
     """One bit a firm: its value lies within both ends, which no unknown value does."""
-    for word in range(WORDS):
-        bits = _ZERO
-        start = first + BITS * word
-        for bit in range(min(BITS, rows - BITS * word)):
+    full = rows // BITS
+    for word in range(full):  # a loop of constant length becomes a few wide instructions
+        bits, start = _ZERO, np.uint64(first + BITS * word)
+        for bit in range(BITS):
+            value = values[start + np.uint64(bit)]
+            bits |= np.uint64((value >= low) & (value <= high)) << np.uint64(bit)
+        out[to + word] = bits
+    for word in range(full, WORDS):
+        bits, start = _ZERO, first + BITS * word
+        for bit in range(rows - BITS * word):
             value = values[start + bit]
             bits |= np.uint64((value >= low) & (value <= high)) << np.uint64(bit)
         out[to + word] = bits
 
 
 @compiled
-def _literals(
+def _literals(  # noqa: PLR0917 - plain arrays are what compiles well
     values: FloatArray,
     firms: int,
     first: int,
@@ -113,7 +121,7 @@ def _conditions(
 
 
 @compiled
-def _tally(words: WordArray, start: int, valid: WordArray) -> int:
+def _tally(words: WordArray, start: int, valid: WordArray) -> np.int64:
     found = _ZERO
     for word in range(WORDS):
         found += _count(words[start + word] & valid[word])
@@ -121,10 +129,10 @@ def _tally(words: WordArray, start: int, valid: WordArray) -> int:
 
 
 @compiled
-def _rules(
+def _rules(  # noqa: PLR0917 - plain arrays are what compiles well
     start: Int32Array,
     asked: Int32Array,
-    is_left: Uint8Array,
+    left: WordArray,
     valid: WordArray,
     holds: WordArray,
     may_hold: WordArray,
@@ -134,32 +142,42 @@ def _rules(
     alone: IntArray,
 ) -> None:
     """Who meets each rule, and of the rest how many fail one condition only, and which."""
-    once, twice = np.empty(WORDS, dtype=np.uint64), np.empty(WORDS, dtype=np.uint64)
+    once = np.empty(WORDS, dtype=np.uint64)
     for rule in range(len(start) - 1):
-        to = rule * WORDS
-        for word in range(WORDS):
-            fits[to + word] = valid[word]
-            sure[to + word] = valid[word]
-            once[word] = _ZERO
-            twice[word] = _ZERO
-        for place in range(start[rule], start[rule + 1]):
-            at, leave = asked[place] * WORDS, _ALL * np.uint64(is_left[asked[place]])
-            for word in range(WORDS):
-                yes, maybe = holds[at + word], may_hold[at + word]
-                sure[to + word] &= yes
-                fits[to + word] &= yes | (maybe & leave)
-                twice[word] |= once[word] & ~maybe
-                once[word] |= ~maybe
+        to, first, last = rule * WORDS, start[rule], start[rule + 1]
         near = _ZERO
-        for word in range(WORDS):
-            counts[4 * rule] += np.int64(_count(sure[to + word]))
-            counts[4 * rule + 1] += np.int64(_count(fits[to + word]))
-            counts[4 * rule + 2] += np.int64(_count(valid[word] & ~once[word] & ~fits[to + word]))
-            once[word] &= valid[word] & ~twice[word]
-            counts[4 * rule + 3] += np.int64(_count(once[word]))
-            near |= once[word]
+        for word in range(0, WORDS, 2):  # accumulators of two words stay in registers
+            sure0, sure1 = valid[word], valid[word + 1]
+            fits0, fits1 = sure0, sure1
+            once0 = once1 = twice0 = twice1 = _ZERO
+            for place in range(first, last):
+                condition = np.uint64(asked[place])
+                at = condition * np.uint64(WORDS) + np.uint64(word)
+                yes0, yes1 = holds[at], holds[at + _ONE]
+                no0, no1 = ~may_hold[at], ~may_hold[at + _ONE]
+                leave = left[condition]
+                sure0 &= yes0
+                sure1 &= yes1
+                fits0 &= yes0 | (leave & ~no0)
+                fits1 &= yes1 | (leave & ~no1)
+                twice0 |= once0 & no0
+                twice1 |= once1 & no1
+                once0 |= no0
+                once1 |= no1
+            sure[to + word], sure[to + word + 1] = sure0, sure1
+            fits[to + word], fits[to + word + 1] = fits0, fits1
+            possible0, possible1 = valid[word] & ~once0, valid[word + 1] & ~once1
+            once0, once1 = valid[word] & once0 & ~twice0, valid[word + 1] & once1 & ~twice1
+            once[word], once[word + 1] = once0, once1
+            near |= once0 | once1
+            counts[4 * rule] += np.int64(_count(sure0) + _count(sure1))
+            counts[4 * rule + 1] += np.int64(_count(fits0) + _count(fits1))
+            counts[4 * rule + 2] += np.int64(
+                _count(possible0 & ~fits0) + _count(possible1 & ~fits1)
+            )
+            counts[4 * rule + 3] += np.int64(_count(once0) + _count(once1))
         if near:
-            for place in range(start[rule], start[rule + 1]):
+            for place in range(first, last):
                 at, found = asked[place] * WORDS, _ZERO
                 for word in range(WORDS):
                     found += _count(once[word] & ~may_hold[at + word])
@@ -167,7 +185,7 @@ def _rules(
 
 
 @compiled
-def _take(
+def _take(  # noqa: PLR0917 - plain arrays are what compiles well
     first: int,
     rows: int,
     grade: Int32Array,
@@ -211,10 +229,8 @@ def _take(
 
 
 @compiled
-def everyone_kernel(
+def everyone_kernel(  # noqa: PLR0917 - plain arrays are what compiles well
     values: FloatArray,
-    firms: int,
-    span: tuple[int, int],
     grade: Int32Array,
     name: Int32Array,
     operator: Int8Array,
@@ -224,7 +240,7 @@ def everyone_kernel(
     asked: Int32Array,
     rule_start: Int32Array,
     rule_asked: Int32Array,
-    is_left: Uint8Array,
+    left: WordArray,
     order: Int32Array,
     most: int,
     top: Int32Array,
@@ -233,7 +249,8 @@ def everyone_kernel(
     alone: IntArray,
     failing: IntArray,
 ) -> None:
-    """Match the firms of a span against every rule, a chunk of words at a time."""
+    """Match firms against every rule, a chunk of words at a time; `values` are their columns in a row."""
+    firms = len(grade)
     names, conditions, rules = len(values) // max(firms, 1), len(start) - 1, len(rule_start) - 1
     known = np.empty(names * WORDS, dtype=np.uint64)
     literal_holds = np.zeros(len(name) * WORDS, dtype=np.uint64)
@@ -243,8 +260,8 @@ def everyone_kernel(
     fits = np.empty(rules * WORDS, dtype=np.uint64)
     sure = np.empty(rules * WORDS, dtype=np.uint64)
     valid = np.empty(WORDS, dtype=np.uint64)
-    for first in range(span[0], span[1], CHUNK):
-        rows = min(CHUNK, span[1] - first)
+    for first in range(0, firms, CHUNK):
+        rows = min(CHUNK, firms - first)
         for word in range(WORDS):
             here = min(BITS, rows - BITS * word)
             valid[word] = _ZERO if here <= 0 else _ALL >> np.uint64(BITS - here)
@@ -258,5 +275,5 @@ def everyone_kernel(
             may = _tally(may_hold, at, valid)
             failing[2 * condition] += rows - may
             failing[2 * condition + 1] += may - _tally(holds, at, valid)
-        _rules(rule_start, rule_asked, is_left, valid, holds, may_hold, fits, sure, counts, alone)
+        _rules(rule_start, rule_asked, left, valid, holds, may_hold, fits, sure, counts, alone)
         _take(first, rows, grade, order, rules, fits, sure, most, top, is_sure)

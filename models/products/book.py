@@ -167,6 +167,8 @@ class ProductVersion(RuleVersion):
         Codes of `need_purpose` it may be used for; empty for any lawful one.
     requires_tags, excludes_tags : list of str
         Codes of tags, without prefix.
+    guarantee : list of Guarantee
+        Ways it may be secured; empty where the lender does not say.
     approval_days : int or None
         Working days until an answer, as the lender says.
     carbon_linked : bool
@@ -185,7 +187,7 @@ class ProductVersion(RuleVersion):
     rate: Rate
     term_months: TermRange
     fees: list[Fee] = Field(default_factory=list[Fee])
-    guarantee: list[Guarantee] = Field(min_length=1)
+    guarantee: list[Guarantee] = Field(default_factory=list[Guarantee])
     repayment: Words | None = None
     approval_days: int | None = Field(default=None, ge=0)
     carbon_linked: bool = False

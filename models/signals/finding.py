@@ -32,7 +32,9 @@ class Finding:
         0 for the signal's first way.
     evidence : tuple of Evidence
     says : tuple of (zh, en)
-        Sentences made when it was found, e.g. what changed since the loan was granted.
+        Sentences made when it was found, e.g. what changed within three months.
+    since_grant : tuple of (zh, en) or None
+        What changed since the loan was granted; None where that was not asked.
     """
 
     signal: str
@@ -41,6 +43,7 @@ class Finding:
     datasets: frozenset[str]
     evidence: tuple[Evidence, ...] = ()
     says: tuple[tuple[str, str], ...] = ()
+    since_grant: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -109,7 +110,13 @@ class Tags:
         """Count the tags."""
         return len(self.tags)
 
-    def ask(self, columns: Columns, *, rows: int) -> dict[str, FloatArray]:
+    def ask(
+        self,
+        columns: Columns,
+        *,
+        rows: int,
+        removed: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    ) -> dict[str, FloatArray]:
         """Every tag of n firms: 1 yes, 0 no, NaN unknown, by name.
 
         Parameters
@@ -117,16 +124,20 @@ class Tags:
         columns : mapping of str to ndarray of shape (n,)
             Every name that rules use; of tags that are not computed what is known, NaN or left out where
             nobody has said.
+        removed : mapping of str to sequence of int, optional
+            By name, rows of firms that have taken the tag away: it is unknown to them and to what uses it.
         """
         seen = dict(columns)
         found: dict[str, FloatArray] = {}
         for tag in self.tags:
             if tag.rule is None:
                 given = seen.get(tag.name, np.full(rows, np.nan))
-                found[tag.name] = np.asarray(given, dtype=np.float64)
+                found[tag.name] = np.array(given, dtype=np.float64)
             else:
                 planes = tag.rule.evaluate(seen)
                 found[tag.name] = np.where(planes.known, planes.true.astype(np.float64), np.nan)
+            if tag.name in removed:
+                found[tag.name][list(removed[tag.name])] = np.nan
             seen[tag.name] = found[tag.name]
         return found
 

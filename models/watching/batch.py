@@ -8,11 +8,8 @@ import numpy as np
 
 from features.contracts import Catalogue
 from features.errors import RequestError
-from features.firm_segments import SEGMENT_DATASETS, add_segments, segment_of
 from features.lake import LakeView
-from features.pipeline import build_features
 from features.portfolio import (
-    PORTFOLIO_DATASETS,
     LateRate,
     Portfolio,
     enterprise_keys,
@@ -20,21 +17,17 @@ from features.portfolio import (
     open_portfolio,
     read_portfolio,
 )
-from features.registry import Registry
 from features.scope import PLATFORM, DataScope, Purpose
-from features.snapshot import open_snapshot
 from features.windows import months_before
 from features.withheld import withheld_datasets
-from models.arrays import FloatArray, IntArray
 from models.watching.concentration import load_concentration
-from models.watching.exposures import Firms, exposures_of
-from models.watching.loan_facts import complete_facts
+from models.watching.exposures import exposures_of
+from models.watching.loan_facts import Behind, complete_facts
+from models.watching.look import Look, LookBack, mortgages_of
 from models.watching.watch import MIGRATION_MONTHS, Watch, Watched, run_watch
 
 #: `(step, done, total)`; steps are `portfolio`, `features`, `before`, `signals`.
 Progress = Callable[[str, int, int], None]
-#: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
-_MOST_LISTED = 50_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,8 @@ class PortfolioRun:
         Of each exposure, empty where unknown.
     rates : sequence of LateRate
         Of the months that concentration is judged by.
+    past : LookBack
+        Where its firms are looked up as they were when their loans were granted.
     """
 
     watched: Watched
@@ -54,6 +49,7 @@ class PortfolioRun:
     regions: Sequence[str]
     industries: Sequence[str]
     rates: Sequence[LateRate]
+    past: LookBack
 
     @property
     def products(self) -> Sequence[str]:
@@ -98,29 +94,39 @@ def watch_lake(
     portfolio = _wanted(portfolio, institution, as_of_date)
     keys = np.union1d(portfolio.firm, np.array(sorted(guarantors.values()), dtype=np.int64))
     tell("features", 0, 1)
-    looked = _Look(lake, catalogue, keys, now)
+    looked = Look(lake, catalogue, keys, now)
     firms, segments = looked.take(watch.registry.select(watch.names), as_of_date)
     tell("before", 0, 1)
+    reads = watch.registry.select(watch.names_before)
     earlier = months_before(as_of_date, MIGRATION_MONTHS)
-    before = (
-        looked.take(watch.registry.select(watch.names_before), earlier)[0]
-        if watch.names_before
-        else None
-    )
+    before = looked.take(reads, earlier)[0] if watch.names_before else None
     tell("signals", 0, 1)
     row = np.searchsorted(keys, portfolio.firm)
-    of_guarantor = {g: int(np.searchsorted(keys, key)) for g, key in guarantors.items()}
     exposures = exposures_of(
         portfolio.institutions,
         row,
         portfolio.opened,
         lambda whose, opened: closed_to(catalogue, whose, opened, max(as_of_date, now.date())),
-        complete_facts(watch, firms, row, portfolio.figures, portfolio.guarantors, of_guarantor),
+        portfolio.figures,
+        [first for first, _ in portfolio.granted],
     )
-    watched = run_watch(watch, exposures, firms, before)
+    completed = complete_facts(
+        watch,
+        firms,
+        exposures,
+        Behind(
+            portfolio.guarantors, [last for _, last in portfolio.granted], portfolio.opened_since
+        ),
+        {g: int(np.searchsorted(keys, key)) for g, key in guarantors.items()},
+        lambda usccs: mortgages_of(lake, catalogue, usccs, as_of_date, now),
+    )
+    watched = run_watch(watch, completed, firms, before)
     tell("signals", 1, 1)
     of_firm = {name: [values[place] for place in row.tolist()] for name, values in segments.items()}
-    return PortfolioRun(watched, portfolio, of_firm["region"], of_firm["industry_section"], rates)
+    past = LookBack(lake, catalogue, reads, now)
+    return PortfolioRun(
+        watched, portfolio, of_firm["region"], of_firm["industry_section"], rates, past
+    )
 
 
 def _silent(step: str, done: int, total: int) -> None:
@@ -154,46 +160,3 @@ def _wanted(portfolio: Portfolio, institution: str, as_of_date: date) -> Portfol
             zh=f"机构“{institution}”在 {as_of_date} 没有在贷企业；请核对代码，或不加 --institution。",
         )
     return portfolio.take(rows)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """Looks at the firms of a portfolio; m of them, by key."""
-
-    lake: LakeView
-    catalogue: Catalogue
-    keys: IntArray
-    now: datetime
-
-    def take(self, registry: Registry, day: date) -> tuple[Firms, dict[str, list[str]]]:
-        """Columns and segments of the firms at a day; NaN and empty where one was not registered yet."""
-        datasets = frozenset(self.catalogue.datasets)
-        scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
-        with open_snapshot(
-            self.lake,
-            self.catalogue,
-            day,
-            scope,
-            now=self.now,
-            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
-            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
-        ) as snapshot:
-            found = build_features(snapshot, registry)
-            table = add_segments(found.table, snapshot)
-        place = np.searchsorted(self.keys, found.enterprise_keys)
-        inside = np.minimum(place, len(self.keys) - 1)
-        mine = np.flatnonzero(self.keys[inside] == found.enterprise_keys)
-        rows = inside[mine]
-        usccs = [""] * len(self.keys)
-        parts = {name: [""] * len(self.keys) for name in ("region", "industry_section")}
-        for target, column in ((usccs, table["uscc"].to_pylist()), *(
-            (parts[name], segment_of(table, name)) for name in parts
-        )):  # fmt: skip
-            for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
-                target[row] = column[source]
-        columns: dict[str, FloatArray] = {}
-        for name in registry.names:
-            values = np.full(len(self.keys), np.nan)
-            values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
-            columns[name] = values
-        return Firms(usccs, day, columns), parts

@@ -68,6 +68,8 @@ class Exposures:
         Which of them each exposure has.
     facts : mapping of str to ndarray of float64, shape (n,)
         Of `models.signals.exposure_facts`; one that is left out is unknown.
+    granted : sequence of (date or None), length n
+        When the first of its running loans was granted; empty where nobody's is known.
     """
 
     institutions: list[str]
@@ -75,6 +77,7 @@ class Exposures:
     views: tuple[frozenset[str], ...]
     view: IntArray
     facts: Mapping[str, FloatArray]
+    granted: Sequence[date | None] = ()
 
     def __len__(self) -> int:
         """Count the exposures."""
@@ -88,7 +91,12 @@ class Exposures:
             self.views,
             self.view[rows],
             {name: values[rows] for name, values in self.facts.items()},
+            [self.granted[row] for row in rows.tolist()] if self.granted else (),
         )
+
+    def granted_on(self, row: int) -> date | None:
+        """When the first running loan of an exposure was granted, None where that is unknown."""
+        return self.granted[row] if self.granted else None
 
     @property
     def is_platform(self) -> BoolArray:
@@ -114,6 +122,7 @@ def exposures_of(
     opened: Sequence[Opened],
     closes: Callable[[str, Opened], Collection[str]],
     facts: Mapping[str, FloatArray],
+    granted: Sequence[date | None] = (),
 ) -> Exposures:
     """Group exposures by what is closed to them.
 
@@ -126,6 +135,8 @@ def exposures_of(
     closes : callable
         `(institution, opened) -> datasets`; asked once for each pair that occurs.
     facts : mapping of str to ndarray of shape (n,)
+    granted : sequence of (date or None), optional
+        See `Exposures`.
 
     Examples
     --------
@@ -141,4 +152,4 @@ def exposures_of(
         if pair not in known:
             known[pair] = place.setdefault(frozenset(closes(*pair)), len(place))
         view[row] = known[pair]
-    return Exposures(institutions, firm, tuple(place), view, facts)
+    return Exposures(institutions, firm, tuple(place), view, facts, granted)

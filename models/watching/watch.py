@@ -15,7 +15,7 @@ from features.rules.vocabulary import Vocabulary
 from models.arrays import FloatArray, IntArray
 from models.signals.answers import SignalAnswers, ask_signals, names_of_signals
 from models.signals.book import Signal
-from models.signals.exposure_facts import EXPOSURE_FACTS
+from models.signals.exposure_facts import EXPOSURE_FACTS, MADE_OF
 from models.signals.levels import UNKNOWN, LevelArray
 from models.watching.exposures import Exposures, Firms
 from models.watching.opinions import UNKNOWN_GRADE, Judge, steps_down
@@ -32,6 +32,11 @@ MIGRATION_MONTHS = 3
 CHUNK = 20_000
 
 _GIVEN = frozenset(term.name for term in EXPOSURE_FACTS)
+
+
+def _read_for(name: str) -> tuple[str, ...]:
+    """What is looked up of a firm for a name that a signal asks about."""
+    return MADE_OF.get(name, ()) if name in _GIVEN else (name,)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Watch:
     def names(self) -> tuple[str, ...]:
         """Features and facts to look up for it, each once."""
         judges = (judge.names for judge in (self.warning, self.rating) if judge is not None)
-        asked = (name for name in names_of_signals(self.signals) if name not in _GIVEN)
+        asked = [one for name in names_of_signals(self.signals) for one in _read_for(name)]
         return tuple(dict.fromkeys([*asked, *(name for names in judges for name in names)]))
 
     @property

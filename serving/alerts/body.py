@@ -62,11 +62,16 @@ def _seen(alert: Alert) -> Mapping[str, object]:
         "signal_en": kind.words.en,
         "dimension": alert.dimension,
         "evidence": [] if is_gone else [_told(one) for one in alert.evidence],
-        "says": [] if is_gone else [{"zh": zh, "en": en} for zh, en in alert.says],
+        "says": [] if is_gone else _sentences(alert.says),
+        "since_grant": [] if is_gone else _sentences(alert.since_grant),
         "model": alert.model or None,
         "suggestion_zh": kind.suggestion.zh,
         "suggestion_en": kind.suggestion.en,
     }
+
+
+def _sentences(pairs: Sequence[Sequence[str]]) -> list[Mapping[str, str]]:
+    return [{"zh": zh, "en": en} for zh, en in pairs]
 
 
 def _told(shown: Mapping[str, str]) -> Mapping[str, str]:

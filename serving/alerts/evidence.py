@@ -3,7 +3,7 @@
 It is decided when an alert is written. What may not be told is not kept.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -72,9 +72,16 @@ def shown_of(
 ) -> tuple[list[dict[str, str]], list[list[str]]]:
     """Evidence and sentences of a finding as they are kept."""
     shown = [_shown(one, disclose, catalogue) for one in finding.evidence]
-    is_bare = disclose == "flag" and bool(needs_of(finding.datasets, catalogue))
-    says = [] if is_bare else [list(pair) for pair in finding.says]
+    says = told_of(finding.says, finding, disclose, catalogue)
     return [asdict(one) for one in shown if one is not None], says
+
+
+def told_of(
+    says: Iterable[tuple[str, str]], finding: Finding, disclose: Disclosure, catalogue: Catalogue
+) -> list[list[str]]:
+    """Sentences of a finding as they are kept: none of data of which only the signal may be told."""
+    is_bare = disclose == "flag" and bool(needs_of(finding.datasets, catalogue))
+    return [] if is_bare else [list(pair) for pair in says]
 
 
 def _shown(one: Evidence, disclose: Disclosure, catalogue: Catalogue) -> Shown | None:

@@ -13,6 +13,7 @@ from serving.alerts.rows import (
     CountRow,
     EventRow,
     NewEvent,
+    OriginTold,
     OverdueRow,
     WatchRow,
     alert_of,
@@ -23,7 +24,7 @@ from serving.db import Connection
 _COLUMNS = """
 SELECT alert_no, alert_id, institution, uscc, name, signal, dimension, level, state, began_at, level_since, as_of,
        counted, less_runs, less, acknowledge_by, handle_by, repeat_at, outcome, closed_at, has_cleared, reopened,
-       repeats, found_on, found_at, model, datasets, needs, evidence, says
+       repeats, found_on, found_at, model, datasets, needs, evidence, says, since_grant
 FROM alert
 """
 #: Only one run is taken at a time, whichever worker hears it.
@@ -38,11 +39,11 @@ ORDER BY alert_no FOR UPDATE
 _WRITE = """
 INSERT INTO alert (alert_id, institution, uscc, name, signal, dimension, level, state, began_at, level_since, as_of,
                    counted, less_runs, less, acknowledge_by, handle_by, repeat_at, outcome, closed_at, has_cleared,
-                   reopened, repeats, found_on, found_at, model, datasets, needs, evidence, says)
+                   reopened, repeats, found_on, found_at, model, datasets, needs, evidence, says, since_grant)
 VALUES (%(alert_id)s, %(institution)s, %(uscc)s, %(name)s, %(signal)s, %(dimension)s, %(level)s, %(state)s,
         %(began_at)s, %(level_since)s, %(as_of)s, %(counted)s, %(less_runs)s, %(less)s, %(acknowledge_by)s,
         %(handle_by)s, %(repeat_at)s, %(outcome)s, %(closed_at)s, %(has_cleared)s, %(reopened)s, %(repeats)s,
-        %(found_on)s, %(found_at)s, %(model)s, %(datasets)s, %(needs)s, %(evidence)s, %(says)s)
+        %(found_on)s, %(found_at)s, %(model)s, %(datasets)s, %(needs)s, %(evidence)s, %(says)s, %(since_grant)s)
 ON CONFLICT (alert_id) DO UPDATE SET
     name = excluded.name, level = excluded.level, state = excluded.state, began_at = excluded.began_at,
     level_since = excluded.level_since, as_of = excluded.as_of, counted = excluded.counted,
@@ -51,12 +52,20 @@ ON CONFLICT (alert_id) DO UPDATE SET
     closed_at = excluded.closed_at, has_cleared = excluded.has_cleared, reopened = excluded.reopened,
     repeats = excluded.repeats, found_on = excluded.found_on, found_at = excluded.found_at, model = excluded.model,
     datasets = excluded.datasets, needs = excluded.needs, evidence = excluded.evidence, says = excluded.says,
+    since_grant = excluded.since_grant,
     alarmed_at = CASE WHEN alert.acknowledge_by IS NOT DISTINCT FROM excluded.acknowledge_by
                        AND alert.handle_by IS NOT DISTINCT FROM excluded.handle_by THEN alert.alarmed_at END
 """
 _ALERTED = (
     "SELECT DISTINCT institution, uscc FROM alert WHERE closed_at IS NULL OR closed_at > %(since)s"
 )
+#: A signal that came back, got worse or lost a repaired record is asked about anew.
+_ORIGINS_TOLD = """
+SELECT institution, uscc, signal, level, datasets FROM alert AS a
+WHERE since_grant <> '[]' AND NOT has_cleared AND outcome IS DISTINCT FROM 'repaired'
+  AND alert_no = (SELECT max(alert_no) FROM alert AS l
+                  WHERE (l.institution, l.uscc, l.signal) = (a.institution, a.uscc, a.signal))
+"""
 _EVENT = """
 INSERT INTO alert_event (alert_id, step, from_state, to_state, level, at, actor, actor_role, said)
 VALUES (%(alert_id)s, %(step)s, %(from_state)s, %(to_state)s, %(level)s, %(at)s, %(actor)s, %(actor_role)s, %(said)s)
@@ -164,6 +173,11 @@ async def alerted_pairs(connection: Connection, since: datetime) -> frozenset[tu
     return frozenset((str(institution), str(uscc)) for institution, uscc in await found.fetchall())
 
 
+async def origins_told(connection: Connection) -> list[OriginTold]:
+    """Alerts that need not be told again what changed since the grant, while they rest on the same."""
+    return await fetch_all(connection, OriginTold, _ORIGINS_TOLD, {})
+
+
 async def latest_alerts(connection: Connection, usccs: Collection[str]) -> list[Alert]:
     """The newest alert of every institution, enterprise and signal, open or not; locked."""
     return await _fetch(connection, _LATEST, {"usccs": list(usccs)})
@@ -176,7 +190,8 @@ async def write_alerts(connection: Connection, rows: Sequence[Alert]) -> None:
 
 
 def _bound(row: Alert) -> Mapping[str, object]:
-    return {**row.columns, "evidence": Jsonb(row.evidence), "says": Jsonb(row.says)}
+    held = {name: Jsonb(getattr(row, name)) for name in ("evidence", "says", "since_grant")}
+    return {**row.columns, **held}
 
 
 async def write_events(connection: Connection, events: Sequence[NewEvent]) -> None:

@@ -42,6 +42,8 @@ class Alert:
         What it rests on, and the scopes that must be open for that.
     evidence, says : list
         See `Shown`; sentences in two languages.
+    since_grant : list
+        Sentences about what changed since the loan was granted, as of when the alert was raised.
     """
 
     alert_no: int
@@ -59,6 +61,7 @@ class Alert:
     needs: list[str] = field(default_factory=list[str])
     evidence: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     says: list[list[str]] = field(default_factory=list[list[str]])
+    since_grant: list[list[str]] = field(default_factory=list[list[str]])
 
     @property
     def owner(self) -> tuple[str, str]:
@@ -78,6 +81,17 @@ def alert_of(**columns: Any) -> Alert:
     held["level"] = Level(held["level"])
     held["less"] = None if held["less"] is None else Level(held["less"])
     return Alert(standing=Standing(**held), **columns)
+
+
+@dataclass(frozen=True)
+class OriginTold:
+    """An alert that tells already what changed since the loan was granted, by what it rests on."""
+
+    institution: str
+    uscc: str
+    signal: str
+    level: str
+    datasets: list[str]
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class SeenAnswer(Body):
     dimension: str
     evidence: list[EvidenceAnswer]
     says: list[Both]
+    since_grant: list[Both] = Field(
+        description="What changed since the loan was granted, as of when the alert was raised; of a "
+        "warning by a model alone."
+    )
     model: str | None
     suggestion_zh: str
     suggestion_en: str

@@ -9,7 +9,7 @@ from features.scope import PLATFORM
 from models.signals.duties import OpenSignal, UpgradeEntry, load_levels, newest, upgraded_from
 from models.signals.finding import Assessment, Finding
 from serving.alerts import repository
-from serving.alerts.evidence import needs_of, shown_of
+from serving.alerts.evidence import needs_of, shown_of, told_of
 from serving.alerts.kinds import Kind, kind_of, upgrades
 from serving.alerts.machine import Standing
 from serving.alerts.rows import Alert
@@ -131,6 +131,7 @@ def _hold(firm: _Firm, finding: Finding, kind: Kind, taking: _Taking) -> None:
     is_heard = before is None or firm.assessment.as_of >= before.standing.as_of
     if row.standing.is_open and is_heard and finding.level.rank >= row.standing.level.rank:
         row = _with_evidence(row, firm, finding, kind, taking)
+        row = replace(row, since_grant=_since_grant(row, before, finding, kind, taking))
     _keep(firm, None if change.is_new else before, row, change)
 
 
@@ -171,6 +172,18 @@ def _with_evidence(row: Alert, firm: _Firm, finding: Finding, kind: Kind, taking
         evidence=evidence,
         says=says,
     )
+
+
+def _since_grant(
+    row: Alert, before: Alert | None, finding: Finding, kind: Kind, taking: _Taking
+) -> list[list[str]]:
+    """What is said now; else what was, while the alert stayed open and rests on the same data."""
+    if finding.since_grant is not None:
+        return told_of(finding.since_grant, finding, kind.disclose, taking.catalogue)
+    is_same = before is not None and before.alert_id == row.alert_id and before.standing.is_open
+    if before is None or not is_same or before.datasets != row.datasets:
+        return []
+    return before.since_grant
 
 
 def _new(firm: _Firm, kind: Kind, standing: Standing, taking: _Taking) -> Alert:

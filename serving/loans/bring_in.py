@@ -155,7 +155,7 @@ def _first_day(month: str) -> str:
 _AMOUNTS = ("overdue_principal", "overdue_interest", "written_off", "recovered", "guarantor_paid")
 _GRANTS = (
     f"SELECT lender_uscc AS institution, 'grant' AS kind, loan_id, {_NO_MONTH} AS month, uscc, "
-    "coalesce(consent_id, '') AS consent_id, CAST(json_object('uscc', uscc, "
+    "coalesce(consent_id, '') AS consent_id, CAST(json_merge_patch(json_object('uscc', uscc, "
     "'granted_on', CAST(CAST(granted_at AS DATE) AS VARCHAR), "
     "'matures_on', CAST(CAST(CAST(granted_at AS DATE) + to_months(term_months) AS DATE) AS VARCHAR), "
     f"'amount', {_yuan('amount_fen')}, 'rate', format('{{:.4f}}', rate), "
@@ -163,7 +163,9 @@ _GRANTS = (
     "'product_code', coalesce(product_code, ''), 'is_first_loan', is_first_loan, 'origin', json_object("
     f"'reported_from', CAST(coalesce({_first_day('first.month')}, date_trunc('month', granted_at)) AS DATE), "
     "'granted_at', granted_at, 'platform_code', platform_code, 'lender_name', lender_name, "
-    "'lender_legal_code', lender_legal_code)) AS VARCHAR) AS payload, available_at AS reported_at "
+    "'lender_legal_code', lender_legal_code)), "
+    # Only a loan that says whether it is green has the member: so it is with what is reported here.
+    "CASE WHEN is_green IS NULL THEN '{}' ELSE json_object('is_green', is_green) END) AS VARCHAR) AS payload, available_at AS reported_at "
     "FROM account LEFT JOIN first USING (enterprise_key, loan_id)"
 )
 _MONTHS = (

@@ -43,7 +43,7 @@ _NEWEST: LiteralString = "ORDER BY institution, loan_id, month, version DESC"
 #: An account as it stands now, for every loan of which something was reported.
 _ACCOUNTS: LiteralString = """
 SELECT l.uscc, g.consent_id, l.lake_id AS loan_id, o.origin ->> 'platform_code' AS platform_code,
-       g.payload ->> 'is_first_loan' AS is_first_loan,
+       g.payload ->> 'is_first_loan' AS is_first_loan, g.payload ->> 'is_green' AS is_green,
        CASE WHEN (o.origin ->> 'granted_at')::date = l.granted_on THEN (o.origin ->> 'granted_at')::timestamp
             ELSE l.granted_on::timestamp END::text AS granted_at,
        coalesce(o.origin ->> 'lender_name', (SELECT name_zh FROM institution AS i WHERE i.uscc = l.institution)) AS lender_name, l.institution AS lender_uscc,

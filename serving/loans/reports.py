@@ -109,6 +109,16 @@ class Grant(_Report):
     repay_mode: Literal["0", "1", "2", "3", "4", "5", "6", "99"] = "0"
     product_code: Short = ""
     is_first_loan: bool | None = None
+    is_green: bool | None = Field(default=None, description="Granted as a green loan.")
+
+    def payload(self) -> dict[str, object]:
+        """A report made before lenders could say so is the same as one that does not."""
+        kept = super().payload()
+        return (
+            kept
+            if self.is_green is not None
+            else {n: v for n, v in kept.items() if n != "is_green"}
+        )
 
 
 class Month(MonthBody):

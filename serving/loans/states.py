@@ -60,15 +60,15 @@ standing AS (
         ORDER BY g.payload ->> 'granted_on' DESC, g.institution LIMIT 1), '') AS guarantor
     FROM named AS n)
 INSERT INTO loan AS l (institution, loan_id, lake_id, uscc, product_code, granted_on, matures_on, amount_fen,
-    balance_fen, days_past_due, five_class, status, guarantor, reported_month, updated_at)
+    balance_fen, days_past_due, five_class, status, guarantor, is_green, reported_month, updated_at)
 SELECT institution, loan_id, lake_id, uscc, coalesce(granted ->> 'product_code', ''), (granted ->> 'granted_on')::date,
        (granted ->> 'matures_on')::date, ((granted ->> 'amount'{_YUAN},
        CASE WHEN outcome IS NULL THEN balance ELSE 0 END, CASE WHEN status = 'settled' THEN 0 ELSE dpd END, five_class,
-       status, guarantor, month, %(at)s
+       status, guarantor, (granted ->> 'is_green')::boolean, month, %(at)s
 FROM standing
 ON CONFLICT (institution, loan_id) DO UPDATE SET product_code = excluded.product_code,
     granted_on = excluded.granted_on, matures_on = excluded.matures_on, amount_fen = excluded.amount_fen,
     balance_fen = excluded.balance_fen, days_past_due = excluded.days_past_due, five_class = excluded.five_class,
-    status = excluded.status, guarantor = excluded.guarantor, reported_month = excluded.reported_month,
-    updated_at = excluded.updated_at
+    status = excluded.status, guarantor = excluded.guarantor, is_green = excluded.is_green,
+    reported_month = excluded.reported_month, updated_at = excluded.updated_at
 """

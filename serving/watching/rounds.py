@@ -17,19 +17,23 @@ import numpy as np
 import numpy.typing as npt
 
 from features.contracts import Catalogue, load_catalogue
-from features.lake import Lake
-from models.arrays import FloatArray
-from models.signals.finding import Assessment
-from models.signals.levels import NONE
+from features.lake import Lake, LakeView
+from models.arrays import FloatArray, IntArray
+from models.signals.finding import Assessment, Finding
+from models.signals.levels import NONE, Level
 from models.watching.assessments import assessments_of
 from models.watching.exposures import Exposures, Firms
+from models.watching.look import LookBack, mortgages_of
+from models.watching.origins import with_origins
 from models.watching.setting import Setting, serving, set_watch
-from models.watching.watch import Watch, run_watch
-from serving.alerts.repository import alerted_pairs
+from models.watching.watch import Watch, Watched, run_watch
+from serving.alerts.kinds import kind_of
+from serving.alerts.repository import alerted_pairs, origins_told
+from serving.alerts.rows import OriginTold
 from serving.alerts.taking import take_assessments
 from serving.db import Database
-from serving.watching.columns import Builds, Shelves, firms_of
-from serving.watching.inputs import Portfolio, exposures_in, read_portfolio
+from serving.watching.columns import DUE_EVERY, Builds, Shelves, firms_of
+from serving.watching.inputs import Portfolio, exposures_in, read_portfolio, read_queries
 from serving.watching.names import registered_names
 
 Pair = tuple[str, str]
@@ -83,6 +87,7 @@ class Watcher:
     _digests: Digests = field(default_factory=dict[Pair, int])
     _inputs: _Inputs | None = None
     _setting: Setting | None = None
+    _queries: tuple[datetime, Mapping[str, int]] | None = None
 
     def __post_init__(self) -> None:
         self._shelves = Shelves(self.home)
@@ -90,11 +95,14 @@ class Watcher:
     async def work(self, database: Database, now: datetime) -> int:
         """One round; says how many alerts changed."""
         async with database.transaction() as connection:
-            portfolio = await read_portfolio(connection, now)
+            if self._queries is None or not timedelta(0) <= now - self._queries[0] < DUE_EVERY:
+                self._queries = (now, await read_queries(connection, now))
+            portfolio = await read_portfolio(connection, now, self._queries[1])
             alerted = await alerted_pairs(connection, now - REMEMBERED)
+            told = await origins_told(connection)
         if not portfolio.pairs:
             return 0
-        found = await asyncio.to_thread(self._look, portfolio, alerted, now)
+        found = await asyncio.to_thread(self._look, portfolio, alerted, told, now)
         if found is None:
             return 0
         changed = 0
@@ -113,7 +121,11 @@ class Watcher:
         return changed
 
     def _look(
-        self, portfolio: Portfolio, alerted: frozenset[tuple[str, str]], now: datetime
+        self,
+        portfolio: Portfolio,
+        alerted: frozenset[tuple[str, str]],
+        told_before: Sequence[OriginTold],
+        now: datetime,
     ) -> _Round | None:
         """Bring the builds to now, find whose inputs are others than before, and ask about them."""
         setting = self._set(now.date())
@@ -122,7 +134,8 @@ class Watcher:
         inputs = _Inputs(now.date(), setting.bundles, builds.stamps, portfolio)
         if inputs == self._inputs:
             return None
-        exposures, firms, before = self._arrays(portfolio, watch, builds, now)
+        lake = Lake(self.home / "lake").view()
+        exposures, firms, before = self._arrays(portfolio, watch, builds, lake, now)
         pairs = pairs_of(exposures, firms)
         digests = dict(zip(pairs, digests_of(exposures, firms, before), strict=True))
         last = {} if inputs.asks_everyone(self._inputs) else self._digests
@@ -132,7 +145,8 @@ class Watcher:
         has_alert = [pair in alerted for pair in pairs_of(some, firms)]
         matters = (watched.worst > NONE) | np.array(has_alert, dtype=np.bool_)
         told = list(assessments_of(watched, np.flatnonzero(matters)))
-        lake = Lake(self.home / "lake").view()
+        past = LookBack(lake, self.catalogue, watch.registry.select(watch.names_before), now)
+        told = _told_origins(watched, told, np.flatnonzero(matters), past, told_before)
         names = registered_names(lake, self.catalogue, {one.uscc for one in told}, now)
         return _Round(told, names, inputs, digests, setting.version)
 
@@ -147,11 +161,44 @@ class Watcher:
         return self._setting
 
     def _arrays(
-        self, portfolio: Portfolio, watch: Watch, builds: Builds, now: datetime
+        self, portfolio: Portfolio, watch: Watch, builds: Builds, lake: LakeView, now: datetime
     ) -> tuple[Exposures, Firms, Firms]:
         usccs = [uscc for uscc in portfolio.usccs if builds.features.find(uscc) is not None]
         firms, before = firms_of(builds, usccs, watch.names, watch.names_before)
-        return exposures_in(portfolio, watch, firms, self.catalogue, now.date()), firms, before
+        exposures = exposures_in(
+            portfolio,
+            watch,
+            firms,
+            self.catalogue,
+            now.date(),
+            lambda some: mortgages_of(lake, self.catalogue, some, now.date(), now),
+        )
+        return exposures, firms, before
+
+
+def _told_origins(
+    watched: Watched,
+    told: Sequence[Assessment],
+    rows: IntArray,
+    past: LookBack,
+    before: Sequence[OriginTold],
+) -> list[Assessment]:
+    """Say what changed since the grant where a model's warning is new, got worse or rests on other data."""
+    known = {(one.institution, one.uscc, one.signal): one for one in before}
+
+    def is_news(one: Assessment, finding: Finding) -> bool:
+        last = known.get((one.institution, one.uscc, finding.signal))
+        is_told = (
+            last is not None
+            and frozenset(last.datasets) == finding.datasets
+            and Level(last.level).rank >= finding.level.rank
+        )
+        return kind_of(finding.signal).is_model and not is_told
+
+    news = [at for at, one in enumerate(told) if any(is_news(one, each) for each in one.findings)]
+    found = with_origins(watched, [told[at] for at in news], rows[news], past)
+    by_place = dict(zip(news, found, strict=True))
+    return [by_place.get(at, one) for at, one in enumerate(told)]
 
 
 def pairs_of(exposures: Exposures, firms: Firms) -> list[Pair]:

@@ -16,6 +16,7 @@ from serving.web import (
     own_consents,
     own_matches,
     own_ratings,
+    own_tags,
     reads,
     site,
 )
@@ -28,6 +29,7 @@ DOORS: tuple[APIRouter, ...] = (
     own_consents.door,
     own_cases.door,
     own_matches.door,
+    own_tags.door,
     bank.door,
     bank_loans.door,
     bank_products.door,

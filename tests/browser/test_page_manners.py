@@ -10,8 +10,25 @@ from tests.browsing import PASSWORD, Site, Tabs, follow
 from tests.rated_town import Town
 
 PUBLIC = ("/", "/how", "/login", "/nowhere")
+OWNER = (
+    "/me",
+    "/me/reads?own=true",
+    "/me/consents",
+    "/me/consents/new",
+    "/me/disputes",
+    "/me/tags",
+)
+
+
 OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
-OFFICER = ("/bank", "/bank/alerts", "/bank/watch-list", "/bank/portfolio", "/bank/loans", "/bank/products")
+OFFICER = (
+    "/bank",
+    "/bank/alerts",
+    "/bank/watch-list",
+    "/bank/portfolio",
+    "/bank/loans",
+    "/bank/products",
+)
 OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.

@@ -74,12 +74,14 @@ def test_everyone_at_once_is_each_alone(
     order = np.array([rng.permutation(len(book)) for _ in range(2)], dtype=np.int32)
     everyone = Everyone(matcher, order, left_to_ask(matcher, left), most=2, threads=threads)
     firms = columns_of([kinds[one] for one in kind.tolist()])
-    found = everyone.match(matcher.conditions.columns(firms), grade)
+    found = everyone.match(firms, grade)
 
     alone = np.zeros_like(found.counts.alone)
     totals = np.zeros((4, len(book)), dtype=np.int64)
     held: dict[tuple[int, int], bool] = {}
-    for of_kind, (firm, times) in enumerate(zip(kinds, np.bincount(kind, minlength=len(kinds)), strict=True)):
+    for of_kind, (firm, times) in enumerate(
+        zip(kinds, np.bincount(kind, minlength=len(kinds)), strict=True)
+    ):
         states = matcher.conditions.ask(matcher.conditions.row(firm)[np.newaxis])[0]
         for rule in range(len(book)):
             missing = matcher.missing(rule, states)

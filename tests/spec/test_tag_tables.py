@@ -3,7 +3,6 @@
 A case gives names with values; every other name is unknown. A tag needs a firm that has it and one that has not.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -40,7 +39,7 @@ TABLES = [one for path in sorted((Path(__file__).parent / "tags").glob("*.yaml")
 COMPUTED = {tag.entry.code for tag in TAGS.tags if tag.rule is not None}
 
 
-def _of(given: Mapping[str, float | str], tag: str) -> float:
+def _of(given: Given, tag: str) -> float:
     """1, 0 or NaN for a firm of which only this is known."""
     known: Given = dict.fromkeys(TAGS.names, np.nan)
     known |= {n: "" for n in TAGS.names if TAGS.vocabulary.terms[n].unit == "code"} | given

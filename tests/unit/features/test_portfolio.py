@@ -105,11 +105,46 @@ def test_figures_are_of_the_last_month_known_then(lake: TinyLake) -> None:
     assert whole["own_loan_balance_cny"] == 1500
 
 
+def test_a_loan_is_green_if_one_is_said_to_be_and_not_if_all_are_said_not_to_be(
+    lake: TinyLake,
+) -> None:
+    lake.land(
+        "loan_account",
+        [
+            loan(1, "h", "BANK1", is_green="true", granted_at="2025-11-30"),
+            loan(1, "i", "BANK3", is_green="false"),
+            loan(3, "j", "BANK3", is_green="false"),
+            loan(3, "k", "BANK3"),
+        ],
+    )
+    found = read(lake)
+    named = {
+        (name, firm): one(found, name, firm)["own_loan_is_green"]
+        for name, firm in zip(found.institutions, found.firm.tolist(), strict=True)
+    }
+    nothing = float("nan")
+    np.testing.assert_equal(
+        named,
+        {
+            ("BANK1", 1): 1.0,  # h is, a does not say
+            ("BANK1", 3): nothing,
+            ("BANK2", 1): nothing,
+            ("BANK3", 1): 0.0,
+            ("BANK3", 3): nothing,  # j is not, k does not say
+            ("SURETY", 1): nothing,
+            ("platform", 1): 1.0,
+            ("platform", 3): nothing,
+        },
+    )
+    row = list(zip(found.institutions, found.firm.tolist(), strict=True)).index(("BANK1", 1))
+    assert found.granted[row] == (date(2025, 11, 30), date(2026, 1, 10))
+
+
 def test_only_a_live_consent_for_watching_opens_anything(lake: TinyLake) -> None:
     def said(event: str, day: str, scopes: tuple[str, ...], grantee: str = "BANK1", consent_id: str = "c", purpose: Purpose = Purpose.POSTLOAN) -> dict[str, object]:  # fmt: skip
         return consent(
             1, event, at(day), event_id=f"{consent_id}-{day}", consent_id=consent_id, scopes=scopes,
-            grantee=grantee, purpose=purpose,
+            grantee=grantee, purpose=purpose, valid_from=date.fromisoformat(day[:10]),
         )  # fmt: skip
 
     lake.land(
@@ -140,6 +175,7 @@ def test_only_a_live_consent_for_watching_opens_anything(lake: TinyLake) -> None
         "platform": (),
     }
     assert opened(date(2026, 5, 30))["BANK2"] == ("postloan", "tax")
+    assert set(read(lake).opened_since) == {date(2026, 1, 1), None}
 
 
 def test_late_rates_count_running_loans_by_month(lake: TinyLake) -> None:

@@ -26,7 +26,7 @@ from tests.loan_reports import (
 )
 
 HOUR = timedelta(hours=1)
-GRANT = {"kind": "grant", **grant(rate="4.35", product_code="P-1")}
+GRANT = {"kind": "grant", **grant(rate="4.35", product_code="P-1", is_green=True)}
 MONTH = {"kind": "month", "loan_id": "L-a", **month()}
 
 
@@ -45,9 +45,9 @@ def test_reports_become_rows_that_count_since_they_were_reported(
             assert not list(to.work.iterdir())
 
     asyncio.run(run())
-    columns = "uscc, loan_id, lender_uscc, amount_fen, rate, term_months, loan_status, granted_at, product_code"
+    columns = "uscc, loan_id, lender_uscc, amount_fen, rate, term_months, loan_status, granted_at, product_code, is_green"
     assert in_lake(to, "loan_account", columns) == [
-        (FIRM, "L-a", LENDER, 10_000_000, 4.35, 12, "1", datetime(2026, 6, 10), "P-1")
+        (FIRM, "L-a", LENDER, 10_000_000, 4.35, 12, "1", datetime(2026, 6, 10), "P-1", True)
     ]
     columns = "loan_id, month, balance_fen, dpd, five_class, restructured, available_at"
     assert in_lake(to, "repayment_snapshot", columns) == [
@@ -99,7 +99,16 @@ def test_two_lenders_with_one_number_for_one_firm_are_two_loans_in_the_lake(
     ]
 
 
-ACCOUNT = ["uscc", "loan_id", "granted_at", "lender_uscc", "amount", "term_months", "loan_status"]
+ACCOUNT = [
+    "uscc",
+    "loan_id",
+    "granted_at",
+    "lender_uscc",
+    "amount",
+    "term_months",
+    "loan_status",
+    "is_green",
+]
 SNAPSHOT = ["uscc", "loan_id", "month", "balance", "dpd", "five_class", "overdue_principal"]
 
 
@@ -120,9 +129,9 @@ def test_loans_of_the_lake_come_in_once_and_what_is_reported_here_stands(
         to,
         "loan_account",
         ACCOUNT,
-        [FIRM, "X1", "2025-01-15 10:00:00", LENDER, "1000", "24", "1"],
-        [SECOND, "X2", "2025-01-15 10:00:00", LENDER, "2000", "12", "2"],
-        [SECOND, "X3", "2025-01-15 10:00:00", "", "3000", "12", "1"],
+        [FIRM, "X1", "2025-01-15 10:00:00", LENDER, "1000", "24", "1", "true"],
+        [SECOND, "X2", "2025-01-15 10:00:00", LENDER, "2000", "12", "2", ""],
+        [SECOND, "X3", "2025-01-15 10:00:00", "", "3000", "12", "1", "false"],
     )
     deliver(
         to,
@@ -149,6 +158,13 @@ def test_loans_of_the_lake_come_in_once_and_what_is_reported_here_stands(
                 ("X1", "overdue", 85_050, 40, "2027-01-15"),
                 ("X2", "settled", 0, 0, "2026-01-15"),
             ]
+            assert await asked(connection, "SELECT is_green FROM loan ORDER BY loan_id") == [
+                (True,),
+                (None,),
+            ]
+            # A loan that does not say has no such member, like a report from before lenders could say.
+            said = "SELECT loan_id, payload ? 'is_green' FROM loan_report WHERE kind = 'grant' ORDER BY 1"
+            assert await asked(connection, said) == [("X1", True), ("X2", False)]
             assert await live_exposures(connection) == [Exposure(LENDER, FIRM, ("X1",), "lender")]
             # The lender goes on with the loan, and corrects what the lake said.
             paid = {"kind": "month", "loan_id": "X1", **month(month="2026-10", balance="800")}

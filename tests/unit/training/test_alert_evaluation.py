@@ -95,3 +95,23 @@ def test_the_cut_off_holds_in_the_worst_month_and_does_not_split_ties() -> None:
     # All of the second month would be named at 0.7, so the cut-off lies above it: 0.8 and 0.9 remain.
     assert (score >= cut_off).sum() == 2
     assert (score[place == 1] < cut_off).all()
+
+
+def test_rows_alerted_anyway_take_their_part_of_the_budget() -> None:
+    score, place = np.tile(np.arange(10) / 10, 2), np.repeat(np.arange(2), 10)
+    named = np.zeros(20, dtype=np.bool_)
+    # 4 of 10 are allowed. In the first month 0 and 9 are named anyway: room for 2 more, 8 and 7. In the
+    # second 1 is: room for 3, among them the 9.
+    named[[0, 9, 11]] = True
+    cut_off = choose_cut_off(score, place, 0.4, named)
+    assert np.flatnonzero((score >= cut_off) & ~named).tolist() == [7, 8, 17, 18, 19]
+    assert (named | (score >= cut_off))[place == 1].sum() == 4
+
+
+def test_signals_that_spend_the_budget_leave_the_model_nothing() -> None:
+    score, place = np.arange(10) / 10, np.zeros(10, dtype=np.int64)
+    named = score < 0.35
+    cut_off = choose_cut_off(score, place, 0.2, named)
+    assert not (score >= cut_off).any()
+    # Everybody named: there is nobody left to choose from.
+    assert choose_cut_off(score, place, 1.0, score >= 0) == np.nextafter(-np.inf, np.inf)

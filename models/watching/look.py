@@ -1,0 +1,156 @@
+"""Looks into a lake: at the firms of a watch on any day, and back to when their loans were granted."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+
+import numpy as np
+
+from features.contracts import REGISTER, Catalogue, Words
+from features.engine import connect, literal
+from features.facts.mortgages import DATASET, NewMortgage, new_mortgages
+from features.firm_segments import SEGMENT_DATASETS, add_segments, segment_of
+from features.lake import LakeView
+from features.pipeline import build_features
+from features.portfolio import PORTFOLIO_DATASETS
+from features.registry import Registry
+from features.renewal import self_features
+from features.scope import DataScope, Purpose
+from features.snapshot import open_snapshot
+from models.arrays import FloatArray, IntArray
+from models.watching.exposures import Firms
+
+#: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
+_MOST_LISTED = 50_000
+_KEYS = "SELECT party_id, party_key FROM {parties} WHERE party_id IN ({listed})"
+#: The first moment of a dataset, from what its files say of their columns; no row is read.
+_BEGINS = (
+    "SELECT min(CAST(stats_min_value AS TIMESTAMP)) FROM parquet_metadata([{files}]) "
+    "WHERE path_in_schema = 'available_at'"
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Looks at the firms of a portfolio; m of them, by key."""
+
+    lake: LakeView
+    catalogue: Catalogue
+    keys: IntArray
+    now: datetime
+
+    def take(self, registry: Registry, day: date) -> tuple[Firms, dict[str, list[str]]]:
+        """Columns and segments of the firms at a day; NaN and empty where one was not registered yet."""
+        datasets = frozenset(self.catalogue.datasets)
+        scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
+        with open_snapshot(
+            self.lake,
+            self.catalogue,
+            day,
+            scope,
+            now=self.now,
+            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
+            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
+        ) as snapshot:
+            found = build_features(snapshot, registry)
+            table = add_segments(found.table, snapshot)
+        place = np.searchsorted(self.keys, found.enterprise_keys)
+        inside = np.minimum(place, len(self.keys) - 1)
+        mine = np.flatnonzero(self.keys[inside] == found.enterprise_keys)
+        rows = inside[mine]
+        usccs = [""] * len(self.keys)
+        parts = {name: [""] * len(self.keys) for name in ("region", "industry_section")}
+        for target, column in ((usccs, table["uscc"].to_pylist()), *(
+            (parts[name], segment_of(table, name)) for name in parts
+        )):  # fmt: skip
+            for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
+                target[row] = column[source]
+        columns: dict[str, FloatArray] = {}
+        for name in registry.names:
+            values = np.full(len(self.keys), np.nan)
+            values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
+            columns[name] = values
+        return Firms(usccs, day, columns), parts
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What was held about firms at earlier days; a firm and a day are looked up once.
+
+    Parameters
+    ----------
+    registry : Registry
+        The features asked for.
+    kept : dict of date to dict of str to ndarray of shape (k,)
+        What was looked up so far; what has been repaired by `now` is not in it.
+    """
+
+    lake: LakeView
+    catalogue: Catalogue
+    registry: Registry
+    now: datetime
+    kept: dict[date, dict[str, FloatArray]] = field(
+        default_factory=dict[date, dict[str, FloatArray]]
+    )
+
+    def firms(self, day: date, usccs: Sequence[str]) -> Firms:
+        """Some firms at a day, in the order asked; NaN where nothing was held."""
+        kept = self.kept.setdefault(day, {})
+        new = sorted(set(usccs).difference(kept))
+        if new:
+            keys = keys_of(self.lake, new)
+            table = self_features(
+                self.lake, self.registry, day, now=self.now, enterprises=sorted(keys.values())
+            )
+            kept |= dict.fromkeys(new, np.full(len(self.registry), np.nan))
+            kept |= dict(zip(table.usccs, table.matrix(), strict=True))
+        matrix = np.array([kept[uscc] for uscc in usccs]).reshape(len(usccs), len(self.registry))
+        return Firms(usccs, day, dict(zip(self.registry.names, matrix.T, strict=True)))
+
+    @property
+    def begins(self) -> Mapping[str, date]:
+        """The first day on which anything of a dataset was known, of those that hold anything."""
+        return self._begins
+
+    @cached_property
+    def _begins(self) -> Mapping[str, date]:
+        files = {name: self.lake.files(name) for name in self.registry.datasets}
+        found: dict[str, date] = {}
+        with connect(threads=1) as connection:
+            for name, paths in files.items():
+                listed = ", ".join(literal(str(path)) for path in paths)
+                query = _BEGINS.format(files=listed)
+                first = connection.execute(query).fetchall()[0][0] if paths else None
+                if first is not None:
+                    found[name] = first.date()
+        return found
+
+    def title(self, dataset: str) -> Words:
+        """What a dataset is called."""
+        return self.catalogue[dataset].document.title
+
+
+def keys_of(lake: LakeView, usccs: Collection[str]) -> dict[str, int]:
+    """Keys of some firms, of those the lake has heard of."""
+    listed = ", ".join(literal(one) for one in sorted(usccs))
+    query = _KEYS.format(parties=lake.parties_sql(), listed=listed)
+    with connect(threads=1) as connection:
+        return {str(uscc): int(key) for uscc, key in connection.execute(query).fetchall()}
+
+
+def mortgages_of(
+    lake: LakeView, catalogue: Catalogue, usccs: Collection[str], day: date, now: datetime
+) -> dict[str, list[NewMortgage]]:
+    """New mortgages of some firms."""
+    with open_snapshot(
+        lake,
+        catalogue,
+        day,
+        DataScope(frozenset({REGISTER, DATASET}), Purpose.POSTLOAN, max(day, now.date())),
+        now=now,
+        enterprises=sorted(keys_of(lake, usccs).values()),
+        threads=1,
+        datasets={REGISTER, DATASET},
+    ) as snapshot:
+        return new_mortgages(snapshot)
