@@ -52,6 +52,8 @@ FIRMS, CITY_UNTIL = 6_000, date(2026, 6, 30)
 _PEERS = {LATE_BEFORE: "days late in the last year", BASE_RATING: "the 12-month rating"}
 #: Exposures of the scale run.
 BORROWERS = 300_000
+#: A signal that names fewer rows has no share worth telling.
+TOLD_FROM = 30
 _WAYS = {
     RULES: "signals alone",
     SIGNAL_MODEL: "model alone within 3 %",
@@ -121,7 +123,7 @@ def _signals(setting: Setting, trained: TrainedAlert, sample: str) -> Iterator[E
     later = ~borrowers.is_development
     codes, is_event = [entry.code for entry in load_signals().entries], borrowers.is_event[later]
     for worth in signal_worths(codes, levels[later], borrowers.outcomes.take(later), is_event):
-        if worth.rows:
+        if worth.rows >= TOLD_FROM:
             yield _worth(worth, is_event, setting)
 
 

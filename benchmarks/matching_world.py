@@ -78,12 +78,12 @@ class Crowd:
 def drawn_firms(rows: int, rng: np.random.Generator) -> Crowd:
     """Draw firms."""
     columns: dict[str, FloatArray] = {
-        "age_months": rng.gamma(2, 40, rows).round(),
-        "sales_cny": rng.lognormal(14, 1.5, rows).round(2),
-        "tax_cny": rng.lognormal(11, 1.5, rows).round(2),
+        "age_months": rng.gamma(2, 40, rows).round().astype(np.float64),
+        "sales_cny": rng.lognormal(14, 1.5, rows).round(2).astype(np.float64),
+        "tax_cny": rng.lognormal(11, 1.5, rows).round(2).astype(np.float64),
         "staff_count": rng.poisson(12, rows).astype(np.float64),
-        "debt_ratio": rng.beta(4, 4, rows),
-        "drop_ratio": rng.normal(0, 0.25, rows),
+        "debt_ratio": rng.beta(4, 4, rows).astype(np.float64),
+        "drop_ratio": rng.normal(0, 0.25, rows).astype(np.float64),
         "region_code": (11 + rng.integers(0, REGIONS, rows)) * 10_000.0 + 102,
     }
     for values in columns.values():

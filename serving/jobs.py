@@ -26,6 +26,7 @@ from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
 from serving.loans.export import export_new as export_reports
+from serving.needs import tasks as needs
 from serving.observe.meters import Meters
 from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
@@ -288,6 +289,16 @@ def _alert_desk(upkeep: Upkeep) -> tending.Desk:
     return tending.Desk(upkeep.database, upkeep.subject_of)
 
 
+async def tend_applications(upkeep: Upkeep, now: datetime) -> int:
+    """End applications nobody answered, and remind lenders that are late."""
+    return await needs.tend_applications(needs.Desk(upkeep.database, upkeep.subject_of), now)
+
+
+async def refit_chances(upkeep: Upkeep, now: datetime) -> int:
+    """Learn from all answers how likely an application is granted."""
+    return await needs.refit(upkeep.database, upkeep.settings.home, now)
+
+
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
@@ -307,6 +318,8 @@ JOBS: tuple[Job, ...] = (
     Job("tend_alerts", 30.0, tend_alerts),
     Job("end_repaired_alerts", 60.0, end_repaired_alerts),
     Job("write_alert_outcomes", 3600.0, write_alert_outcomes),
+    Job("tend_applications", 60.0, tend_applications),
+    Job("refit_chances", 86_400.0, refit_chances),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

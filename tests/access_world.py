@@ -13,6 +13,7 @@ from serving.auth.marks import digest_of
 from serving.auth.passwords import hash_password
 from serving.reports.numbers import report_number
 from serving.reports.sealing import seal_text
+from tests.applying import apply_by_hand
 from tests.matching_documents import match_document_by_hand
 from tests.rating_documents import rating_document
 from tests.service import ANYBODY, Ask, Running
@@ -242,6 +243,12 @@ def add_product(running: Running, institution: str, number: int) -> dict[str, st
     return made
 
 
+def add_application(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
+    """A need the institution's officer took down, a match of the firm and an application; ids by name."""
+    made = {"applied_product": f"W{number}-GONE"}
+    return made | apply_by_hand(running, firm, institution, made["applied_product"], f"w{number}")
+
+
 #: A match made for the institution, with nothing on the shelf.
 _MATCHED = """
 INSERT INTO match (match_id, uscc, institution, asked_by, scope, opened, consents, purpose, as_of, made_at, valid_until,
@@ -287,6 +294,7 @@ def _things(running: Running) -> dict[str, str]:
         "batch": f"B-w{number}",
         "report": report_number(2000, number),
         "profile": "small",
+        "channel": "green",
         "today": running.clock.now.date().isoformat(),
         "new_product": f"N{number}-LOAN",
     }
@@ -308,5 +316,6 @@ def _things(running: Running) -> dict[str, str]:
     made |= add_alert(running, things["institution"], things["firm"], number)
     made |= add_contest(running, things["firm"], number)
     made |= add_product(running, things["institution"], number)
+    made |= add_application(running, things["institution"], things["firm"], number)
     made |= add_match(running, things["institution"], things["firm"], number)
     return things | made | {"audit_row": str(row[0][0])}

@@ -18,6 +18,8 @@ from xinqiao import (
     ingest,
     lake,
     loans,
+    match,
+    nightly,
     people,
     predict,
     pull,
@@ -66,6 +68,8 @@ app.command("history", help=registry.HISTORY_HELP)(registry.history)
 app.command("drift", help=drift.HELP)(drift.drift)
 app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("watch", help=watch.HELP)(watch.watch)
+app.command("match", help=match.HELP)(match.match)
+app.command("nightly", help=nightly.HELP)(nightly.nightly)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)

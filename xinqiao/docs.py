@@ -10,13 +10,16 @@ from features.quality_rules import load_rules
 from features.reference import features_page
 from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
-from features.registry import Registry
 from features.rules.vocabulary import Vocabulary
+from models.matching.facts import load_facts
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from models.signals.book import load_signals
 from models.signals.exposure_facts import EXPOSURE_FACTS
 from models.signals.reference import signals_page
+from models.tags.book import load_tags
+from models.tags.reference import tags_page
+from models.watching.setting import COLUMNS
 from serving.access.reference import access_page
 from serving.alerts.reference import alerts_page
 from serving.consent.notices import load_notices
@@ -39,7 +42,7 @@ def docs() -> None:
     """See `HELP`."""
     catalogue = load_catalogue()
     lists = [load_published(name) for name in list_names()]
-    known = Vocabulary.of(Registry((*REGISTRY, *FACTS)), EXPOSURE_FACTS)
+    known = Vocabulary.of(COLUMNS, EXPOSURE_FACTS)
     pages = {
         "access.md": access_page(),
         "features.md": features_page(REGISTRY),
@@ -49,6 +52,9 @@ def docs() -> None:
         "quality-rules.md": quality_page(load_rules()),
         "reasons.md": reasons_page(load_reasons()),
         "signals.md": signals_page(load_signals(), date.max, known, catalogue),
+        "tags.md": tags_page(
+            load_tags(), date.max, Vocabulary.of(COLUMNS, load_facts().terms), catalogue
+        ),
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
         "cases.md": cases_page(),

@@ -27,6 +27,7 @@ from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
 from models.knockouts import KnockoutAnswers, Knockouts
 from models.portrait import Kinds
+from models.rating_table import rating_table
 from models.record import Columns, has_any_record, rating_columns
 from models.scorer import Scorer
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
@@ -186,7 +187,8 @@ def rate_all(settings: Settings, look: Look, out_file: Path) -> pa.Table:
         with desk.snapshot() as snapshot:
             table = build_features(snapshot, desk.registry)
         usccs, matrix = table.usccs, table.matrix()
-    ratings = pa.table(_typed(_rated(desk, usccs, matrix, desk.kinds(usccs))))
+    rated = _rated(desk, usccs, matrix, desk.kinds(usccs))
+    ratings = rating_table(rated, desk.bundle.manifest.probability_kind)
     write_parquet(ratings, out_file)
     return ratings
 
@@ -287,22 +289,6 @@ def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray, kinds: Kinds) -> C
         knockouts=desk.answers(matrix),
         kinds=kinds,
     )
-
-
-def _typed(columns: Columns) -> dict[str, pa.Array]:
-    """Arrow columns whose types do not depend on what happens to be None."""
-    whole = {"score", "base_points", "base_points_full_scope"}
-    kinds: dict[type, pa.DataType] = {float: pa.float64(), str: pa.string(), date: pa.date32()}
-
-    def kind_of(name: str, values: list[object]) -> pa.DataType:
-        if name in whole or name.startswith(("points_", "portrait_f")):
-            return pa.int32()
-        if name in {"withheld", "capped_by", "unknown_knockouts", "portrait_absent"}:
-            return pa.list_(pa.string())
-        known = next((value for value in values if value is not None), "")
-        return kinds[type(known)]
-
-    return {name: pa.array(values, kind_of(name, values)) for name, values in columns.items()}
 
 
 def _subject(snapshot: Snapshot, firm: Enterprise, registry: Registry) -> Subject:

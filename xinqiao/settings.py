@@ -98,6 +98,11 @@ class Settings:
         return self.home / "studies"
 
     @property
+    def night(self) -> Path:
+        """What a night works out, a folder a day."""
+        return self.home / "night"
+
+    @property
     def bundles(self) -> Path:
         """Model bundles by their id, and the aliases that name one."""
         return self.home / "bundles"

@@ -130,7 +130,7 @@ def print_alert(trained: "TrainedAlert") -> None:
         validation.figures,
     )
     _print_alerts(trained.reports)
-    report, rows = trained.reports["model"], borrowers.is_development
+    report, rows = trained.reports["with_signals"], borrowers.is_development
     months = ", ".join(f"{share:.1%}" for share in report.share_by_month.tolist())
     left_out = ", ".join(f"{reason} {count}" for reason, count in borrowers.excluded.items())
     show(

@@ -16,6 +16,7 @@ from features.lake import Lake
 from models.signals.levels import NONE
 from models.watching.assessments import assessments_of
 from models.watching.batch import PortfolioRun, watch_lake
+from models.watching.look import Ready
 from models.watching.origins import with_origins
 from models.watching.record import Held, Key, Moved, holding, moves
 from models.watching.setting import set_watch
@@ -96,7 +97,14 @@ class Found:
     absent: Sequence[BundleError]
 
 
-def run(settings: Settings, day: date, now: datetime, *, institution: str = "") -> Found:
+def run(
+    settings: Settings,
+    day: date,
+    now: datetime,
+    *,
+    institution: str = "",
+    ready: Ready | None = None,
+) -> Found:
     """Watch the portfolio of a home; a run of everyone is kept for the next one to be held against.
 
     Raises
@@ -122,6 +130,7 @@ def run(settings: Settings, day: date, now: datetime, *, institution: str = "") 
             day,
             now=now,
             institution=institution,
+            ready=ready,
             on_progress=tell,
         )
     before = latest_run(settings.watch, day)

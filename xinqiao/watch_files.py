@@ -1,6 +1,6 @@
 """Runs of the watch on disk: a Parquet file a day, whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.signals.levels import Level
-from models.watching.record import Held, Key
+from models.watching.record import Held, Key, Moved
 from xinqiao.features import write_parquet
 
 _SCHEMA = pa.schema(
@@ -67,3 +67,18 @@ def latest_run(folder: Path, before: date) -> dict[Key, Held]:
         )
         for row in pq.read_table(earlier[-1]).to_pylist()
     }
+
+
+def write_moves(moved: Sequence[Moved], path: Path) -> None:
+    """Write what differs from the run before, a row each; what holds as before is left out."""
+    told = [one for one in moved if one.move != "same"]
+    columns: dict[str, list[object]] = {
+        "institution": [one.key[0] for one in told],
+        "uscc": [one.key[1] for one in told],
+        "signal": [one.key[2] for one in told],
+        "move": [one.move for one in told],
+        "before": [None if one.before is None else str(one.before) for one in told],
+        "now": [None if one.now is None else str(one.now) for one in told],
+    }
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    write_parquet(pa.table(columns, schema=schema), path)

@@ -8,15 +8,16 @@ from features.registry import Grain
 
 #: Words in the cause of a suit that make it one about a loan: 金融借款 from a bank, 民间借贷 from others.
 _LOAN_CAUSES = ("金融借款", "民间借贷")
+#: SQL predicate over the cause; unknown where none is stated.
+ABOUT_LOAN = " OR ".join(f"cause LIKE '%{words}%'" for words in _LOAN_CAUSES)
 
 
 def _suits(as_of_date: date) -> str:
     """Judgments once they are published; an amount below zero or none stands for not stated."""
     day = f"DATE '{as_of_date}'"
-    about_loan = " OR ".join(f"cause LIKE '%{words}%'" for words in _LOAN_CAUSES)
     return (
         "SELECT enterprise_key, judged_on, party_role, "
-        f"coalesce({about_loan}, false) AS is_about_loan, "
+        f"coalesce({ABOUT_LOAN}, false) AS is_about_loan, "
         "CASE WHEN amount_fen >= 0 THEN amount_fen END AS amount_fen FROM visible_court_judgment "
         f"WHERE judged_on <= {day} AND (published_on IS NULL OR published_on <= {day})"
     )

@@ -5,14 +5,8 @@ use both.
 """
 
 from features.facts import activity, matching, public
-from features.registry import Registry
-
-FACTS = Registry((*public.FACTS, *activity.FACTS, *matching.FACTS))
-
-
-from features.facts import activity, public
 from features.facts.feeds import FEED_FACTS
 from features.facts.mortgages import MORTGAGE_FACTS
 from features.registry import Registry
 
-FACTS = Registry((*public.FACTS, *activity.FACTS, *MORTGAGE_FACTS, *FEED_FACTS))
+FACTS = Registry((*public.FACTS, *activity.FACTS, *MORTGAGE_FACTS, *FEED_FACTS, *matching.FACTS))

@@ -10,12 +10,14 @@ from features.facts.public_authorities_grains import (
     ARREARS_QUARTER,
     CARBON,
     LATE_CONTRACT,
-    NEW_ARREARS,
+    NEW_ABNORMAL,
     NEW_BREACH,
     NEW_COERCION,
     NEW_GRADE,
     NEW_NONNORMAL,
     NEW_PENALTY,
+    NEW_SERIOUS,
+    NEW_VIOLATION,
     UNPAID,
 )
 from features.facts.shapes import NEWS, NO_DIRECTION, borne
@@ -66,6 +68,14 @@ _PENALTIES = [
 
 _STEP = {"step": Aggregate(ENVIRONMENT, "max(step)", "place = 1")}
 _GRADES = [
+    _new(
+        "abnormal_unreachable_new", NEW_ABNORMAL, "reason = 'unreachable_address'", "R04",
+        "因住所无法联系列入经营异常名录（未移出）", "entries on the list of abnormal operations, not found at its address,",
+    ),
+    _new(
+        "serious_dishonest_list_new", NEW_SERIOUS, "", "R16", "列入严重失信主体名单（未移出）",
+        "entries on lists of serious dishonesty",
+    ),
     declare(
         column_name("abnormal_unreachable", "now"),
         flag(Aggregate(ABNORMAL, "count(*)", "is_now AND reason = 'unreachable_address'")),
@@ -120,9 +130,9 @@ _GRADES = [
 ]  # fmt: skip
 
 _TAX = [
-    _new("tax_nonnormal_new", NEW_NONNORMAL, "", "R11", "税务非正常户认定（未解除）", "declarations as non-normal"),
-    _new("tax_grades_new", NEW_GRADE, "", "R10", "纳税缴费信用等级公布", "tax credit grades"),
-    _new("tax_arrears_new", NEW_ARREARS, "", "R11", "欠税公告（未清缴）", "notices of tax arrears"),
+    _new("tax_grades_new", NEW_GRADE, "", "R10", "公布的纳税缴费信用等级", "tax credit grades"),
+    _new("tax_nonnormal_new", NEW_NONNORMAL, "", "R11", "税务非正常户认定（未解除）", "declarations as non-normal, not lifted,"),
+    _new("tax_major_violation_new", NEW_VIOLATION, "", "R11", "重大税收违法失信主体公布（未撤下）", "entries on the list of major tax violations"),
     declare(
         column_name("tax_grade_steps_down", "count", "12m"),
         Value(

@@ -21,9 +21,11 @@ NEW_PENALTY = news(
 ABNORMAL = entries(
     "abnormal_reason", "abnormal_list", "listed_on", "removed_on", columns=("reason",)
 )
+NEW_ABNORMAL = news("abnormal_new", "abnormal_list", "listed_on", "removed_on", ("reason",))
+NEW_SERIOUS = news("serious_new", "serious_dishonest_list", "listed_on", "removed_on")
 NEW_NONNORMAL = news("nonnormal_new", "tax_nonnormal", "declared_on", "lifted_on")
+NEW_VIOLATION = news("violation_new", "tax_major_violation", "published_on", "removed_on")
 NEW_GRADE = news("tax_grade_new", "tax_credit_rating", "published_on")
-NEW_ARREARS = news("tax_arrears_new", "tax_arrears_notice", "notice_on", "cleared_on")
 NEW_COERCION = news("coercion_new", "admin_coercion", "executed_on", columns=("method",))
 
 #: Contracts and quarters older than this are over.

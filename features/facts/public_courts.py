@@ -11,8 +11,11 @@ from features.facts.public_courts_grains import (
     FROZEN,
     NEW_DISHONEST,
     NEW_EXECUTION,
+    NEW_FREEZE,
     NEW_MORTGAGE,
     NEW_RESTRICTION,
+    NEW_SEIZURE,
+    NEW_SUIT,
     PLEDGED,
     RELATED,
     SHOWN_ASSETS,
@@ -38,28 +41,23 @@ def _over_assets(measure: str, assets: Grain, zh: str, en: str) -> Feature:
     )  # fmt: skip
 
 
+def _news(measure: str, grain: Grain, group: str, zh: str, en: str, where: str = "") -> Feature:
+    return declare(
+        column_name(measure, "count", NEWS.name), count(Aggregate(grain, "count(*)", where)),
+        NO_DIRECTION, group, f"近1个月新增{zh}数", f"{en} learnt of in the last month", missing="zero",
+    )  # fmt: skip
+
+
 _ENFORCEMENT = [
-    declare(
-        column_name("executions_new", "count", NEWS.name), count(Aggregate(NEW_EXECUTION, "count(*)")),
-        NO_DIRECTION, "R17", "近1个月新增被执行案件数", "enforcement cases learnt of in the last month",
-        missing="zero",
-    ),
+    _news("executions_new", NEW_EXECUTION, "R17", "被执行案件", "enforcement cases"),
     declare(
         column_name("executions_new_amount", "sum", NEWS.name, "cny"),
         stated("cny", "{v} / 100", NEW_EXECUTION, "sum(target_amount_fen)"),
         NO_DIRECTION, "R17", "近1个月新增被执行标的金额", "amounts of enforcement cases learnt of in the last month",
         missing="stated",
     ),
-    declare(
-        column_name("dishonest_debtor_new", "count", NEWS.name), count(Aggregate(NEW_DISHONEST, "count(*)")),
-        NO_DIRECTION, "R17", "近1个月新列入且仍在列的失信被执行人记录数", "entries on the list of dishonest debtors learnt of in the last month",
-        missing="zero",
-    ),
-    declare(
-        column_name("consumption_restrictions_new", "count", NEWS.name), count(Aggregate(NEW_RESTRICTION, "count(*)")),
-        NO_DIRECTION, "R17", "近1个月新增且未解除的限制消费令数", "consumption restrictions learnt of in the last month",
-        missing="zero",
-    ),
+    _news("dishonest_debtor_new", NEW_DISHONEST, "R17", "列入失信被执行人（未移出）", "entries on the list of dishonest debtors"),
+    _news("consumption_restrictions_new", NEW_RESTRICTION, "R17", "限制消费令（未解除）", "consumption restrictions"),
     declare(
         column_name("bankruptcy_applied", "now"),
         flag(Aggregate(APPLIED, "count(*)", "NOT is_closed")),
@@ -69,6 +67,8 @@ _ENFORCEMENT = [
 ]  # fmt: skip
 
 _ENCUMBERED = [
+    _news("equity_freezes_new", NEW_FREEZE, "R19", "股权冻结（未解除）", "freezes of equity"),
+    _news("realestate_seizures_new", NEW_SEIZURE, "R19", "不动产查封（未解除）", "seizures of real estate"),
     declare(
         column_name("equity_frozen", "share"),
         Value(
@@ -112,6 +112,7 @@ _ENCUMBERED = [
 
 _DEFENDANT = "party_role = 'defendant'"
 _SUITS = [
+    _news("suits_loan_new", NEW_SUIT, "R18", "作为被告的借款纠纷判决", "judgments about loans as defendant", f"{_DEFENDANT} AND is_about_loan"),
     declare(
         column_name("suits_defendant", "count", "6m"),
         count(Aggregate(SUIT, "count(*)", _DEFENDANT, _HALF_YEAR)),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from features.definitions.expressions import share_ppm
+from features.definitions.judicial_grains import ABOUT_LOAN
 from features.definitions.public_list import is_open, lasts
 from features.facts.shapes import news
 from features.registry import Grain
@@ -14,6 +15,12 @@ NEW_EXECUTION = news(
 )
 NEW_DISHONEST = news("dishonest_new", "dishonest_debtor", "published_on", "removed_on")
 NEW_RESTRICTION = news("restriction_new", "consumption_restriction", "ordered_on", "lifted_on")
+NEW_FREEZE = news("equity_freeze_new", "equity_freeze", "frozen_on", "released_on")
+NEW_SEIZURE = news("estate_seizure_new", "realestate_seizure", "seized_on", "released_on")
+NEW_SUIT = news(
+    "suit_new", "court_judgment", "judged_on",
+    columns=("party_role", f"coalesce({ABOUT_LOAN}, false) AS is_about_loan"),
+)  # fmt: skip
 NEW_MORTGAGE = news(
     "chattel_mortgage_new", "chattel_mortgage", "registered_on", "cancelled_on",
     ("secured_amount_fen",),

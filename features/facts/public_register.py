@@ -58,18 +58,6 @@ _CHANGES = [
         missing="zero",
     ),
     declare(
-        column_name("shareholder_changes_new", "count", NEWS.name),
-        count(Aggregate(NEW_CHANGE, "count(*)", "change_item = 'shareholder'")),
-        NO_DIRECTION, "R03", "近1个月新增股东变更次数", "changes of shareholders learnt of in the last month",
-        missing="zero",
-    ),
-    declare(
-        column_name("licences_lapsed_new", "count", NEWS.name),
-        count(Aggregate(LICENCE_END, "count(*)", "lapsed_days > 30 AND lapsed_days <= 61")),
-        NO_DIRECTION, "R24", "近1个月新满30天未续的到期许可数", "licences that have lapsed for more than 30 days since the last month",
-        missing="zero",
-    ),
-    declare(
         column_name("capital_reduction_new", "max", NEWS.name),
         stated("ratio", "{v}", NEW_CHANGE, "max(reduced)", "change_item = 'capital_down'"),
         NO_DIRECTION, "R03", "近1个月新增减资的最大幅度", "largest reduction of capital learnt of in the last month",

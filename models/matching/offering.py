@@ -101,20 +101,19 @@ class Offering:
         columns : mapping of str to ndarray, shape (n,)
             Of `names` as far as records answer; the others are unknown.
         """
-        rows = len(rated.rank)
-        seen = self._complete(columns, rated, rows)
-        tags = self.tags.ask(seen, rows=rows)
         kind = np.where(np.isnan(rated.rank), len(self.everyone.order), rated.rank) - 1
-        return self.everyone.match({**seen, **tags}, kind.astype(np.int64))
+        return self.everyone.match(self.seen(columns, rated), kind.astype(np.int64))
 
-    def _complete(self, columns: Columns, rated: Rated, rows: int) -> dict[str, Column]:
-        terms = self.tags.vocabulary.terms
-        seen: dict[str, Column] = {}
+    def seen(self, columns: Columns, rated: Rated) -> dict[str, Column]:
+        """Everything rules ask of firms: what was looked up, their ratings and tags; the rest unknown."""
+        terms, rows = self.tags.vocabulary.terms, len(rated.rank)
+        found: dict[str, Column] = {}
         for name in self.names:
             is_code = terms[name].unit == "code"
-            seen[name] = np.full(rows, "", dtype="U1") if is_code else np.full(rows, np.nan)
-        given = {GRADE: rated.rank, SCORE: rated.score}
-        return seen | {name: columns[name] for name in self.names if name in columns} | given
+            found[name] = np.full(rows, "", dtype="U1") if is_code else np.full(rows, np.nan)
+        found |= {name: columns[name] for name in self.names if name in columns}
+        found |= {GRADE: rated.rank, SCORE: rated.score}
+        return found | self.tags.ask(found, rows=rows)
 
 
 def offering_of(

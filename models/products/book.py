@@ -65,7 +65,7 @@ Amount = Annotated[str, AfterValidator(_an_amount)]
 
 
 class Part(Document):
-    """A share of a fact: `times` of `of`, in yuan."""
+    """A share of a fact in yuan, or yuan for each of what a fact counts: `times` of `of`."""
 
     of: str
     times: float = Field(gt=0)
@@ -154,19 +154,33 @@ class Fee(Document):
     percent_at_most: float = Field(ge=0, le=10)
 
 
-class ProductVersion(RuleVersion):
-    """A product as it stood for a while.
+class OfferVersion(RuleVersion):
+    """Whom something is offered to, for a while.
 
     Parameters
     ----------
     when : object
         Rule over features, facts and tags beyond the base rule; None for none.
+    requires_tags, excludes_tags : list of str
+        Codes of tags, without prefix.
     regions : list of str
         Prefixes of region codes (GB/T 2260); `*` for everywhere.
     purposes : list of str
         Codes of `need_purpose` it may be used for; empty for any lawful one.
-    requires_tags, excludes_tags : list of str
-        Codes of tags, without prefix.
+    """
+
+    when: object = None
+    requires_tags: list[str] = Field(default_factory=list)
+    excludes_tags: list[str] = Field(default_factory=list)
+    regions: list[Annotated[str, Field(pattern=r"^(\*|[1-9][0-9]{1,5})$")]] = Field(min_length=1)
+    purposes: list[str] = Field(default_factory=list)
+
+
+class ProductVersion(OfferVersion):
+    """A product as it stood for a while.
+
+    Parameters
+    ----------
     guarantee : list of Guarantee
         Ways it may be secured; empty where the lender does not say.
     approval_days : int or None
@@ -178,11 +192,6 @@ class ProductVersion(RuleVersion):
     evidence : Mark
     """
 
-    when: object = None
-    requires_tags: list[str] = Field(default_factory=list)
-    excludes_tags: list[str] = Field(default_factory=list)
-    regions: list[Annotated[str, Field(pattern=r"^(\*|[1-9][0-9]{1,5})$")]] = Field(min_length=1)
-    purposes: list[str] = Field(default_factory=list)
     limit: Limit
     rate: Rate
     term_months: TermRange

@@ -12,12 +12,14 @@ from models.arrays import BoolArray, FloatArray
 from models.matching.conditions import Int32Array
 from models.matching.kernels import Int8Array
 from models.matching.matcher import Matcher
-from models.products.book import Cap, Limit, Part, ProductEntry, ProductVersion, yuan
+from models.products.book import Cap, Limit, Part, yuan
 from models.products.limit_kernels import caps_kernel, sums_kernel
 
 _FALSE, _MAYBE, _TRUE = 0, 1, 2
 #: 0.29 of 100 yuan are 29, whatever the machine makes of 0.29 [yuan].
 _ROUNDING = 1e-6
+#: Yuan, or things that each bring so many yuan.
+_ADDABLE = frozenset({"cny", "count", "mu"})
 Values = Mapping[str, float | str | None]
 
 
@@ -43,33 +45,43 @@ class LimitTable:
 
     @classmethod
     def of(
-        cls, products: Sequence[tuple[ProductEntry, ProductVersion]], vocabulary: Vocabulary
+        cls,
+        offers: Sequence[tuple[str, Limit]],
+        vocabulary: Vocabulary,
+        linked: Sequence[bool] | None = None,
     ) -> "LimitTable":
-        """Compile the limits of products.
+        """Compile limits.
+
+        Parameters
+        ----------
+        offers : sequence of (str, Limit), length p
+            Each with what it is called in an error.
+        linked : sequence of bool, length p
+            Which follow the carbon account; none if left out.
 
         Raises
         ------
         RuleError
             If a cap's rule is wrong, or a sum adds up what is no money.
         """
-        limits = [version.limit for _, version in products]
+        limits = [limit for _, limit in offers]
         caps = [
-            (entry.code, version.carbon_linked, number, cap)
-            for entry, version in products
-            for number, cap in enumerate(version.limit.caps, start=1)
+            (f"{where}, cap {number}", cap)
+            for where, limit in offers
+            for number, cap in enumerate(limit.caps, start=1)
         ]
-        ceilings = [*limits, *(cap for *_, cap in caps)]
-        linked = [*(v.carbon_linked for _, v in products), *(linked for _, linked, *_ in caps)]
+        ceilings = [*limits, *(cap for _, cap in caps)]
         facts, sums = _sums(ceilings, vocabulary)
-        rules = [(f"product {code}, cap {number}", cap.when) for code, _, number, cap in caps]
+        counts = [len(limit.caps) for limit in limits]
+        own = np.array(linked or [False] * len(limits), dtype=np.bool_)
         return cls(
-            caps=Matcher.of(rules, vocabulary),
+            caps=Matcher.of([(where, cap.when) for where, cap in caps], vocabulary),
             facts=facts,
             _at_most=np.array([_amount(one.at_most, np.inf) for one in ceilings]),
             _at_least=np.array([_amount(limit.at_least, 0.0) for limit in limits]),
-            _is_linked=np.array(linked, dtype=np.bool_),
+            _is_linked=np.concatenate([own, np.repeat(own, counts)]),
             _sums=sums,
-            _capped=_some([len(limit.caps) for limit in limits]),
+            _capped=_some(counts),
         )
 
     @property
@@ -123,10 +135,10 @@ def _parts(options: Sequence[Limit | Cap], vocabulary: Vocabulary) -> list[Part]
     parts = [part for one in options for bound in one.bounds for part in bound]
     for name in dict.fromkeys(part.of for part in parts):
         unit = vocabulary.term(name, "limit").unit
-        if unit != "cny":
+        if unit not in _ADDABLE:
             raise RuleError(
-                en=f"A limit adds up {name}, which is in {unit}. Use a fact in yuan.",
-                zh=f"额度公式使用了 {name}，其单位为 {unit}；请使用以元计的事实。",
+                en=f"A limit adds up {name}, which is in {unit}. Use a fact in yuan, or one that counts.",
+                zh=f"额度公式使用了 {name}，其单位为 {unit}；请使用以元计或计数的事实。",
             )
     return parts
 

@@ -15,7 +15,7 @@ from features.rules.parser import parse_condition
 from features.rules.syntax import AllOf, Among, AnyOf, Between, Code, Flag, Not, Quantity, Rule
 from features.rules.vocabulary import Vocabulary
 from models.matching.matcher import Matcher
-from models.products.book import ProductEntry, ProductVersion, standing
+from models.products.book import OfferVersion, ProductEntry, ProductVersion, standing
 from models.tags.book import PREFIX
 
 #: A region code has six digits; a shorter one stands for all that begin with it.
@@ -69,8 +69,8 @@ class Shelf:
         return len(self.products)
 
 
-def rule_of(version: ProductVersion, base: object, where: str) -> Rule | None:
-    """Everything a product asks, as one rule; None if it asks nothing.
+def rule_of(version: OfferVersion, base: object, where: str) -> Rule | None:
+    """Everything an offer asks, as one rule; None if it asks nothing.
 
     Raises
     ------

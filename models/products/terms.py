@@ -118,7 +118,11 @@ class TermsTable:
         weakest = [weakest_grade([base, v.when], f"product {e.code}") for e, v in products]
         fees = [sum(fee.percent_at_most for fee in version.fees) for version in versions]
         return cls(
-            limits=LimitTable.of(products, vocabulary),
+            limits=LimitTable.of(
+                [(f"product {e.code}", v.limit) for e, v in products],
+                vocabulary,
+                [v.carbon_linked for v in versions],
+            ),
             link=load_carbon_link().at(as_of_date),
             _rate=_columns([_ends(version.rate, as_of_date) for version in versions]).round(
                 _PLACES

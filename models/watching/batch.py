@@ -23,7 +23,7 @@ from features.withheld import withheld_datasets
 from models.watching.concentration import load_concentration
 from models.watching.exposures import exposures_of
 from models.watching.loan_facts import Behind, complete_facts
-from models.watching.look import Look, LookBack, mortgages_of
+from models.watching.look import Look, LookBack, Ready, mortgages_of
 from models.watching.watch import MIGRATION_MONTHS, Watch, Watched, run_watch
 
 #: `(step, done, total)`; steps are `portfolio`, `features`, `before`, `signals`.
@@ -65,6 +65,7 @@ def watch_lake(
     *,
     now: datetime,
     institution: str = "",
+    ready: Ready | None = None,
     on_progress: Progress | None = None,
 ) -> PortfolioRun:
     """Watch every running loan of a lake.
@@ -73,6 +74,8 @@ def watch_lake(
     ----------
     institution : str
         USCC of the only institution wanted, or `platform`; everyone when left out.
+    ready : callable, optional
+        Features and segments that were worked out before; they are built where it is left out.
     on_progress : callable, optional
 
     Raises
@@ -94,7 +97,7 @@ def watch_lake(
     portfolio = _wanted(portfolio, institution, as_of_date)
     keys = np.union1d(portfolio.firm, np.array(sorted(guarantors.values()), dtype=np.int64))
     tell("features", 0, 1)
-    looked = Look(lake, catalogue, keys, now)
+    looked = Look(lake, catalogue, keys, now, ready)
     firms, segments = looked.take(watch.registry.select(watch.names), as_of_date)
     tell("before", 0, 1)
     reads = watch.registry.select(watch.names_before)

@@ -1,11 +1,12 @@
 """Looks into a lake: at the firms of a watch on any day, and back to when their loans were granted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from features.contracts import REGISTER, Catalogue, Words
 from features.engine import connect, literal
@@ -23,6 +24,9 @@ from models.watching.exposures import Firms
 
 #: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
 _MOST_LISTED = 50_000
+#: Features and segments of firms by key at a day, as `features.firm_segments.add_segments` lays them out;
+#: None for a day it does not have.
+Ready = Callable[[Registry, date, IntArray], pa.Table | None]
 _KEYS = "SELECT party_id, party_key FROM {parties} WHERE party_id IN ({listed})"
 #: The first moment of a dataset, from what its files say of their columns; no row is read.
 _BEGINS = (
@@ -39,25 +43,17 @@ class Look:
     catalogue: Catalogue
     keys: IntArray
     now: datetime
+    ready: Ready | None = None
 
     def take(self, registry: Registry, day: date) -> tuple[Firms, dict[str, list[str]]]:
         """Columns and segments of the firms at a day; NaN and empty where one was not registered yet."""
-        datasets = frozenset(self.catalogue.datasets)
-        scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
-        with open_snapshot(
-            self.lake,
-            self.catalogue,
-            day,
-            scope,
-            now=self.now,
-            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
-            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
-        ) as snapshot:
-            found = build_features(snapshot, registry)
-            table = add_segments(found.table, snapshot)
-        place = np.searchsorted(self.keys, found.enterprise_keys)
+        table = self.ready(registry, day, self.keys) if self.ready is not None else None
+        if table is None:
+            table = self._built(registry, day)
+        known = table["enterprise_key"].to_numpy().astype(np.int64)
+        place = np.searchsorted(self.keys, known)
         inside = np.minimum(place, len(self.keys) - 1)
-        mine = np.flatnonzero(self.keys[inside] == found.enterprise_keys)
+        mine = np.flatnonzero(self.keys[inside] == known)
         rows = inside[mine]
         usccs = [""] * len(self.keys)
         parts = {name: [""] * len(self.keys) for name in ("region", "industry_section")}
@@ -72,6 +68,20 @@ class Look:
             values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
             columns[name] = values
         return Firms(usccs, day, columns), parts
+
+    def _built(self, registry: Registry, day: date) -> pa.Table:
+        datasets = frozenset(self.catalogue.datasets)
+        scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
+        with open_snapshot(
+            self.lake,
+            self.catalogue,
+            day,
+            scope,
+            now=self.now,
+            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
+            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
+        ) as snapshot:
+            return add_segments(build_features(snapshot, registry).table, snapshot)
 
 
 @dataclass(frozen=True)

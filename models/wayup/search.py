@@ -53,6 +53,8 @@ class PlannedStep:
         First day the records can say so.
     points : int
         What the score gains by it, after the steps before it.
+    lifts : tuple of str
+        Knock-outs that no longer hold after it.
     """
 
     code: str
@@ -60,6 +62,7 @@ class PlannedStep:
     done_by: date
     effort: int
     points: int
+    lifts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class Plan:
         `today.score + time_points + sum of points = then.score`.
     weight : float
         What plans were compared by [yuan-equivalents].
+    distance : int
+        Grades or conditions that remain to the target.
+    lacks : tuple of str
+        Those conditions.
     """
 
     months: int
@@ -81,6 +88,8 @@ class Plan:
     time_points: int
     then: Standing
     weight: float
+    distance: int
+    lacks: tuple[str, ...]
 
     @property
     def cost_cny(self) -> float | None:
@@ -130,7 +139,7 @@ class WayUp:
 
     @property
     def nearest(self) -> Plan | None:
-        """Without a plan, what comes nearest: the best grade, then the best score, then the least cost."""
+        """Without a plan, what comes nearest, then scores best, then costs least."""
         if self.plan is not None or not self.tried:
             return None
         return max((one.best for one in self.tried), key=_nearness)
@@ -168,7 +177,7 @@ class WaySearch:
         now = _columns(registry, self.what.build(0, [], none, registry))
         standings = self.rater.rate(now)
         day, today = self.what.as_of_date, Standing.at(standings, 0)
-        if target.meets(now, standings)[0]:
+        if target.distance(now, standings)[0] == 0:
             return WayUp(day, today, is_reached=True, plan=None, tried=())
         able = [step for step in self.steps.steps if step.rule.evaluate(now).true[0]]
         tried: list[Tried] = []
@@ -282,10 +291,14 @@ class Horizon:
         return self.chosen @ np.array(each, dtype=np.float64) + weights.month * self.months
 
     @cached_property
+    def distance(self) -> IntArray:
+        """How far each combination is from the target, shape (2^k,)."""
+        return self.target.distance(_columns(self.registry, self.matrix), self.standings)
+
+    @cached_property
     def place(self) -> int | None:
         """The cheapest combination that reaches the target, of equal ones the shortest."""
-        meets = self.target.meets(_columns(self.registry, self.matrix), self.standings)
-        found = np.flatnonzero(meets & self.is_allowed)
+        found = np.flatnonzero((self.distance == 0) & self.is_allowed)
         return self._cheapest(found) if len(found) else None
 
     def tried(self) -> Tried:
@@ -311,12 +324,25 @@ class Horizon:
                 self.search.what.day_after(self.steps[one].version.months),
                 self.steps[one].version.effort,
                 points,
+                self._lifted(before, after),
             )
-            for one, points in zip(taken, gained, strict=True)
+            for one, points, before, after in zip(
+                taken, gained, places[:-1].tolist(), places[1:].tolist(), strict=True
+            )
         ]
         waited = int(scores[0]) - self.today.score
         then = Standing.at(self.standings, place)
-        return Plan(self.months, self.day, tuple(steps), waited, then, float(self.weight[place]))
+        columns = _columns(self.registry, self.matrix)
+        return Plan(
+            months=self.months,
+            day=self.day,
+            steps=tuple(steps),
+            time_points=waited,
+            then=then,
+            weight=float(self.weight[place]),
+            distance=int(self.distance[place]),
+            lacks=self.target.lacks(columns, self.standings, place) if self.distance[place] else (),
+        )
 
     def verified_plan(self, place: int) -> Plan:
         """The same, after its features were computed once more with nothing shared.
@@ -338,9 +364,13 @@ class Horizon:
 
     @cached_property
     def _best(self) -> int:
-        """The best grade, then the best score, then the least cost, among allowed combinations."""
-        keys = (self.weight, -self.standings.score, self.standings.rank, ~self.is_allowed)
+        """The nearest to the target, then the best score, then the least cost, among those allowed."""
+        keys = (self.weight, -self.standings.score, self.distance, ~self.is_allowed)
         return int(np.lexsort(keys)[0])
+
+    def _lifted(self, before: int, after: int) -> tuple[str, ...]:
+        capped = self.standings.capped_by
+        return tuple(code for code in capped[before] if code not in capped[after])
 
     def _cheapest(self, found: IntArray) -> int:
         keys = (found, self.chosen[found].sum(axis=1), self.weight[found])
@@ -362,4 +392,4 @@ def _columns(registry: Registry, matrix: FloatArray) -> dict[str, FloatArray]:
 
 
 def _nearness(plan: Plan) -> tuple[int, int, float]:
-    return -plan.then.rank, plan.then.score, -plan.weight
+    return -plan.distance, plan.then.score, -plan.weight

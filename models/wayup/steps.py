@@ -1,5 +1,6 @@
 """Steps a firm can take 培植步骤: dated data, each a condition on today, a cost, and the records it changes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -150,6 +151,14 @@ class Step:
         """Whose rows it changes."""
         return frozenset(change.dataset for change in self.version.changes)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Whose rows it changes, or reads for what they cost."""
+        version = self.version
+        texts = [version.cost, *(sql for one in version.changes for sql in one.values.values())]
+        named = {name for text in texts for name in re.findall(r"\bheld_(\w+)", text)}
+        return self.datasets | named
+
     def changes(self, days: Mapping[str, str]) -> tuple[Change, ...]:
         """Its changes on certain days.
 
@@ -192,6 +201,11 @@ class Steps:
 
     steps: tuple[Step, ...]
     book: StepBook
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Datasets a snapshot must open for them."""
+        return frozenset(name for step in self.steps for name in step.reads)
 
     @property
     def names(self) -> tuple[str, ...]:

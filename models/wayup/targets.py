@@ -1,7 +1,7 @@
 """What a way up leads to: a grade or better, or everything a product asks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Protocol
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from features.errors import RequestError
 from features.registry import Registry
 from features.rules.vocabulary import Vocabulary
-from models.arrays import BoolArray, FloatArray, IntArray, TextArray
+from models.arrays import FloatArray, IntArray, TextArray
 from models.bundle import Bundle
 from models.knockouts import Knockouts
 from models.matching.conditions import TRUE
 from models.matching.matcher import Matcher
 from models.scorer import Scorer
-from models.tags.book import Tags
+from models.tags.book import PREFIX, Tags
 
 Columns = Mapping[str, FloatArray]
 
@@ -105,8 +105,12 @@ class Target(Protocol):
         """Features and facts it asks about, beside the rating."""
         ...
 
-    def meets(self, columns: Columns, standings: Standings) -> BoolArray:
-        """Which variants reach it, shape (s,)."""
+    def distance(self, columns: Columns, standings: Standings) -> IntArray:
+        """How far variants are from it, shape (s,): grades, or conditions not met; 0 reaches it."""
+        ...
+
+    def lacks(self, columns: Columns, standings: Standings, row: int) -> tuple[str, ...]:
+        """What one variant does not meet, in the words of rules; nothing where the grade says it all."""
         ...
 
 
@@ -136,10 +140,15 @@ class GradeTarget:
             )
         return cls(code, rater.grades.index(code) + 1)
 
-    def meets(self, columns: Columns, standings: Standings) -> BoolArray:
-        """Whose grade is no worse."""
+    def distance(self, columns: Columns, standings: Standings) -> IntArray:
+        """Grades below it."""
         del columns
-        return standings.rank <= self.rank
+        return np.maximum(standings.rank - self.rank, 0)
+
+    def lacks(self, columns: Columns, standings: Standings, row: int) -> tuple[str, ...]:
+        """Nothing beside the grade."""
+        del columns, standings, row
+        return ()
 
 
 @dataclass(frozen=True)
@@ -166,17 +175,26 @@ class ProductTarget:
     computed: frozenset[str]
 
     @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """Everything its rule rests on, through tags too."""
+        own = [name for name in self.matcher.conditions.names if not name.startswith(PREFIX)]
+        return tuple(dict.fromkeys((*own, *self.tags.names)))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Features and facts to compute."""
-        asked = (*self.matcher.conditions.names, *self.tags.names)
-        return tuple(dict.fromkeys(name for name in asked if name in self.computed))
+        return tuple(name for name in self.asked if name in self.computed)
 
-    def meets(self, columns: Columns, standings: Standings) -> BoolArray:
-        """Of whom every condition is known to hold."""
-        states = self._states(columns, standings)
-        return (states == TRUE).all(axis=1)
+    def knowing(self, more: Mapping[str, float | str | None]) -> "ProductTarget":
+        """The same with attributes of the register; what the firm said itself never replaces them."""
+        kept = {name: value for name, value in more.items() if name not in self.computed}
+        return replace(self, given={**self.given, **kept})
 
-    def open_conditions(self, columns: Columns, standings: Standings, row: int) -> tuple[str, ...]:
+    def distance(self, columns: Columns, standings: Standings) -> IntArray:
+        """Conditions that are not known to hold."""
+        return (self._states(columns, standings) != TRUE).sum(axis=1)
+
+    def lacks(self, columns: Columns, standings: Standings, row: int) -> tuple[str, ...]:
         """Conditions one variant does not meet, or of which nobody can tell."""
         states, asked = self._states(columns, standings)[row], self.matcher.of_rule(0)
         told = self.matcher.conditions.conditions
@@ -186,7 +204,7 @@ class ProductTarget:
         rows = len(standings.score)
         seen: dict[str, FloatArray | npt.NDArray[np.str_]] = dict(columns)
         seen |= {"grade_rank": standings.rank.astype(float), "score": standings.score.astype(float)}
-        for name in (*self.matcher.conditions.names, *self.tags.names):
+        for name in self.asked:
             if name not in seen:
                 value = self.given.get(name)
                 is_code = bool(self.tags.vocabulary.terms[name].codes)

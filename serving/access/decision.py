@@ -107,6 +107,12 @@ class Action(StrEnum):
     PRODUCT_READ = "product:read"
     PRODUCT_REVIEW = "product:review"
     PRODUCT_CHANGE = "product:change"
+    NEED_CREATE = "need:create"
+    NEED_READ = "need:read"
+    APPLICATION_CREATE = "application:create"
+    APPLICATION_READ = "application:read"
+    APPLICATION_CHANGE = "application:change"
+    APPLICATION_DUTIES = "application:duties"
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,19 @@ OWNER = (
     "/me/consents/new",
     "/me/disputes",
     "/me/tags",
+    "/me/applications",
+    "/me/matches",
 )
-
-
-OWNER = ("/me", "/me/reads?own=true", "/me/consents", "/me/consents/new", "/me/disputes")
 OFFICER = (
     "/bank",
     "/bank/alerts",
     "/bank/watch-list",
     "/bank/portfolio",
+    "/bank/applications",
     "/bank/loans",
     "/bank/products",
 )
-OPERATOR = ("/ops", "/ops/alerts", "/ops/products")
+OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {

@@ -149,10 +149,11 @@ def test_an_early_warning_is_trained_and_judged_and_rates_nobody(
         "auc_3m",
         "alerted_share",
         "base_rating_alerted_share",
+        "with_signals_alerted_share",
     } <= told.keys()
     assert 0 < told["cut_off"] < 1
     assert told["alerted_share_low"] <= told["alerted_share"] <= told["alerted_share_high"]
-    assert told["alerted_share"] <= told["alerted_share_highest"] < 0.12
+    assert told["with_signals_alerted_share"] <= told["alerted_share_highest"] < 0.12
     manifest = (
         named_bundle(home.path / "bundles", candidate_of(ALERT_6M)) / "manifest.json"
     ).read_text("utf-8")

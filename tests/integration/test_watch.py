@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from models.watching.opinions import Judge
+from models.watching.setting import Setting, set_watch
 from tests.builders import TinyLake, record, registered
 from tests.command import run
 from tests.rated_town import promote_model
+from xinqiao import watch as watch_command
 from xinqiao.settings import load_settings
 from xinqiao.watch import run as watch_run
 
@@ -105,6 +108,32 @@ def test_one_institution_sees_its_own_and_leaves_the_record_alone(
     assert found.held == {key: held for key, held in whole.held.items() if key[0] == OTHER}
     # The same run again leaves the very same file.
     assert {path.name: path.read_bytes() for path in (watched.home / "watch").iterdir()} == kept
+
+
+def test_findings_of_models_are_written_with_what_they_say(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The champion as a warning that warns of everybody; its record begins with the loans."""
+
+    def set_to_warn(bundles: Path, tables: Path, day: date) -> Setting:
+        found = set_watch(bundles, tables, day)
+        assert found.watch.rating is not None
+        warning = Judge(found.watch.rating.bundle)
+        return replace(found, watch=replace(found.watch, warning=warning, cut_off=0.0))
+
+    monkeypatch.setattr(watch_command, "set_watch", set_to_warn)
+    monkeypatch.setenv("XINQIAO_HOME", str(watched.home))
+    out = watched.home / "said.parquet"
+    code, printed = run(monkeypatch, "watch", "--as-of", "2026-04-29", "--out", str(out))
+    assert code == 0, printed
+    rows = pq.read_table(out).to_pylist()
+    said = {(row["institution"], row["uscc"]): row["says_en"] for row in rows if row["signal"] == "W54"}  # fmt: skip
+    assert {name for name, _ in said} == {
+        "platform"
+    }  # nothing that proves a record is open to a lender
+    for sentences in said.values():
+        assert sentences[-1].startswith("No comparison with the grant of the loan on 2025-12-10: ")
+    assert all(len(row["says_zh"]) == len(row["says_en"]) for row in rows)
 
 
 def test_a_person_is_told_in_tables(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,19 +12,17 @@ import yaml
 from pydantic import Field
 
 from features.documents import Document
-from features.rules.compiled import compile_rule
 from features.rules.parser import parse_condition
-from features.rules.syntax import Clause, clauses, values_of
-from features.rules.vocabulary import Term, limit_of
+from features.rules.syntax import clauses
 from models.matching.matcher import Matcher
 from models.products.base import base_rule
 from models.products.book import load_products
 from models.products.shelf import Shelf
 from models.products.terms import TermsTable
 from tests.product_world import DAY, GOOD_FIRM, region_of, vocabulary
+from tests.shown_limits import Given, is_shown
 
 TABLES = sorted((Path(__file__).parent / "products").glob("*.yaml"))
-Given = dict[str, float | str | None]
 BASE = "BASE"
 
 
@@ -145,36 +143,11 @@ def test_every_condition_of_a_product_is_shown(code: str) -> None:
     conditions = [version.when, *(cap.when for cap in version.limit.caps)]
     asked = [c for one in conditions if one for c in clauses(parse_condition(one, code))]
     for clause in asked:
-        assert is_shown(clause, shown), f"{clause}"
+        assert is_shown(clause, shown, vocabulary()), f"{clause}"
     for tag in (*version.requires_tags, *version.excludes_tags):
         assert {given.get(f"tag_{tag}") for given in shown} >= {0, 1}, tag
     for purpose in version.purposes:
         assert purpose in {given["need_purpose"] for given in shown}
-
-
-def is_shown(clause: Clause, shown: list[Given]) -> bool:
-    """Whether firms give both answers; of a limit the limit itself and a value beside it."""
-    alone = compile_rule(str(clause), vocabulary())
-    values = {given.get(clause.name) for given in shown} - {None}
-    answers = {value: alone.ask({clause.name: value}) for value in values if value is not None}
-    if set(answers.values()) != {True, False}:
-        return False
-    term = vocabulary().term(clause.name, "table")
-    limits = [limit_of(term, value, "table") for value in values_of(clause)]
-    return all(
-        limit in answers and (isinstance(limit, str) or has_neighbour(term, limit, answers))
-        for limit in limits
-    )
-
-
-def has_neighbour(term: Term, limit: float, answers: dict[float | str, bool | None]) -> bool:
-    """Whether a value within one step, or a tenth, of a limit has the other answer."""
-    step = max(0.01 if term.unit == "ratio" else 1.0, abs(limit) / 10) + 1e-9
-    return any(
-        answers[limit] != said and abs(value - limit) <= step
-        for value, said in answers.items()
-        if not isinstance(value, str)
-    )
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -130,10 +130,12 @@ def test_a_limit_nobody_names_stays_unknown() -> None:
     assert limits(offer(product())) == (UNKNOWN, 0, UNKNOWN)
 
 
-def test_a_sum_adds_up_money() -> None:
+def test_a_sum_adds_up_money_or_things_that_bring_it() -> None:
     heads = product(limit={"bounds": [[{"of": "staff_count", "times": 1000.0}]]})
-    with pytest.raises(RuleError, match="staff_count, which is in count"):
-        offer(heads)
+    assert limits(offer(heads, staff_count=3)) == (3000, 3000, 3000)
+    places = product(limit={"bounds": [[{"of": "grade_rank", "times": 1000.0}]]})
+    with pytest.raises(RuleError, match="grade_rank, which is in level"):
+        offer(places)
 
 
 def test_it_says_what_a_limit_rests_on() -> None:

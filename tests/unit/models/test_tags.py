@@ -1,16 +1,22 @@
 """Tags as data: asked in order, hidden from rules where not everybody may see them."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from features.contracts import load_catalogue
 from features.errors import ModelDocumentError, RuleError
 from features.rules.vocabulary import Term, Vocabulary
+from models.matching.facts import load_facts
 from models.tags.book import TagBook, load_tags
+from models.tags.reference import tags_page
+from models.watching.setting import COLUMNS
 
 DAY = date(2026, 3, 31)
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "tags.md"
 WORDS = Vocabulary({"age": Term("age", "months", datasets=frozenset({"reg_basic"}))})
 _HEAD = "groups:\n  g: {zh: 组, en: group}\ntags:\n"
 _TAG = "  - code: {}\n    words: {{zh: 标签, en: tag}}\n    group: g\n    {}\n"
@@ -70,3 +76,12 @@ def test_a_code_given_twice_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelDocumentError, match="give a twice"):
         _book(tmp_path, a="kind: certified")
+
+
+def test_the_page_of_tags_is_what_the_catalogue_says() -> None:
+    vocabulary = Vocabulary.of(COLUMNS, load_facts().terms)
+    page = tags_page(load_tags(), date.max, vocabulary, load_catalogue())
+    assert PAGE.read_text(encoding="utf-8") == page, "run `make docs`"
+    headings = re.findall(r"^### (\w+) ", page, re.MULTILINE)
+    assert sorted(headings) == [entry.code for entry in load_tags().entries]
+    assert "`tag_tech_sme or tag_hnte or tag_zjtx`" in page

@@ -1,0 +1,157 @@
+"""Ratings with their reasons, and matches, of every firm: one pass over the night's features, a block at a time.
+
+Blocks are worked on by a few threads and written in their order, so the files do not depend on how many.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.arrays import FloatArray
+from models.bundle import Bundle
+from models.knockouts import Knockouts
+from models.matching.batch import Counts, Matches
+from models.matching.found import MatchFiles
+from models.matching.offering import Offering, Rated
+from models.night.firms import FirmBlock, NightFirms
+from models.portrait import Kinds
+from models.rating_table import rating_table
+from models.record import rating_columns
+
+RATINGS = "ratings.parquet"
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, eq=False)
+class Raters:
+    """What rates a firm.
+
+    Attributes
+    ----------
+    bundle : Bundle
+        The champion.
+    origins : dict of str to str
+        Id of a firm with its provider, by USCC.
+    """
+
+    bundle: Bundle
+    knockouts: Knockouts
+    origins: dict[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is to be looked up of a firm."""
+        features = (feature.name for feature in self.bundle.manifest.features)
+        return tuple(dict.fromkeys((*features, *self.knockouts.names)))
+
+    @property
+    def letters(self) -> list[str]:
+        """Of the scale, best first, the one of default last."""
+        version = self.bundle.scale.version
+        return [*(grade.code for grade in version.grades), version.default_grade.code]
+
+    def rate(self, block: FirmBlock, day: date) -> tuple[pa.Table, Rated]:
+        """Ratings of a block as rows, and as rules ask for them."""
+        features = [feature.name for feature in self.bundle.manifest.features]
+        matrix = np.column_stack([_numbers(block, name) for name in features])
+        asked = {name: _numbers(block, name) for name in self.knockouts.names}
+        columns = rating_columns(
+            self.bundle,
+            matrix,
+            usccs=block.usccs,
+            source_ids=[self.origins.get(uscc, uscc) for uscc in block.usccs],
+            as_of_date=day,
+            scope="self",
+            knockouts=self.knockouts.check(asked, len(block)),
+            kinds=Kinds(block.segments["size_class"], block.segments["industry_section"]),
+        )
+        rated = Rated.of(self.letters, columns["grade"], columns["score"])
+        return rating_table(columns, self.bundle.manifest.probability_kind), rated
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a pass over all firms found, and the seconds of work of its two stages over all threads."""
+
+    firms: int
+    rated: int
+    counts: Counts | None
+    rating_seconds: float
+    matching_seconds: float
+
+
+def sweep(
+    firms: NightFirms,
+    raters: Raters | None,
+    offering: Offering,
+    day: date,
+    folder: Path,
+    *,
+    threads: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Swept:
+    """Rate and match every firm and write `ratings.parquet` and the files of `models.matching.found`.
+
+    Each file is put in place when it is whole.
+
+    Parameters
+    ----------
+    raters : Raters or None
+        Nobody is rated, and no ratings are written, without.
+    """
+    beside = folder / f".{RATINGS}.tmp"
+    writer: pq.ParquetWriter | None = None
+    done = rated = 0
+    seconds = np.zeros(2)
+
+    def work(block: FirmBlock) -> tuple[FirmBlock, pa.Table | None, Matches, FloatArray]:
+        started = perf_counter()
+        table, ranks = raters.rate(block, day) if raters else (None, Rated.unknown(len(block)))
+        between = perf_counter()
+        found = offering.match(block.columns, ranks)
+        return block, table, found, np.array([between - started, perf_counter() - between])
+
+    names = tuple(dict.fromkeys((*(raters.names if raters else ()), *offering.names)))
+    with MatchFiles(folder, offering) as files, ThreadPoolExecutor(threads) as pool:
+        for block, table, found, took in _in_order(pool, work, firms.blocks(names), threads + 1):
+            files.add(block.usccs, found)
+            seconds += took
+            if table is not None:
+                if writer is None:
+                    writer = pq.ParquetWriter(beside, table.schema, compression="zstd")
+                writer.write_table(table)
+                rated += len(table) - table["score"].null_count
+            done += len(block)
+            if on_progress is not None:
+                on_progress(done, len(firms))
+    if writer is not None:
+        writer.close()
+        beside.replace(folder / RATINGS)
+    return Swept(done, rated, files.counts, *seconds.tolist())
+
+
+def _numbers(block: FirmBlock, name: str) -> FloatArray:
+    return np.asarray(block.columns[name], dtype=np.float64)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Given], Found], given: Iterable[Given], ahead: int
+) -> Generator[Found]:
+    """What becomes of each, in their order, with no more than a few under way."""
+    running = deque[Future[Found]]()
+    for one in given:
+        running.append(pool.submit(work, one))
+        if len(running) >= ahead:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()

@@ -1,0 +1,73 @@
+"""An application from both sides, in a real browser: who asks, what is open, the answer and the reason."""
+
+from playwright.sync_api import expect
+
+from tests.applying import apply_by_hand, offer
+from tests.browser.test_page_manners import require_readable
+from tests.browsing import Site, Tabs, follow
+from tests.consents_by_hand import grant
+from tests.rated_town import Town
+from tests.service import BANK, OTHER_BANK
+
+
+def test_an_officer_contacts_and_grants_and_the_firm_sees_it(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
+    firm = lawful_town.usccs[11]
+    code = offer(place.hands, place.hands.institution(BANK), "TOWN-GRANT")
+    place.hands.institution(OTHER_BANK)
+    apply_by_hand(place.hands, firm, BANK, code, "grant", code)
+    stranger = tabs.logged_in(place.member("officer", OTHER_BANK))
+    stranger.goto("/bank/applications")
+    expect(stranger.locator("section h2")).to_have_text("没有申请")
+    tab = tabs.logged_in(place.member("officer", BANK))
+    tab.goto("/bank/applications")
+    tab.locator("tr", has_text=firm).locator("a").first.click()
+    expect(tab.locator("h1")).to_contain_text("待联系")
+    expect(tab.locator("main")).to_contain_text("尚未授权")
+    expect(tab.locator("main")).not_to_contain_text("可提供保证人")
+    grant(place.hands, firm, "tax")
+    tab.reload()
+    expect(tab.locator("main")).to_contain_text("可提供保证人: 是")
+    follow(tab.locator("button:has-text('已联系企业')"))
+    expect(tab.locator("h1")).to_contain_text("已联系")
+    tab.fill("#amount_cny", "400000")
+    tab.fill("#rate_percent", "4.35")
+    follow(tab.locator("button:has-text('同意授信')"))
+    expect(tab.locator("h1")).to_contain_text("已授信")
+    expect(tab.locator("form.card")).to_have_count(0)
+    owner = tabs.logged_in(place.member("owner", firm))
+    owner.goto("/me/applications")
+    card = owner.locator("section", has_text=f"测试贷{code}")
+    expect(card).to_contain_text("40.00 万元 · 4.35%")
+    expect(card.locator("button")).to_have_count(0)
+
+
+def test_a_firm_sees_what_is_closed_withdraws_and_is_told_why_not(
+    place: Site, lawful_town: Town, tabs: Tabs
+) -> None:
+    firm = lawful_town.usccs[12]
+    hands = place.hands
+    first, second = (
+        offer(hands, hands.institution(BANK), code) for code in ("TOWN-BACK", "TOWN-NO")
+    )
+    apply_by_hand(hands, firm, BANK, first, "back", first)
+    declined = apply_by_hand(hands, firm, BANK, second, "no", second)["application"]
+    tab = tabs.logged_in(place.member("owner", firm), width=360, language="en-GB")
+    tab.goto("/me/applications")
+    card = tab.locator("section", has_text=f"test loan {first}")
+    expect(card.locator(".note")).to_contain_text("tax")
+    require_readable(tab, "applications")
+    follow(card.locator("button"))
+    expect(tab.locator("section", has_text=f"test loan {first}")).to_contain_text("withdrawn")
+    officer = tabs.logged_in(place.member("officer", BANK), width=360, language="en-GB")
+    officer.goto(f"/bank/applications/{declined}")
+    require_readable(officer, "an application to answer")
+    officer.select_option("#reason", "repayment_ability")
+    follow(officer.locator("button:has-text('Decline')"))
+    require_readable(officer, "an answered application")
+    tab.reload()
+    expect(tab.locator("main")).to_contain_text("income does not cover the payments")
+    operator = tabs.logged_in(place.member("operator"), width=360)
+    operator.goto("/ops/applications")
+    require_readable(operator, "late applications")

@@ -1,0 +1,54 @@
+"""What matching found, for a person and for a machine."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from models.matching.batch import Counts
+from models.matching.offering import Offering
+from models.night.everyone import Swept
+from xinqiao.console import out, say, show, word
+
+_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "fits": ("记录全部符合", "fits"),
+    "sure": ("无需再问", "sure"),
+    "undecided": ("数据不足", "undecided"),
+    "near": ("仅差一项", "one short"),
+}
+
+
+def match_document(offering: Offering, swept: Swept) -> dict[str, object]:
+    """Counts by product."""
+    return {
+        "as_of": offering.shelf.as_of_date,
+        "firms": swept.firms,
+        "rated": swept.rated,
+        "products": _counts(offering, swept.counts),
+    }
+
+
+def print_matches(offering: Offering, swept: Swept) -> None:
+    """A table of products, those for most firms first."""
+    show(
+        f"截至 {offering.shelf.as_of_date}：{swept.firms:,} 家企业（{swept.rated:,} 家有评级）× {len(offering.shelf)} 个产品",
+        f"As of {offering.shelf.as_of_date}: {swept.firms:,} firms ({swept.rated:,} rated) × {len(offering.shelf)} products",
+    )
+    table = Table(title=say("企业数", "Firms by product"), title_justify="left")
+    table.add_column("")
+    for words in _COLUMNS.values():
+        table.add_column(say(*words), justify="right")
+    names = {entry.code: word(entry.name) for entry, _ in offering.shelf.products}
+    found = _counts(offering, swept.counts)
+    for code in sorted(found, key=lambda code: (-found[code]["fits"], code)):
+        table.add_row(f"{code} {names[code]}", *(f"{found[code][name]:,}" for name in _COLUMNS))
+    out.print(table)
+
+
+def _counts(offering: Offering, counts: Counts | None) -> dict[str, dict[str, int]]:
+    codes = [entry.code for entry, _ in offering.shelf.products]
+    if counts is None:
+        return {code: dict.fromkeys(_COLUMNS, 0) for code in codes}
+    columns = {name: getattr(counts, name).tolist() for name in _COLUMNS}
+    return {
+        code: {name: columns[name][place] for name in _COLUMNS} for place, code in enumerate(codes)
+    }
