@@ -21,6 +21,7 @@ from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
 from serving.matching import endpoints as matching
+from serving.matching import policy_endpoints as policies
 from serving.needs import endpoints as needs
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
@@ -53,6 +54,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *web.DOORS,
     *reports.DOORS,
     matching.door,
+    policies.door,
     portfolio.door,
     verifications.door,
     webhooks.door,
