@@ -19,6 +19,7 @@ OWNER = (
     "/me/tags",
     "/me/applications",
     "/me/matches",
+    "/me/policies",
 )
 OFFICER = (
     "/bank",
