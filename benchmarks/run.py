@@ -25,6 +25,7 @@ from benchmarks import (
     area_service,
     area_shap,
     area_spark,
+    area_wayup,
 )
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, cities_folder, data_folder
@@ -49,6 +50,7 @@ AREAS: Mapping[str, Area] = {
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
+    area_wayup.AREA: area_wayup.compare,
 }
 
 
