@@ -21,6 +21,7 @@ from serving.guard import Guard
 from serving.house import House
 from serving.loans import endpoints as loans
 from serving.matching import endpoints as matching
+from serving.matching import policy_endpoints as policies
 from serving.needs import endpoints as needs
 from serving.observe import endpoints as health
 from serving.observe.log import make_log
@@ -36,6 +37,7 @@ from serving.reports import rooms as reports
 from serving.settings import Settings, settings_from
 from serving.tags import endpoints as tags
 from serving.verifications import endpoints as verifications
+from serving.wayup import endpoints as wayup
 from serving.web import rooms as web
 from serving.web.failures import problem_page
 from serving.webhooks import endpoints as webhooks
@@ -52,6 +54,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *web.DOORS,
     *reports.DOORS,
     matching.door,
+    policies.door,
     portfolio.door,
     verifications.door,
     webhooks.door,
@@ -59,6 +62,7 @@ ROOMS: tuple[APIRouter, ...] = (
     *tags.DOORS,
     products.door,
     *needs.DOORS,
+    wayup.door,
 )
 
 

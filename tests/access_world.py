@@ -294,6 +294,7 @@ def _things(running: Running) -> dict[str, str]:
         "batch": f"B-w{number}",
         "report": report_number(2000, number),
         "profile": "small",
+        "channel": "green",
         "today": running.clock.now.date().isoformat(),
         "new_product": f"N{number}-LOAN",
     }

@@ -31,6 +31,7 @@ from xinqiao import (
     train,
     train_alert,
     watch,
+    way_up,
     webhooks,
 )
 from xinqiao.console import LANGUAGE, fail
@@ -70,6 +71,9 @@ app.command("dossier", help=dossier.HELP)(dossier.dossier)
 app.command("watch", help=watch.HELP)(watch.watch)
 app.command("match", help=match.HELP)(match.match)
 app.command("nightly", help=nightly.HELP)(nightly.nightly)
+
+
+app.command("way-up", help=way_up.HELP)(way_up.way_up)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("webhook-kit", help=webhooks.HELP)(webhooks.webhook_kit)

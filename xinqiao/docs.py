@@ -1,5 +1,6 @@
 """`xinqiao docs`: rewrite the pages that are made from the code."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from features.contracts import load_catalogue
@@ -11,7 +12,12 @@ from features.reference import features_page
 from features.reference_catalogue import catalogue_page, published_page
 from features.reference_quality import quality_page
 from features.rules.vocabulary import Vocabulary
+from models.channels.book import load_channels
 from models.matching.facts import load_facts
+from models.policies.book import PolicyEntry, load_policies
+from models.policies.reference import policies_page
+from models.products.book import ProductEntry, load_products
+from models.products.reference import products_page
 from models.reasons import load_reasons
 from models.reference import reasons_page
 from models.signals.book import load_signals
@@ -55,6 +61,8 @@ def docs() -> None:
         "tags.md": tags_page(
             load_tags(), date.max, Vocabulary.of(COLUMNS, load_facts().terms), catalogue
         ),
+        "products.md": products_page(load_products(), load_channels(), _newest(load_products())),
+        "policies.md": policies_page(load_policies(), _newest(load_policies())),
         "consent-scopes.md": scopes_page(catalogue, load_consent_rules()[-1], load_notices()[-1]),
         "problems.md": problems_page(),
         "cases.md": cases_page(),
@@ -65,3 +73,8 @@ def docs() -> None:
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
         show(f"已写入 docs/reference/{name}", f"wrote docs/reference/{name}")
+
+
+def _newest(entries: Sequence[ProductEntry | PolicyEntry]) -> date:
+    """The day the newest version begins: what has an end is shown while it stands."""
+    return max(version.valid_from for entry in entries for version in entry.versions)

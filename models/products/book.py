@@ -55,9 +55,11 @@ def yuan(text: str) -> float:
 
 def _an_amount(text: str) -> str:
     try:
-        yuan(text)
+        amount = yuan(text)
     except RuleError as wrong:
         raise ValueError(wrong.en) from wrong
+    if amount <= 0:
+        raise ValueError(f"'{text}' is not above nothing")
     return text
 
 
@@ -68,7 +70,12 @@ class Part(Document):
     """A share of a fact in yuan, or yuan for each of what a fact counts: `times` of `of`."""
 
     of: str
-    times: float = Field(gt=0)
+    times: float = Field(gt=0, le=1_000_000)
+
+
+#: Sums and caps that a reader can still follow.
+Sum = Annotated[list[Part], Field(min_length=1, max_length=10)]
+Bounds = Annotated[list[Sum], Field(max_length=10)]
 
 
 class Cap(Document):
@@ -85,7 +92,7 @@ class Cap(Document):
 
     when: object = None
     at_most: Amount | None = None
-    bounds: list[list[Part]] = Field(default_factory=list[list[Part]])
+    bounds: Bounds = Field(default_factory=list[list[Part]])
 
     @model_validator(mode="after")
     def _says_something(self) -> "Cap":
@@ -107,8 +114,14 @@ class Limit(Document):
 
     at_least: Amount | None = None
     at_most: Amount | None = None
-    caps: list[Cap] = Field(default_factory=list[Cap])
-    bounds: list[list[Part]] = Field(default_factory=list[list[Part]])
+    caps: list[Cap] = Field(default_factory=list[Cap], max_length=20)
+    bounds: Bounds = Field(default_factory=list[list[Part]])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Limit":
+        if self.at_least and self.at_most and yuan(self.at_least) > yuan(self.at_most):
+            raise ValueError("a limit's at_least is over its at_most")
+        return self
 
 
 class Rate(Document):
@@ -123,8 +136,8 @@ class Rate(Document):
     """
 
     base: Base = "fixed"
-    least: float | None = None
-    most: float | None = None
+    least: float | None = Field(default=None, ge=-20, le=100)
+    most: float | None = Field(default=None, ge=-20, le=100)
     quoted_on: date | None = None
 
     @model_validator(mode="after")
@@ -137,8 +150,8 @@ class Rate(Document):
 class TermRange(Document):
     """Months, both ends included; None where the lender names no end."""
 
-    least: int = Field(default=1, ge=1)
-    most: int | None = Field(default=None, ge=1)
+    least: int = Field(default=1, ge=1, le=1200)
+    most: int | None = Field(default=None, ge=1, le=1200)
 
     @model_validator(mode="after")
     def _in_order(self) -> "TermRange":
@@ -195,12 +208,12 @@ class ProductVersion(OfferVersion):
     limit: Limit
     rate: Rate
     term_months: TermRange
-    fees: list[Fee] = Field(default_factory=list[Fee])
+    fees: list[Fee] = Field(default_factory=list[Fee], max_length=10)
     guarantee: list[Guarantee] = Field(default_factory=list[Guarantee])
     repayment: Words | None = None
     approval_days: int | None = Field(default=None, ge=0)
     carbon_linked: bool = False
-    notes: list[Words] = Field(default_factory=list[Words])
+    notes: list[Words] = Field(default_factory=list[Words], max_length=20)
     evidence: Mark
 
 

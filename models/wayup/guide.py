@@ -38,13 +38,14 @@ class Guide:
 
     rater: Rater
     steps: Steps
+    day: date
     columns: Registry = COLUMNS
 
     @classmethod
     def of(cls, bundle: Bundle, as_of_date: date) -> "Guide":
         """With our steps, and the knock-outs the bundle keeps."""
         steps = load_steps().at(as_of_date, Vocabulary.of(COLUMNS))
-        return cls(Rater.of(bundle, as_of_date, COLUMNS), steps)
+        return cls(Rater.of(bundle, as_of_date, COLUMNS), steps, as_of_date)
 
     def to_grade(self, grade: str) -> GradeTarget:
         """A grade as a target.
@@ -57,11 +58,11 @@ class Guide:
         return GradeTarget.of(grade, self.rater)
 
     def to_product(
-        self, entry: ProductEntry, version: ProductVersion, tags: Tags, day: date, said: Said
+        self, entry: ProductEntry, version: ProductVersion, tags: Tags, said: Said
     ) -> ProductTarget:
         """A product as a target; `said` is the need, the offer and the firm's own word."""
         where = f"product {entry.code}"
-        rule = rule_of(version, base_rule(day), where)
+        rule = rule_of(version, base_rule(self.day), where)
         matcher = Matcher.of_rules([(where, rule)], tags.vocabulary)
         return ProductTarget(entry.code, matcher, tags, said, frozenset(self.columns.names))
 

@@ -103,6 +103,7 @@ class Action(StrEnum):
     TAG_CERTIFY = "tag:certify"
     TAG_CONTEST_READ = "tag_contest:read"
     TAG_CONTEST_ANSWER = "tag_contest:answer"
+    WAY_UP_READ = "way_up:read"
     PRODUCT_SUBMIT = "product:submit"
     PRODUCT_READ = "product:read"
     PRODUCT_REVIEW = "product:review"

@@ -17,7 +17,8 @@ from serving.access.decision import LiveConsent, Resource
 from serving.errors import MalformedError
 from serving.look import Look
 from serving.matching.asked import Value, need_values, said_values
-from serving.matching.judging import only_used
+from serving.matching.claims import claims_of
+from serving.matching.judging import Claims, only_used
 from serving.matching.looking import Firm, look_at
 from serving.matching.schemas import Asking
 from serving.products.shelves import ProductShelf
@@ -69,6 +70,7 @@ class Sight:
     opened: Opened
     consent: LiveConsent
     firm: Firm
+    claims: Claims
     chances: Path
 
     @cached_property
@@ -92,6 +94,8 @@ class Sight:
             "records": records,
             "grade": self.firm.grade,
             "withheld": sorted(self.firm.withheld),
+            "tags": sorted(one.tag for one in self.claims.given),
+            "removed": sorted(code for _, code in self.claims.removed),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -143,7 +147,8 @@ async def take_sight(look: Look, wish: Wish) -> Sight:
     # Who asks again under the same key must still be let see everything the answer rests on.
     look.asked[-1] = replace(wish.resource, needs=opened.scopes)
     chances = look.house.settings.home / "matching" / FILE_NAME
-    return Sight(wish, desk, shelf, opened, consent, firm, chances)
+    claims = await claims_of(look.connection, [firm.uscc])
+    return Sight(wish, desk, shelf, opened, consent, firm, claims, chances)
 
 
 def names_of(shelf: ProductShelf) -> tuple[str, ...]:

@@ -44,7 +44,10 @@ class Found:
     def of(cls, sight: Sight, within: BoolArray) -> "Found":
         """Ask every rule, and work out every product's terms."""
         sees = "open" if sight.wish.institution else "self"
-        values = judging.values_of(sight.firm, sight.shelf.tags, sight.wish.said, {}, sees)
+        day = sight.shelf.shelf.as_of_date
+        values = judging.values_of(
+            sight.firm, sight.shelf.tags, sight.wish.said, sight.claims, sees, day
+        )
         judged = judging.judge(sight.shelf.shelf.matcher, values)
         return cls(sight, judged, sight.shelf.terms.offers(values), within)
 

@@ -1,7 +1,8 @@
 """A firm and a need against every product of the day: what holds, what fails, what nobody can tell."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from models.matching.conditions import FALSE, UNKNOWN, StateArray
 from models.matching.matcher import Matcher, Verdicts
 from models.scale import load_scale
 from models.tags.book import Audience, Tag, Tags
+from models.tags.held import Given, ask_tags
 from serving.matching.asked import Value
 from serving.matching.looking import Firm
 
@@ -19,6 +21,19 @@ Values = Mapping[str, float | str | None]
 IntArray = npt.NDArray[np.intp]
 #: Names that a rating answers.
 RATED = frozenset({"grade_rank", "score"})
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Tags that certificates or the firm itself give, and those it has removed.
+
+    Attributes
+    ----------
+    removed : collection of (uscc, tag code)
+    """
+
+    given: Sequence[Given] = ()
+    removed: Collection[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +62,7 @@ class Sections:
 
 
 def values_of(
-    firm: Firm, tags: Tags, said: Mapping[str, Value], given: Mapping[str, float], sees: Audience
+    firm: Firm, tags: Tags, said: Mapping[str, Value], claims: Claims, sees: Audience, day: date
 ) -> Values:
     """Everything a rule may ask about, of one firm.
 
@@ -55,8 +70,6 @@ def values_of(
     ----------
     said : mapping of str to value
         The need and what is stated with it.
-    given : mapping of str to float
-        Certified, declared or contested tags by name: 1, 0 or NaN.
     sees : Audience
         Whose look it is: `self` for the firm itself, `open` for an institution.
     """
@@ -65,7 +78,11 @@ def values_of(
         "score": None if firm.score is None else float(firm.score),
     }
     known = {name: _plain(column[0]) for name, column in firm.columns.items()} | rated | dict(said)
-    return known | dict(tag_values(tags, known, given, sees))
+    columns = {name: _column(tags, name, known.get(name)) for name in tags.names}
+    found = ask_tags(tags, columns, [firm.uscc], claims.given, claims.removed, day)
+    told = {"open"} | ({"self"} if sees == "self" else set[str]())
+    seen = {tag.name for tag in tags.tags if tag.entry.audience in told}
+    return known | {name: _plain(found[name][0]) if name in seen else None for name in found}
 
 
 def only_used(tags: Tags, names: Collection[str]) -> Tags:
@@ -77,21 +94,6 @@ def only_used(tags: Tags, names: Collection[str]) -> Tags:
             used.append(tag)
             wanted |= set(tag.rule.names if tag.rule else ())
     return Tags(tuple(reversed(used)), tags.vocabulary)
-
-
-def tag_values(
-    tags: Tags, known: Values, given: Mapping[str, float], sees: Audience
-) -> Mapping[str, float | None]:
-    """What tags say of a firm; one that is not for this reader's eyes is unknown."""
-    columns = {name: _column(tags, name, known.get(name)) for name in tags.names}
-    columns |= {name: np.array([value]) for name, value in given.items()}
-    found = tags.ask(columns, rows=1)
-    told = {"open"} | ({"self"} if sees == "self" else set[str]())
-    audience = {tag.name: tag.entry.audience for tag in tags.tags}
-    return {
-        name: None if np.isnan(value[0]) or audience[name] not in told else float(value[0])
-        for name, value in found.items()
-    }
 
 
 def judge(matcher: Matcher, values: Values) -> Judged:

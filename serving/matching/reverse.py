@@ -18,7 +18,8 @@ from serving.audit.record import write_entry
 from serving.look import Look
 from serving.matching.admitting import names_of
 from serving.matching.asked import Value, need_values
-from serving.matching.judging import judge, only_used, values_of
+from serving.matching.claims import claims_of
+from serving.matching.judging import Claims, judge, only_used, values_of
 from serving.matching.looking import Firm, look_at_everybody, look_at_many
 from serving.matching.repository import OpenFirm, open_firms
 from serving.matching.rules import match_rules
@@ -46,6 +47,7 @@ class Search:
     desk: Desk
     shelf: ProductShelf
     said: Mapping[str, Value]
+    claims: Claims
     now: datetime
 
     @property
@@ -77,6 +79,8 @@ async def firms_that_fit(look: Look, asked: ReverseRequest) -> ReverseAnswer:
     await look.allow(Resource(institution=own))
     search = await _search(look, asked)
     opened = await open_firms(look.connection, own, look.now.date(), rules.looked_at_most.value)
+    claims = await claims_of(look.connection, [one.uscc for one in opened])
+    search = replace(search, claims=claims)
     fits = await look.house.reading.read(lambda stop: _look(search, opened, stop))
     others = await look.house.reading.read(
         lambda stop: _count_others(search, {one.uscc for one in opened}, stop)
@@ -122,7 +126,7 @@ async def _search(look: Look, asked: ReverseRequest) -> Search:
     day, words = whole.shelf.as_of_date, whole.tags.vocabulary
     shelf = Shelf.of(entries, words, day, base_rule(day))
     one = replace(whole, shelf=shelf, terms=TermsTable.of(shelf.products, words, day))
-    return Search(desk, one, said, look.now)
+    return Search(desk, one, said, Claims(), look.now)
 
 
 def _look(search: Search, opened: Sequence[OpenFirm], stop: Stop) -> list[Fit]:
@@ -141,7 +145,8 @@ def _look(search: Search, opened: Sequence[OpenFirm], stop: Stop) -> list[Fit]:
 
 
 def _fit(search: Search, firm: Firm) -> Fit:
-    values = values_of(firm, search.shelf.tags, search.said, {}, "open")
+    day = search.shelf.shelf.as_of_date
+    values = values_of(firm, search.shelf.tags, search.said, search.claims, "open", day)
     judged = judge(search.shelf.shelf.matcher, values)
     offers, version = search.shelf.terms.offers(values), search.shelf.shelf.products[0][1]
     terms = told_terms(version, offers, 0, float(values["need_amount_cny"] or 0))

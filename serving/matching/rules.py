@@ -32,6 +32,7 @@ class MatchRules(Document):
     looked_at_most: Number
     disclaimer: Words
     no_commitment: Words
+    policy_disclaimer: Words
     illustrative: Words
 
 

@@ -276,15 +276,18 @@ class ReverseAnswer(_Closed):
     versions: Versions
 
 
-class SubsidyAnswer(_Closed):
+class PolicyAnswer(_Closed):
     """A policy as it stands to the firm."""
 
     code: str
     name: Wording
+    kind: str
     authority: Wording
+    channels: list[str]
     benefit: Wording
-    subsidy_cny: Decimal | None
-    how: Wording
+    subsidy_cny: Decimal | None = Field(description="Worked out for a year; null where unknown.")
+    subsidy_at_most_cny: Decimal | None
+    claim: Wording
     standing: Standing
     evidence: Literal["V", "P"]
     evidence_words: Wording | None
@@ -292,15 +295,26 @@ class SubsidyAnswer(_Closed):
     conditions: list[ConditionAnswer]
 
 
+class PolicyCounts(_Closed):
+    """How many policies stand where."""
+
+    policies: int
+    eligible: int
+    near: int
+    need_data: int
+    not_eligible: int
+
+
 class PolicyMatchAnswer(_Closed):
     """Policies for the firm itself."""
 
     uscc: str
     as_of: date
-    counts: Counts
-    eligible: list[SubsidyAnswer]
-    near: list[SubsidyAnswer]
-    need_data: list[SubsidyAnswer]
+    valid_until: date
+    counts: PolicyCounts
+    eligible: list[PolicyAnswer]
+    near: list[PolicyAnswer]
+    need_data: list[PolicyAnswer]
     disclaimer: Wording
 
 
@@ -309,6 +323,7 @@ class ChannelAnswer(_Closed):
 
     code: str
     words: Wording
+    about: Wording
     tags: list[str]
     products: list[str]
     policies: list[str]

@@ -13,6 +13,7 @@ from serving.auth.marks import new_id
 from serving.errors import MalformedError
 from serving.look import Look
 from serving.matching.admitting import Sight, take_sight, wish_of
+from serving.matching.channels import channel_codes
 from serving.matching.document import match_document, valid_until
 from serving.matching.repository import INSERT, Match, find_match, values_of
 from serving.matching.schemas import FactAnswer, MatchRequest, Wording
@@ -86,6 +87,8 @@ def within(sight: Sight, asked: MatchRequest) -> BoolArray:
     codes = {entry.code for place, (entry, _) in enumerate(products) if shown[place]}
     if set(asked.products) - codes:
         raise malformed("products", "names a product you are not shown.", "含有不可见的产品。")
+    if asked.channel is not None and asked.channel not in channel_codes():
+        raise malformed("channel", "names no channel.", "没有该专栏。")
     chosen = [
         (not asked.products or entry.code in asked.products)
         and (asked.channel is None or asked.channel in entry.channels)

@@ -12,6 +12,7 @@ from serving.access.callers import Role
 from serving.access.decision import Action, not_found
 from serving.door import asks
 from serving.look import CurrentLook, Look
+from serving.matching.policies import policies_for
 from serving.matching.repository import list_matches
 from serving.matching.schemas import MatchDocument, MatchRequest
 from serving.matching.service import give_match, read_match
@@ -70,6 +71,14 @@ async def read_product(
     if found is None:
         raise not_found()
     return page(look, request, "match_product.html", told=told, product=found)
+
+
+@door.get("/policies", response_model=None)
+@asks(Action.POLICY_MATCH_READ)
+async def read_policies(look: CurrentLook, request: Request) -> HTMLResponse:
+    """Policies the own firm can claim, and what is missing for others."""
+    await own_firm(look)
+    return page(look, request, "policies.html", told=await policies_for(look))
 
 
 async def _own(look: Look, match_id: str) -> MatchDocument:

@@ -20,6 +20,7 @@ from serving.web import (
     own_matches,
     own_ratings,
     own_tags,
+    own_way_up,
     reads,
     site,
 )
@@ -28,6 +29,7 @@ DOORS: tuple[APIRouter, ...] = (
     front.door,
     entrance.door,
     own_ratings.door,
+    own_way_up.door,
     reads.door,
     own_consents.door,
     own_cases.door,

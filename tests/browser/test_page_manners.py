@@ -19,6 +19,8 @@ OWNER = (
     "/me/tags",
     "/me/applications",
     "/me/matches",
+    "/me/policies",
+    "/me/way-up",
 )
 OFFICER = (
     "/bank",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from features.errors import RuleError
 from features.rules.vocabulary import Term, Vocabulary
@@ -136,6 +137,25 @@ def test_a_sum_adds_up_money_or_things_that_bring_it() -> None:
     places = product(limit={"bounds": [[{"of": "grade_rank", "times": 1000.0}]]})
     with pytest.raises(RuleError, match="grade_rank, which is in level"):
         offer(places)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"limit": {"at_most": "-5 万元"}}, "not above nothing"),
+        ({"limit": {"at_most": "5 months"}}, "in cny"),
+        ({"limit": {"at_least": "6 万元", "at_most": "5 万元"}}, "at_least is over its at_most"),
+        ({"limit": {"caps": [{"when": "tag_tech"}]}}, "an amount, a bound, or both"),
+        ({"limit": {"bounds": [[{"of": "x_cny", "times": float("inf")}]]}}, "less than or equal"),
+        ({"limit": {"bounds": [[]]}}, "at least 1 item"),
+        ({"rate": {"least": float("nan")}}, "greater than or equal"),
+        ({"rate": {"least": 5.0, "most": 4.0}}, "least is over its most"),
+        ({"term_months": {"least": 13, "most": 12}}, "least is over its most"),
+    ],
+)
+def test_a_product_that_contradicts_itself_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        product(**wrong)
 
 
 def test_it_says_what_a_limit_rests_on() -> None:

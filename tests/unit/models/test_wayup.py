@@ -20,14 +20,12 @@ from models.watching.setting import COLUMNS
 from models.wayup.search import WaySearch
 from models.wayup.steps import STEPS_PATH, Step, Steps, load_steps
 from models.wayup.targets import GradeTarget, Rater
-from tests.builders import CATALOGUE, TinyLake, record, registered, whole_scope
+from tests.builders import CATALOGUE, TinyLake, whole_scope
 from tests.rated_town import make_model
+from tests.wayup_firm import ABLE, FIRM, SEED, land_firm
 
 AS_OF, NOW = date(2026, 5, 31), datetime(2026, 6, 1, 9)
 VOCABULARY = Vocabulary.of(COLUMNS)
-FIRM = 1
-#: Steps the firm can take.
-ABLE = ("settle_tax_arrears", "lift_nonnormal", "pay_utility_arrears", "leave_abnormal_list")
 
 
 def steps_of(horizons: list[int], limit: int = 12) -> Steps:
@@ -38,26 +36,16 @@ def steps_of(horizons: list[int], limit: int = 12) -> Steps:
 @pytest.fixture(scope="module")
 def rater(tmp_path_factory: pytest.TempPathFactory) -> Rater:
     home = tmp_path_factory.mktemp("home")
-    return Rater.of(load_bundle(home / "bundles" / make_model(home, 6), REGISTRY), AS_OF, REGISTRY)
+    return Rater.of(
+        load_bundle(home / "bundles" / make_model(home, SEED), REGISTRY), AS_OF, REGISTRY
+    )
 
 
 @pytest.fixture(scope="module")
 def what(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhatIf]:
     """A firm lost to the tax authority, in arrears for tax and power, and on the list of abnormal operations."""
     lake = TinyLake(tmp_path_factory.mktemp("lake"))
-    lake.land("reg_basic", [registered(FIRM) | {"established_on": date(2015, 1, 1)}])
-    for dataset, cells in (
-        ("tax_nonnormal", {"record_id": "1", "declared_on": "2026-01-10"}),
-        ("tax_arrears_notice", {"record_id": "1", "tax_kind": "vat", "arrears": "5000", "notice_on": "2026-05-01"}),
-        ("abnormal_list", {"record_id": "1", "reason": "no_annual_report", "listed_on": "2025-08-01"}),
-    ):  # fmt: skip
-        lake.land(dataset, [record(FIRM, dataset, cells)])
-    months = [202500 + m for m in range(1, 13)] + [202600 + m for m in range(1, 6)]
-    bills = {"account_no": "a", "usage": "100", "billed": "80", "paid": "0", "arrears": "300"}
-    lake.land(
-        "electricity_month",
-        [record(FIRM, "electricity_month", {**bills, "month": str(month)}) for month in months],
-    )
+    land_firm(lake)
     with open_snapshot(
         lake.view, CATALOGUE, AS_OF, whole_scope(), now=NOW, enterprises=[FIRM], threads=1
     ) as snapshot:

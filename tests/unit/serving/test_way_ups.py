@@ -1,0 +1,117 @@
+"""Ways up through the whole application: only for the firm itself, on record by hash, and on its page."""
+
+import shutil
+from collections.abc import Generator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from models.products.book import load_products
+from models.wayup.document import WayUpTold
+from serving.database.addresses import Addresses
+from tests.builders import TinyLake
+from tests.rated_town import CODE, build_vectors, model_features, promote_model
+from tests.service import FIRM as NOBODY
+from tests.service import Running, service
+from tests.wayup_firm import FIRM, SEED, land_firm
+
+USCC = CODE.format(FIRM)
+
+
+@pytest.fixture(scope="module")
+def running(
+    fresh_database: Addresses, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Running]:
+    home = tmp_path_factory.mktemp("village")
+    lake = TinyLake(home / "lake", CODE)
+    land_firm(lake)
+    build_vectors(home, lake, model_features())
+    promote_model(home, SEED)
+    with service(
+        fresh_database,
+        before=lambda new: shutil.copytree(home, new, symlinks=True, dirs_exist_ok=True) and None,
+        request_seconds=60.0,
+    ) as started:
+        started.clock.now = datetime(2026, 6, 2, 12)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def answer(running: Running) -> dict[str, Any]:
+    found = running.post("/v1/way-ups", running.owner(USCC), json={"target_grade": "BB"})
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+def test_nobody_else_is_told(running: Running) -> None:
+    body = {"target_grade": "AAA"}
+    assert running.post("/v1/way-ups", json=body).status_code == 401
+    assert running.post("/v1/way-ups", running.officer(), json=body).status_code == 403
+    bank = running.bank(["rating:create"])
+    assert running.post("/v1/way-ups", bank, json=body).status_code == 403
+    # A firm that is on no register here.
+    assert running.post("/v1/way-ups", running.owner(NOBODY), json=body).status_code == 404
+
+
+def test_points_add_up_and_the_record_keeps_the_hash(
+    running: Running, answer: dict[str, Any]
+) -> None:
+    told = WayUpTold.model_validate(answer["way_up"])
+    assert answer["sha256"] == told.sha256
+    # Back in touch with the tax authority, the firm has the grade that the model gives it.
+    assert told.verdict == "plan"
+    assert told.today.grade == "CCC"
+    shown = told.plan
+    assert shown is not None
+    assert [(s.code, s.cost_cny, [f.code for f in s.lifts]) for s in shown.steps] == [
+        ("lift_nonnormal", 2000.0, ["tax_nonnormal"])
+    ]
+    gained = sum(step.points for step in shown.steps)
+    assert told.today.score + shown.time_points + gained == shown.then.score
+    kept = running.sql(
+        "SELECT detail::jsonb->>'sha256' FROM audit_event WHERE action = 'way_up:read:granted' ORDER BY audit_id DESC LIMIT 1"
+    )
+    assert kept == [(told.sha256,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"target_grade": "A", "product": "P01"}, 422),
+        ({"target_grade": "ZZZ"}, 422),
+        ({"product": "NOSUCH"}, 404),
+        ({"product": "P01", "said": {"grade_rank": 1}}, 422),
+    ],
+)
+def test_what_is_no_target_is_refused(running: Running, body: dict[str, Any], status: int) -> None:
+    owner = running.owner(USCC)
+    assert running.post("/v1/way-ups", owner, json=body).status_code == status
+
+
+def test_a_product_is_a_target(running: Running) -> None:
+    owner = running.owner(USCC)
+    code = load_products()[0].code
+    said = {"need_amount_cny": 100000, "need_term_months": 12, "need_purpose": "operation"}
+
+    found = running.post("/v1/way-ups", owner, json={"product": code, "said": said})
+
+    assert found.status_code == 200, found.text
+    told = WayUpTold.model_validate(found.json()["way_up"])
+    assert told.kind == "product"
+    assert told.nearest is not None
+    assert told.nearest.remaining == len(told.nearest.lacks) > 0
+
+
+def test_the_page_asks_where_to_and_tells(running: Running) -> None:
+    owner = running.owner(USCC)
+    empty = running.get("/me/way-up?lang=en", owner)
+    assert empty.status_code == 200
+    assert "Choose a grade" in empty.text
+
+    shown = running.get("/me/way-up?grade=BB&lang=zh", owner)
+    assert shown.status_code == 200
+    assert "补办申报并解除税务非正常户" in shown.text
+    assert "2,000.00" in shown.text
+    assert "不构成评级或授信承诺" in shown.text
