@@ -26,6 +26,7 @@ from models.arrays import IntArray
 from models.matching.found import CONDITIONS, MATCHES, PRODUCTS
 from models.night.everyone import RATINGS
 from models.night.firms import NightFirms
+from models.tags.batch import TAGS
 from models.watching.setting import serving
 from xinqiao.console import Json, out, say, show, show_json
 from xinqiao.match_report import match_document
@@ -111,7 +112,7 @@ def run_night(desk: NightDesk) -> tuple[dict[str, Said], dict[str, float]]:
         record.seconds["features"] = perf_counter() - started
     model = desk.raters.bundle.id if desk.raters else ""
     stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues())
-    files = [MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
+    files = [TAGS, MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
     said: dict[str, Said] = {
         "features": {"as_of": desk.day, "firms": len(firms), "columns": len(desk.registry)},
         "ratings": record.keep(
@@ -172,7 +173,7 @@ def _digest(*parts: object) -> str:
 def _copy(folder: Path, to: Path) -> None:
     """The results of a night beside their record; the features stay at home."""
     to.mkdir(parents=True, exist_ok=True)
-    for name in (RATINGS, MATCHES, PRODUCTS, CONDITIONS, FINDINGS, MOVES, RECORD):
+    for name in (RATINGS, TAGS, MATCHES, PRODUCTS, CONDITIONS, FINDINGS, MOVES, RECORD):
         if (folder / name).exists():
             shutil.copyfile(folder / name, to / name)
 

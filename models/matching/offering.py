@@ -101,8 +101,12 @@ class Offering:
         columns : mapping of str to ndarray, shape (n,)
             Of `names` as far as records answer; the others are unknown.
         """
+        return self.matched(self.seen(columns, rated), rated)
+
+    def matched(self, seen: Columns, rated: Rated) -> Matches:
+        """The same from what `seen` gave."""
         kind = np.where(np.isnan(rated.rank), len(self.everyone.order), rated.rank) - 1
-        return self.everyone.match(self.seen(columns, rated), kind.astype(np.int64))
+        return self.everyone.match(seen, kind.astype(np.int64))
 
     def seen(self, columns: Columns, rated: Rated) -> dict[str, Column]:
         """Everything rules ask of firms: what was looked up, their ratings and tags; the rest unknown."""

@@ -1,4 +1,4 @@
-"""Ratings with their reasons, and matches, of every firm: one pass over the night's features, a block at a time.
+"""Ratings with their reasons, tags and matches of every firm: one pass over the night's features, a block at a time.
 
 Blocks are worked on by a few threads and written in their order, so the files do not depend on how many.
 """
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.rules.evaluate import Column
 from models.arrays import FloatArray
 from models.bundle import Bundle
 from models.knockouts import Knockouts
@@ -26,8 +27,11 @@ from models.night.firms import FirmBlock, NightFirms
 from models.portrait import Kinds
 from models.rating_table import rating_table
 from models.record import rating_columns
+from models.tags.batch import TAGS, TagFile
 
 RATINGS = "ratings.parquet"
+#: A block with its ratings, tags and matches, and the seconds its two stages took.
+_Worked = tuple[FirmBlock, pa.Table | None, dict[str, Column], Matches, FloatArray]
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
@@ -100,7 +104,7 @@ def sweep(
     threads: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Swept:
-    """Rate and match every firm and write `ratings.parquet` and the files of `models.matching.found`.
+    """Rate and match every firm and write `ratings.parquet`, `tags.parquet` and the files of `models.matching.found`.
 
     Each file is put in place when it is whole.
 
@@ -114,17 +118,26 @@ def sweep(
     done = rated = 0
     seconds = np.zeros(2)
 
-    def work(block: FirmBlock) -> tuple[FirmBlock, pa.Table | None, Matches, FloatArray]:
+    def work(block: FirmBlock) -> _Worked:
         started = perf_counter()
         table, ranks = raters.rate(block, day) if raters else (None, Rated.unknown(len(block)))
         between = perf_counter()
-        found = offering.match(block.columns, ranks)
-        return block, table, found, np.array([between - started, perf_counter() - between])
+        seen = offering.seen(block.columns, ranks)
+        found = offering.matched(seen, ranks)
+        took = np.array([between - started, perf_counter() - between])
+        return block, table, {name: seen[name] for name in tag_names}, found, took
 
+    tag_names = [tag.name for tag in offering.tags.tags]
     names = tuple(dict.fromkeys((*(raters.names if raters else ()), *offering.names)))
-    with MatchFiles(folder, offering) as files, ThreadPoolExecutor(threads) as pool:
-        for block, table, found, took in _in_order(pool, work, firms.blocks(names), threads + 1):
+    with (
+        MatchFiles(folder, offering) as files,
+        TagFile(folder / TAGS, tag_names, day) as tags,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        done_in_order = _in_order(pool, work, firms.blocks(names), threads + 1)
+        for block, table, tagged, found, took in done_in_order:
             files.add(block.usccs, found)
+            tags.add(block.usccs, tagged)
             seconds += took
             if table is not None:
                 if writer is None:

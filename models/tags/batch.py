@@ -3,10 +3,12 @@
 Only what is known stands in the file: a firm and tag that are not there are unknown.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +27,7 @@ from models.tags.book import PREFIX, Tags, load_tags
 from models.tags.held import Given, ask_tags
 from models.watching.setting import COLUMNS
 
+TAGS = "tags.parquet"
 _SCHEMA = pa.schema(
     [
         ("uscc", pa.string()),
@@ -33,6 +36,59 @@ _SCHEMA = pa.schema(
         ("valid_from", pa.date32()),
     ]
 )
+_EPOCH = date(1970, 1, 1)
+
+
+class TagFile:
+    """A Parquet file of (uscc, tag, state, valid_from), block by block; in place when it is whole.
+
+    ::
+
+        with TagFile(folder / TAGS, [tag.name for tag in tags.tags], day) as file:
+            file.add(usccs, tags.ask(columns, rows=len(usccs)))
+    """
+
+    def __init__(self, path: Path, names: Sequence[str], as_of_date: date) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._beside = path, path.with_name(f".{path.name}.tmp")
+        self._names, self._day = names, (as_of_date - _EPOCH).days
+        self._words = pa.array([name.removeprefix(PREFIX) for name in names], pa.string())
+        self._writer = pq.ParquetWriter(self._beside, _SCHEMA, compression="zstd")
+
+    def __enter__(self) -> Self:
+        """The file is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put it in place, or leave nothing if the work failed."""
+        self._writer.close()
+        if kind is None:
+            self._beside.replace(self._path)
+        else:
+            self._beside.unlink(missing_ok=True)
+
+    def add(self, usccs: Sequence[str], columns: Mapping[str, Column]) -> None:
+        """Write what is known of n firms, tag by tag; of what is unknown nothing.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of shape (n,)
+            Every tag by name: 1 yes, 0 no, NaN unknown.
+        """
+        states = np.stack([np.asarray(columns[name], dtype=np.float64) for name in self._names])
+        tag, row = np.nonzero(~np.isnan(states))
+        arrays = [
+            pa.array(list(usccs), pa.string()).take(pa.array(row)),
+            pa.DictionaryArray.from_arrays(pa.array(tag.astype(np.int16)), self._words),
+            pa.array(states[tag, row] > 0),
+            pa.array(np.full(len(tag), self._day, dtype=np.int32)).cast(pa.date32()),
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +107,10 @@ class TagTable:
     as_of_date: date
 
     def write(self, path: Path) -> Path:
-        """Write rows (uscc, tag, state, valid_from) of what is known, tag by tag."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        codes = pa.array(np.array(self.usccs, dtype=np.str_), pa.string())
-        beside = path.with_name(f".{path.name}")
-        with pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer:
-            for place, column in enumerate(self.columns.values()):
-                writer.write_table(self._rows(codes, place, column))
-        return beside.replace(path)
-
-    def _rows(self, codes: pa.Array, place: int, column: FloatArray) -> pa.Table:
-        known = np.flatnonzero(~np.isnan(column))
-        words = [one.removeprefix(PREFIX) for one in self.columns]
-        indices = pa.array(np.full(len(known), place, dtype=np.int16), pa.int16())
-        day = (self.as_of_date - date(1970, 1, 1)).days
-        columns = [
-            codes.take(pa.array(known, pa.int64())),
-            pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string())),
-            pa.array(column[known] > 0, pa.bool_()),
-            pa.array(np.full(len(known), day, dtype=np.int32), pa.int32()).cast(pa.date32()),
-        ]
-        return pa.Table.from_arrays(columns, schema=_SCHEMA)
+        """Write what is known; see `TagFile`."""
+        with TagFile(path, tuple(self.columns), self.as_of_date) as file:
+            file.add(self.usccs, self.columns)
+        return path
 
 
 def tags_at(day: date) -> Tags:
