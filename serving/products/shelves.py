@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from models.products.base import base_rule
-from models.products.terms import TermsTable
-
 from features.rules.vocabulary import Vocabulary
 from models.matching.facts import load_facts
+from models.products.base import base_rule
 from models.products.book import ProductEntry, load_products
 from models.products.shelf import Shelf
+from models.products.terms import TermsTable
 from models.tags.book import Tags, load_tags
 from models.watching.setting import COLUMNS
 from serving.db import Connection
