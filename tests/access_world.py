@@ -297,6 +297,7 @@ def _things(running: Running) -> dict[str, str]:
         "channel": "green",
         "today": running.clock.now.date().isoformat(),
         "new_product": f"N{number}-LOAN",
+        "product_version": "1",
     }
     more = {
         "held": sorted(grantable()),
