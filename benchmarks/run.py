@@ -18,6 +18,8 @@ from benchmarks import (
     area_fit,
     area_ingest,
     area_ledger,
+    area_matching,
+    area_nightly,
     area_notices,
     area_rating,
     area_registry,
@@ -25,6 +27,7 @@ from benchmarks import (
     area_service,
     area_shap,
     area_spark,
+    area_wayup,
 )
 from benchmarks.results import Entry, record
 from benchmarks.setting import Setting, cities_folder, data_folder
@@ -46,9 +49,12 @@ AREAS: Mapping[str, Area] = {
     area_service.AREA: area_service.compare,
     area_ledger.AREA: area_ledger.compare,
     area_notices.AREA: area_notices.compare,
+    area_matching.AREA: area_matching.compare,
+    area_nightly.AREA: area_nightly.compare,
     area_spark.AREA: area_spark.compare,
     area_shap.AREA: area_shap.compare,
     area_scoring.AREA: area_scoring.compare,
+    area_wayup.AREA: area_wayup.compare,
 }
 
 

@@ -1,5 +1,6 @@
 """A few firms whose records are known, and products of a test bank, for tests of matching. All is invented."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,21 @@ def publish(running: Running, bank: Ask, code: str, **terms: object) -> None:
     review = {"outcome": "published", "note": "numbers checked"}
     path = f"/v1/products/{code}/versions/1/review"
     assert running.post(path, running.operator(), json=review).status_code == 200
+
+
+_ON_SHELF = """
+WITH product AS (INSERT INTO product (code, institution, created_at) VALUES (%(code)s, %(bank)s, %(now)s) RETURNING code)
+INSERT INTO product_version (code, version, state, valid_from, document, submitted_by, submitted_at, reviewed_at)
+SELECT code, 1, 'published', '2026-11-20', %(document)s, 'A-0', %(now)s, %(now)s FROM product
+"""
+
+
+def put_on_shelf(running: Running, bank: str, code: str, **terms: object) -> None:
+    """The same straight in the ledger."""
+    name = {"zh": f"测试贷{code}", "en": f"loan {code}"}
+    entry = {"code": code, "name": name, "institution": bank, "lender": name, "channels": ["tech"]}
+    document = json.dumps(entry | {"versions": [TERMS | terms]})
+    running.sql(_ON_SHELF, code=code, bank=bank, document=document, now=running.clock.now)
 
 
 def ask(uscc: str, **more: object) -> dict[str, object]:

@@ -19,6 +19,7 @@ from serving.disputes.steps import STEPS
 from serving.disputes.words import load_words as case_words
 from serving.door import Door
 from serving.look import Look
+from serving.ratings.schemas import Wording
 from serving.static import StaticFiles
 from serving.web.choices import Choices, choices_of, remember
 from serving.web.words import words_for
@@ -106,9 +107,10 @@ def _speech(language: Language) -> dict[str, Callable[..., str]]:
     """Functions by which a template says something in the reader's language."""
     is_zh = language == "zh"
 
-    def of(words: Words | Mapping[str, str]) -> str:
-        pair = (words.zh, words.en) if isinstance(words, Words) else (words["zh"], words["en"])
-        return pair[0] if is_zh else pair[1]
+    def of(words: Words | Wording | Mapping[str, str]) -> str:
+        if isinstance(words, Mapping):
+            return words["zh" if is_zh else "en"]
+        return words.zh if is_zh else words.en
 
     def say(zh: str, en: str) -> str:
         return zh if is_zh else en

@@ -148,7 +148,7 @@ def test_a_sum_adds_up_money_or_things_that_bring_it() -> None:
         ({"limit": {"caps": [{"when": "tag_tech"}]}}, "an amount, a bound, or both"),
         ({"limit": {"bounds": [[{"of": "x_cny", "times": float("inf")}]]}}, "less than or equal"),
         ({"limit": {"bounds": [[]]}}, "at least 1 item"),
-        ({"rate": {"least": float("nan")}}, "greater than or equal"),
+        ({"rate": {"least": float("nan")}}, "less than or equal"),
         ({"rate": {"least": 5.0, "most": 4.0}}, "least is over its most"),
         ({"term_months": {"least": 13, "most": 12}}, "least is over its most"),
     ],
