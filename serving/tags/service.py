@@ -1,5 +1,6 @@
 """Deciding about tags: what of them a look shows, who may change one, and what comes of a contest."""
 
+import asyncio
 from collections.abc import Collection
 from datetime import date
 
@@ -60,7 +61,7 @@ async def tags_of_firm(
     opened : Opened
         The firm's own look, or what it opens to an institution; nothing opened shows what public records say.
     """
-    setting, day = setting_at(look.now), look.now.date()
+    setting, day = await _setting(look), look.now.date()
     found = await _read(look, uscc, opened)
     claims = await repository.read_claims(look.connection, [uscc])
     removed = {tag for _, tag in await repository.removed_tags(look.connection, [uscc])}
@@ -80,7 +81,7 @@ async def tags_of_firm(
 
 async def tags_for_platform(look: Look, uscc: str) -> TagsAnswer:
     """What the platform itself keeps of a firm: what was certified or declared, and whether it is watched."""
-    setting, day = setting_at(look.now), look.now.date()
+    setting, day = await _setting(look), look.now.date()
     given = [one.given for one in await repository.read_claims(look.connection, [uscc])]
     if await repository.is_watched(look.connection, uscc):
         given.append(Given(uscc, RISK_WATCH, day, day))
@@ -225,6 +226,11 @@ async def answer_contest(look: Look, contested: Contest, answered: ContestAnswer
         await repository.remove_tag(
             connection, contested.uscc, contested.tag, cause="contest", by=by, now=now
         )
+
+
+async def _setting(look: Look) -> TagSetting:
+    """The tags of today; the first look of a day compiles them, beside the event loop."""
+    return await asyncio.to_thread(setting_at, look.now)
 
 
 async def _read(look: Look, uscc: str, opened: Opened) -> Found:
