@@ -101,7 +101,7 @@ def drawn_firms(rows: int, rng: np.random.Generator) -> Crowd:
         "staff_count": rng.poisson(12, rows).astype(np.float64),
         "debt_ratio": rng.beta(4, 4, rows).astype(np.float64),
         "drop_ratio": rng.normal(0, 0.25, rows).astype(np.float64),
-        "region_code": (11 + rng.integers(0, REGIONS, rows)) * 10_000.0 + 102,
+        "region_code": ((11 + rng.integers(0, REGIONS, rows)) * 10_000.0 + 102).astype(np.float64),
     }
     for values in columns.values():
         values[rng.random(rows) < _NUMBER_UNKNOWN] = np.nan

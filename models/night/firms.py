@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.contracts import Catalogue
@@ -88,13 +87,12 @@ class NightFirms:
 
     def rows(self, registry: Registry, keys: IntArray) -> pa.Table:
         """Features and segments of some firms, in key order; keys that are not there are left out."""
-        wanted = pa.array(keys, pa.int64())
         names = ["enterprise_key", "uscc", *registry.names]
         found = list[pa.Table]()
         for path, columns in ((self.part.path, names), (self.firms, None)):
             with pq.ParquetFile(path) as file:
                 batches = (
-                    batch.filter(pc.is_in(batch["enterprise_key"].cast(pa.int64()), wanted))
+                    batch.filter(pa.array(np.isin(batch["enterprise_key"].to_numpy(), keys)))
                     for batch in file.iter_batches(BLOCK, columns=columns)
                 )
                 found.append(pa.Table.from_batches(list(batches)))
