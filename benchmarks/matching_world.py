@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.contracts import Words
 from features.rules.vocabulary import Term, Vocabulary
 from models.arrays import FloatArray
+from models.matching.meanings import Meaning, Meanings
 
 TAGS, REGIONS = 500, 31
 #: Chance that a tag, or a number, of a firm is not known.
@@ -25,6 +27,21 @@ def vocabulary() -> Vocabulary:
     terms += [Term(f"tag_{tag:03d}", "flag") for tag in range(TAGS)]
     terms.append(Term("region_code", "number"))
     return Vocabulary({term.name: term for term in terms})
+
+
+def meanings() -> Meanings:
+    """What each name means to a reader: itself."""
+    found = {
+        name: Meaning(
+            name,
+            Words(zh=name, en=name),
+            term.unit,
+            "computed" if term.unit == "flag" else "record",
+            frozenset[str](),
+        )
+        for name, term in vocabulary().terms.items()
+    }
+    return Meanings(found, {})
 
 
 def chances() -> FloatArray:

@@ -14,12 +14,20 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.matching_world import Crowd, drawn_firms, drawn_order, drawn_rules, vocabulary
+from benchmarks.matching_world import (
+    Crowd,
+    drawn_firms,
+    drawn_order,
+    drawn_rules,
+    meanings,
+    vocabulary,
+)
 from benchmarks.naive_matching import Firm, Lacks, Test, naive_lacks, naive_test
 from benchmarks.peers.meter import Meter
 from features.rules.parser import parse_rule
 from features.rules.syntax import Rule
 from models.matching.batch import NOTHING, Everyone, Matches
+from models.matching.explaining import Teller
 from models.matching.matcher import Matcher
 
 SEED = 20261122
@@ -121,10 +129,11 @@ def request(rules: int, calls: int) -> None:
     firms = [crowd.firm(row) for row in range(calls)]
     lacks: list[Lacks] = [naive_lacks(rule, vocabulary()) for rule in book]
     ours, peer, found = list[float](), list[float](), (0, 0)
-    _answer(everyone.matcher, firms[0])
+    teller = Teller.of(everyone.matcher.conditions, meanings())
+    _answer(everyone.matcher, teller, firms[0])
     for call, firm in enumerate(firms):
         started = perf_counter()
-        found = _answer(everyone.matcher, firm)
+        found = _answer(everyone.matcher, teller, firm)
         ours.append(perf_counter() - started)
         if call % 20 == 0:
             started = perf_counter()
@@ -140,13 +149,13 @@ def request(rules: int, calls: int) -> None:
     )  # fmt: skip
 
 
-def _answer(matcher: Matcher, firm: Firm) -> tuple[int, int]:
-    states = matcher.conditions.ask(matcher.conditions.row(firm)[None])[0]
+def _answer(matcher: Matcher, teller: Teller, firm: Firm) -> tuple[int, int]:
+    row = matcher.conditions.row(firm)
+    states = matcher.conditions.ask(row[None])[0]
     found = matcher.judged(states)
     eligible, near = np.flatnonzero(found.is_eligible), np.flatnonzero(found.is_near)
     for rule in near[:EXPLAINED].tolist():
-        missing = matcher.missing(rule, states)
-        [matcher.conditions.conditions[place] for place in missing.failed]
+        teller.tell_all(matcher.missing(rule, states), row, may_see_values=True)
     return len(eligible), len(near)
 
 

@@ -6,6 +6,7 @@ A condition is true (2), unknown (1) or false (0), so that *and* is the least, *
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,14 @@ class Conditions:
 
     def row(self, values: Mapping[str, float | str | None]) -> FloatArray:
         """One firm's values as a row, shape (m,); what is left out is NaN, unknown."""
-        return np.array([self._number(name, values.get(name)) for name in self.names])
+        codes = self._codes
+        if not codes:
+            return np.array([values.get(name) for name in self.names], dtype=np.float64)
+        numbers = [None if name in codes else values.get(name) for name in self.names]
+        found = np.array(numbers, dtype=np.float64)
+        for name, (place, listed) in codes.items():
+            found[place] = listed.get(values.get(name), np.nan)
+        return found
 
     @property
     def arrays(
@@ -111,13 +119,15 @@ class Conditions:
         states_kernel(np.ascontiguousarray(values), *self._literal, self._start, self._asked, found)
         return found
 
-    def _number(self, name: str, value: float | str | None) -> float:
-        if value is None:
-            return np.nan
-        if isinstance(value, str):
-            codes = self.vocabulary.terms[name].codes
-            return float(codes.index(value)) if value in codes else np.nan
-        return float(value)
+    @cached_property
+    def _codes(self) -> dict[str, tuple[int, dict[float | str | None, int]]]:
+        """Of names that are codes their place, and the place of each code on its list."""
+        listed = {name: self.vocabulary.terms[name].codes for name in self.names}
+        return {
+            name: (place, {code: number for number, code in enumerate(listed[name])})
+            for place, name in enumerate(self.names)
+            if listed[name]
+        }
 
 
 @dataclass

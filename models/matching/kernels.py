@@ -53,11 +53,14 @@ def verdicts_kernel(
     states: Int8Array, start: Int32Array, asked: Int32Array, failed: Int16Array, unknown: Int16Array
 ) -> None:
     """Of one firm: how many conditions of each rule are false, and how many are unknown."""
+    # Both counts in one number: the lower half for what fails, the upper for what is unknown.
+    counts = np.empty(len(states), dtype=np.uint32)
+    for condition in range(len(states)):
+        state = states[condition]
+        counts[condition] = np.uint32(state == 0) | (np.uint32(state == 1) << np.uint32(16))
     for rule in range(len(start) - 1):
-        no = dark = 0
+        both = np.uint32(0)
         for place in range(start[rule], start[rule + 1]):
-            state = states[asked[place]]
-            no += state == 0
-            dark += state == 1
-        failed[rule] = no
-        unknown[rule] = dark
+            both += counts[np.uint64(asked[np.uint64(place)])]
+        failed[rule] = np.int16(both & np.uint32(0xFFFF))
+        unknown[rule] = np.int16(both >> np.uint32(16))

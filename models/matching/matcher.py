@@ -135,5 +135,8 @@ class Matcher:
     def missing(self, rule: int, states: StateArray) -> Missing:
         """What of one rule does not hold; `states` of one firm, shape (c,)."""
         asked = self.of_rule(rule)
-        failed, unknown = (asked[states[asked] == state].tolist() for state in (FALSE, UNKNOWN))
-        return Missing(tuple(failed), tuple(unknown))
+        pairs = list(zip(asked.tolist(), states[asked].tolist(), strict=True))
+        failed, unknown = (
+            tuple(place for place, state in pairs if state == wanted) for wanted in (FALSE, UNKNOWN)
+        )
+        return Missing(failed, unknown)
