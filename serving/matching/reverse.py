@@ -76,7 +76,8 @@ async def firms_that_fit(look: Look, asked: ReverseRequest) -> ReverseAnswer:
         If the purpose is on no list.
     """
     own, rules = look.caller.tenant, match_rules()
-    await look.allow(Resource(institution=own))
+    # The product is the caller's own; consents are asked firm by firm.
+    await look.allow(Resource(institution=own, is_public=True))
     search = await _search(look, asked)
     opened = await open_firms(look.connection, own, look.now.date(), rules.looked_at_most.value)
     claims = await claims_of(look.connection, [one.uscc for one in opened])
@@ -88,6 +89,10 @@ async def firms_that_fit(look: Look, asked: ReverseRequest) -> ReverseAnswer:
     named = [fit for fit in fits if fit.is_fit][: rules.named_at_most.value]
     consents = {one.uscc: one.consents for one in opened}
     await _record(look, [fit.firm.uscc for fit in fits], {fit.firm.uscc for fit in named}, consents)
+    # Who asks again under the same key must still be let see every firm that was named.
+    scopes = {one.uscc: frozenset(one.scopes) for one in opened}
+    look.asked += [_about(own, fit.firm.uscc, scopes[fit.firm.uscc]) for fit in named]
+    look.consents.update(one for fit in named for one in consents[fit.firm.uscc])
     look.says(fields=FIELDS, product=asked.product, named=len(named), looked_at=len(fits))
     return ReverseAnswer.model_validate(
         {
@@ -109,6 +114,10 @@ async def firms_that_fit(look: Look, asked: ReverseRequest) -> ReverseAnswer:
             "versions": versions_of(search.desk, search.shelf),
         }
     )
+
+
+def _about(institution: str, uscc: str, scopes: frozenset[str]) -> Resource:
+    return Resource(uscc=uscc, institution=institution, needs=scopes, purpose=Purpose.PRE_CREDIT)
 
 
 async def _search(look: Look, asked: ReverseRequest) -> Search:

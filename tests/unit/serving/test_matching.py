@@ -26,6 +26,7 @@ def started(fresh_database: Addresses) -> Generator[Running]:
         publish(running, bank, "AA-LOCKED", when="offers_locked_receipts")
         until = (NOON.date() + timedelta(days=3)).isoformat()
         publish(running, bank, "AA-EXPIRING", valid_until=until)
+        publish(running, bank, "AA-NEWCOMER", requires_tags=["new_citizen"])
         publish(running, other, "BB-PLAIN")
         yield running
 
@@ -131,8 +132,8 @@ def test_an_institution_needs_a_consent_and_sees_its_own_products_alone(
         for part in ("eligible", "near", "need_data", "need_authorisation")
         for one in told[part]
     }
-    assert everything == set(OURS) - {"BB-PLAIN"}
-    assert told["counts"]["products"] == 5
+    assert everything == {*OURS, "AA-NEWCOMER"} - {"BB-PLAIN"}
+    assert told["counts"]["products"] == 6
     foreign = running.post(PATH, bank, json=body | {"products": ["BB-PLAIN"]})
     assert foreign.status_code == 422
 
@@ -235,10 +236,54 @@ def test_only_firms_that_opened_themselves_are_named(running: Running, bank: Ask
     assert running.post(path, bank, json=body | {"product": "BB-PLAIN"}).status_code == 404
 
 
+def test_firms_are_not_named_again_after_they_closed_themselves(
+    running: Running, bank: Ask
+) -> None:
+    consent = grant(running, SOUND, "tax", "utilities", purpose="pre_credit")
+    body, key = {"product": "AA-PLAIN", "need": NEED}, {"Idempotency-Key": "who"}
+    path = "/v1/reverse-matches"
+    first = running.post(path, bank, json=body, headers=key)
+    assert [one["uscc"] for one in first.json()["fitting"]] == [SOUND]
+    assert running.post(path, bank, json=body, headers=key).json() == first.json()
+    revoke(running, consent)
+    assert running.post(path, bank, json=body, headers=key).status_code == 403
+    assert running.post(path, bank, json=body).json()["fitting"] == []
+
+
 def test_no_institution_is_always_first(running: Running) -> None:
     firsts: set[str] = set()
-    for _ in range(12):
+    for _ in range(6):
         told = own(running, products=["AA-PLAIN", "BB-PLAIN"])
         firsts.add(told["eligible"][0]["institution"])
         running.clock.move(days=1)
     assert firsts == {BANK, OTHER_BANK}
+
+
+def test_a_removed_tag_is_unknown_to_every_match_at_once(running: Running) -> None:
+    owner = running.owner(SOUND)
+    running.sql("DELETE FROM tag_removal; DELETE FROM tag_claim")
+    assert "AA-NEWCOMER" in codes(own(running, products=["AA-NEWCOMER"]), "need_data")
+    assert running.post("/v1/tags/new_citizen/declaration", owner).status_code < 300
+    assert codes(own(running, products=["AA-NEWCOMER"]), "eligible") == ["AA-NEWCOMER"]
+    assert running.post("/v1/tags/new_citizen/removal", owner).status_code < 300
+    assert codes(own(running, products=["AA-NEWCOMER"]), "eligible") == []
+
+
+def test_policies_are_told_to_the_firm_with_what_they_come_to(running: Running) -> None:
+    told = running.get("/v1/policy-matches", running.owner(SOUND)).json()
+    counts = told["counts"]
+    standing = [counts[name] for name in ("eligible", "near", "need_data", "not_eligible")]
+    assert (sum(standing), counts["policies"] > 0) == (counts["policies"], True)
+    missing = [one for part in ("near", "need_data") for one in told[part]]
+    assert missing
+    assert all(one["conditions"] and one["claim"]["zh"] for one in missing)
+    assert running.get("/v1/policy-matches", running.bank(MAY)).status_code == 403
+
+
+def test_the_green_channel_holds_its_own(running: Running) -> None:
+    told = {one["code"]: one for one in running.get("/v1/channels").json()}
+    assert set(told) >= {"tech", "green", "rural", "inclusive"}
+    assert "AA-PLAIN" in told["tech"]["products"]
+    assert "AA-PLAIN" not in told["green"]["products"]
+    assert running.get("/v1/channels/green").json() == told["green"]
+    assert running.get("/v1/channels/none").status_code == 404
