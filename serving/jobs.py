@@ -38,6 +38,7 @@ from serving.settings import Settings
 from serving.verifications.repository import forget_counts
 from serving.verifications.rules import load_rules
 from serving.watching.rounds import Watcher
+from serving.wayup.peers import refresh_peers
 from serving.webhooks.dispatching import Dispatcher
 from serving.webhooks.secrets import Keyring
 from serving.webhooks.sending import Sender
@@ -299,6 +300,13 @@ async def refit_chances(upkeep: Upkeep, now: datetime) -> int:
     return await needs.refit(upkeep.database, upkeep.settings.home, now)
 
 
+async def work_out_peers(upkeep: Upkeep, now: datetime) -> int:
+    """Work out what like firms saw when a scope was opened, once a day and for a new model."""
+    with suppress(NoModelError):
+        return await refresh_peers(upkeep.settings.home, await upkeep.desks.desk(now), now)
+    return 0
+
+
 #: Every job of the platform; a new one is a line here.
 JOBS: tuple[Job, ...] = (
     Job("seal_record", 2.0, seal_record),
@@ -320,6 +328,7 @@ JOBS: tuple[Job, ...] = (
     Job("write_alert_outcomes", 3600.0, write_alert_outcomes),
     Job("tend_applications", 60.0, tend_applications),
     Job("refit_chances", 86_400.0, refit_chances),
+    Job("work_out_peers", 600.0, work_out_peers),
     Job("drop_old_answers", 300.0, drop_old_answers),
     Job("drop_old_counts", 3600.0, drop_old_counts),
     Job("drop_dead_sessions", 3600.0, drop_dead_sessions),

@@ -20,6 +20,7 @@ from serving.products.shelves import ProductShelf
 from serving.ratings.desk import Desk
 from serving.ratings.service import unknown_firm
 from serving.reading import Stop
+from serving.wayup.peers import ranges_for
 from serving.wayup.schemas import WayUpRequest
 
 FIELDS = ("score", "grade", "plan")
@@ -90,7 +91,10 @@ def _computed(
         stop.watch(snapshot),
     ):
         found = guide.show(snapshot, key, target)
-    return None if found is None else way_up_told(found, guide, kind, named)
+    if found is None:
+        return None
+    home, grade = look.house.settings.home, found.today.model_grade
+    return way_up_told(found, guide, kind, named, ranges_for(home, desk, look.caller.tenant, grade))
 
 
 def _target(

@@ -5,11 +5,14 @@ from collections.abc import Generator
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from models.products.book import load_products
 from models.wayup.document import WayUpTold
+from models.wayup.peers import PeerTable, Spread, scopes_of
 from serving.database.addresses import Addresses
+from serving.wayup.peers import refresh_peers
 from tests.builders import TinyLake
 from tests.rated_town import CODE, build_vectors, model_features, promote_model
 from tests.service import FIRM as NOBODY
@@ -115,3 +118,36 @@ def test_the_page_asks_where_to_and_tells(running: Running) -> None:
     assert "补办申报并解除税务非正常户" in shown.text
     assert "2,000.00" in shown.text
     assert "不构成评级或授信承诺" in shown.text
+
+
+def test_ranges_of_like_firms_stand_beside_the_plan_and_never_in_it(
+    running: Running, answer: dict[str, Any]
+) -> None:
+    assert answer["way_up"]["peers"] == []
+    desk = running.run(running.house.desks.desk(running.clock.now))
+    spread = Spread(firms=41, low=-5, high=9)
+    scopes = scopes_of(desk.scorer)
+    table = PeerTable(
+        bundle_id=desk.bundle.id,
+        build=desk.as_of_date.isoformat(),
+        spreads={
+            scope: dict.fromkeys(("AAA", *"ABC", "AA", "BBB", "BB", "CCC", "CC"), spread)
+            for scope in scopes
+        },
+    )
+    folder = running.house.settings.home / "wayup"
+    folder.mkdir(exist_ok=True)
+    (folder / "peers.json").write_text(table.model_dump_json(), "utf-8")
+    # The table is of this model and this day, so nothing is worked out again.
+    assert running.run(refresh_peers(running.house.settings.home, desk, running.clock.now)) == 0
+    found = running.post("/v1/way-ups", running.owner(USCC), json={"target_grade": "BB"}).json()
+    told = {one["consent_scope"]: one for one in found["way_up"]["peers"]}
+    row = desk.online.vectors[desk.online.find(USCC)]
+    names = [feature.name for feature in desk.bundle.manifest.features]
+    own = row[desk.online.columns(names)]
+    lacks = {s for s, d in scopes.items() if np.isnan(own[desk.scorer.hidden_columns(d)]).all()}
+    assert told.keys() == lacks
+    assert lacks, "the firm has data under every scope"
+    assert found["way_up"]["plan"] == answer["way_up"]["plan"]
+    page = running.get("/me/way-up?grade=BB", running.owner(USCC)).text
+    assert "−5 … +9" in page
