@@ -30,11 +30,18 @@ def _bills(as_of_date: date) -> str:
     return on_grid(metered)
 
 
+def _months_after(day: str, months: str) -> str:
+    """SQL: so many months after a day, the last of its month where there is no such day; on either engine."""
+    count = f"(year({day}) * 12 + month({day}) - 1 + CAST({months} AS INTEGER))"
+    first = f"make_date(CAST(floor({count} / 12) AS INTEGER), CAST({count} % 12 AS INTEGER) + 1, 1)"
+    return f"make_date(year({first}), month({first}), least(day({day}), day(last_day({first}))))"
+
+
 def _due(as_of_date: date) -> str:
     """Days until running loans fall due; one that is past its term by then is no more to renew."""
     return (
         f"SELECT enterprise_key, date_diff('day', DATE '{as_of_date}', due_on) AS days FROM ("
-        "SELECT a.enterprise_key, CAST(l.granted_at AS DATE) + to_months(CAST(l.term_months AS INTEGER)) AS due_on "
+        f"SELECT a.enterprise_key, {_months_after('CAST(l.granted_at AS DATE)', 'l.term_months')} AS due_on "
         f"FROM loan AS a JOIN visible_{LOANS} AS l ON l.enterprise_key = a.enterprise_key AND l.loan_id = a.loan_id "
         f"WHERE a.is_running) AS dated WHERE due_on >= DATE '{as_of_date}'"
     )

@@ -61,7 +61,7 @@ def test_the_same_night_again_changes_nothing(
     assert printed.count("kept") == 3
     assert night.bytes() == before
     results = {"ratings.parquet", "matches.parquet", "products.parquet", "conditions.parquet",
-               "findings.parquet", "moves.parquet", "night.json"}  # fmt: skip
+               "findings.parquet", "moves.parquet", "night.json", "tags.parquet"}  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == results
     assert all((tmp_path / name).read_bytes() == before[name] for name in results)
 

@@ -83,8 +83,10 @@ def test_units_are_worked_out_exactly_at_the_limit() -> None:
 
 
 def test_every_unit_of_a_feature_can_be_written() -> None:
-    assert {feature.unit for feature in REGISTRY} - {"flag"} == set(load_units().units)
-    for name, unit in load_units().units.items():
+    # A code that is a number, as of a region, is no feature but an attribute of the register.
+    of_features = {name: unit for name, unit in load_units().units.items() if name != "number"}
+    assert {feature.unit for feature in REGISTRY} - {"flag"} == set(of_features)
+    for name, unit in of_features.items():
         feature = next(f for f in REGISTRY if f.unit == name)
         compile_rule(f"{feature.name} > {unit.example}", WORDS)
 

@@ -142,7 +142,7 @@ def test_a_change_computed_is_the_change_delivered(
 
 def test_a_step_that_changes_nothing_is_seen_to(held: WhatIf) -> None:
     same = Change("reg_basic", "set", "", {"reg_capital_fen": "reg_capital_fen"})
-    other = Change("reg_basic", "set", "", {"reg_capital_fen": "reg_capital_fen + 1"})
+    other = Change("reg_basic", "set", "", {"reg_capital_fen": "coalesce(reg_capital_fen, 0) + 1"})
     known = Change("reg_basic", "add", "", {"name": "'x'"}, unless="true")
 
     assert not held.would_change(1, [same])

@@ -160,7 +160,7 @@ def watched(running: Running, uscc: str, *scopes: str, **more: str) -> str:
 def test_a_record_leads_to_a_rating_a_row_of_the_record_and_a_notice(
     running: Running, town: Town
 ) -> None:
-    uscc = town.usccs[0]
+    uscc = town.usccs[3]
     lend(running, uscc)
     consent_id = watch(running, uscc, "tax")
     assert a_round(running) == {"issued": 1}
