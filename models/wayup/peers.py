@@ -5,7 +5,6 @@ worked out with the scope and without; kept are the ends of the middle of the di
 """
 
 import zlib
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -134,7 +133,7 @@ def peer_table(scorer: Scorer, matrix: FloatArray, rules: PeerRules, *, build: s
 
 def _spreads(
     scorer: Scorer, matrix: FloatArray, scope: str, datasets: frozenset[str], rules: PeerRules
-) -> Mapping[str, Spread]:
+) -> dict[str, Spread]:
     columns = scorer.hidden_columns(datasets)
     if not columns.any() or columns.all():
         return {}
