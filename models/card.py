@@ -263,12 +263,8 @@ def _portrait(
     row = np.asarray(values, dtype=np.float64)[None, :]
     drawn = bundle.portraitist.draw(row, hidden, kinds or Kinds.unknown(1))
     rules = bundle.portrait_rules
-    dimensions: list[tuple[str, Words, int | Absence]] = []
-    for name, one in rules.dimensions.items():
-        position = drawn.positions(name)[0]
-        absent = drawn.absent[name][0] or "few_peers"
-        dimensions.append((name, one.words, absent if position is None else position))
-    return PortraitFacts(tuple(dimensions), drawn.peers[0], tuple(rules.peer_bands.values))
+    dimensions = tuple((n, one.words, drawn.position(n)) for n, one in rules.dimensions.items())
+    return PortraitFacts(dimensions, drawn.peers(), tuple(rules.peer_bands.values))
 
 
 def render_card(facts: CardFacts, language: Language = "zh") -> str:

@@ -4,7 +4,7 @@ A knock-out counts only where it is known to hold. What cannot be known, because
 record, caps nothing and is listed, so that nobody takes silence for a clean record.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -160,7 +160,7 @@ class KnockoutAnswers:
         ]
         codes = np.array(order)
         place = (grade[:, None] == codes).argmax(axis=1)
-        for one, found in zip(self.knockouts, self.planes, strict=True):
+        for one, found in self.pairs():
             if one.grade_at_most not in order:
                 raise ModelDocumentError(
                     en=f"Knock-out {one.code} caps at '{one.grade_at_most}', but scale {scale.id} has "
@@ -172,6 +172,10 @@ class KnockoutAnswers:
             place = np.where(found.true, np.maximum(place, cap), place)
         return codes[place]
 
+    def pairs(self) -> Iterator[tuple[Knockout, Planes]]:
+        """Each knock-out with what it says."""
+        return zip(self.knockouts, self.planes, strict=True)
+
     def holding(self) -> list[list[str]]:
         """Codes of the knock-outs that hold, a list a firm."""
         return self._codes([found.true for found in self.planes])
@@ -182,13 +186,11 @@ class KnockoutAnswers:
 
     def holding_at(self, row: int) -> list[Knockout]:
         """The knock-outs that hold for one firm."""
-        both = zip(self.knockouts, self.planes, strict=True)
-        return [one for one, found in both if found.true[row]]
+        return [one for one, found in self.pairs() if found.true[row]]
 
     def unknown_at(self, row: int) -> list[Knockout]:
         """The knock-outs that cannot be known for one firm."""
-        both = zip(self.knockouts, self.planes, strict=True)
-        return [one for one, found in both if not found.known[row]]
+        return [one for one, found in self.pairs() if not found.known[row]]
 
     def _codes(self, planes: list[BoolArray]) -> list[list[str]]:
         if not planes:

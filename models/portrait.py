@@ -5,14 +5,15 @@ firm as for its peers. So it has a position only where all of its own data can b
 a scope closes changes nothing; see decision 0012.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from features.contracts import Words
-from models.arrays import BoolArray, FloatArray, TextArray
+from models.arrays import BoolArray, FloatArray, IntArray, TextArray
 from models.manifest import ModelFeature
 from models.portrait_tables import (
     PeerTable,
@@ -26,6 +27,7 @@ from models.tree_model import TreeEnsemble
 #: Why a dimension has no position: closed by the scope, nothing on record, not read by the model, or
 #: too few peers.
 Absence = Literal["withheld", "no_record", "not_read", "few_peers"]
+ABSENCES: tuple[Absence, ...] = get_args(Absence)
 
 SIZE_WORDS: dict[str, Words] = {
     "large": Words(zh="大型", en="large"),
@@ -43,27 +45,34 @@ class Portraits:
     ----------
     scores : dict of str to ndarray of shape (n,)
         By dimension, 0 to 100, 50 the peers' median, higher = safer; NaN where there is none.
-    absent : dict of str to list of (str or None)
-        By dimension, why there is none.
-    peers : list of (PeerTable or None), length n
-        Whom each firm is compared with.
+    absent : dict of str to ndarray of str, shape (n,)
+        By dimension, why there is none, an `Absence`; empty where there is one, or peers are too few.
+    tables : tuple of PeerTable
+    peer : ndarray of shape (n,)
+        Place in `tables` of whom each firm is compared with, -1 for nobody.
     """
 
     scores: dict[str, FloatArray]
-    absent: dict[str, list[Absence | None]]
-    peers: list[PeerTable | None]
+    absent: dict[str, TextArray]
+    tables: tuple[PeerTable, ...]
+    peer: IntArray
 
-    def positions(self, name: str) -> list[int | None]:
-        """Whole positions of one dimension."""
-        return [None if np.isnan(each) else round(each) for each in self.scores[name].tolist()]
+    def position(self, name: str, row: int = 0) -> int | Absence:
+        """Where one firm stands in one dimension, or why nowhere."""
+        score = float(self.scores[name][row])
+        if not np.isnan(score):
+            return round(score)
+        word = str(self.absent[name][row])
+        return next((why for why in ABSENCES if why == word), "few_peers")
 
-    def absences(self) -> list[list[str]]:
-        """What is missing of each firm, as `F3:withheld`."""
-        columns = [
-            [f"{name}:{why}" if why else "" for why in column]
-            for name, column in self.absent.items()
-        ]
-        return [[each for each in row if each] for row in zip(*columns, strict=True)]
+    def peers(self, row: int = 0) -> PeerTable | None:
+        """Whom one firm is compared with."""
+        place = int(self.peer[row])
+        return None if place < 0 else self.tables[place]
+
+    def peer_codes(self) -> TextArray:
+        """Short names of the groups of all firms, shape (n,); empty for nobody."""
+        return np.array([*(table.code for table in self.tables), ""])[self.peer]
 
 
 @dataclass(frozen=True)
@@ -105,28 +114,28 @@ class Portraitist:
         kinds : Kinds
         """
         rows = len(matrix)
-        peers = self._peers(kinds)
+        tables = tuple(self.tables.tables)
+        peer = _peers(tables, kinds)
         why_not: dict[str, Absence | None] = {
             name: self._absence(name, read, is_hidden) for name, read in self.columns.items()
         }
         compared = {name: self.columns[name] for name, why in why_not.items() if why is None}
         points = dimension_points(self.model, matrix, compared)
         is_known = ~np.isnan(matrix) & ~is_hidden
+        groups = [np.flatnonzero(peer == place) for place in range(len(tables))]
         scores: dict[str, FloatArray] = {}
-        absent: dict[str, list[Absence | None]] = {}
+        absent: dict[str, TextArray] = {}
         for name, columns in self.columns.items():
+            scores[name] = np.full(rows, np.nan)
             if name not in compared:
-                same: list[Absence | None] = [why_not[name]] * rows
-                scores[name], absent[name] = np.full(rows, np.nan), same
+                absent[name] = np.full(rows, why_not[name] or "")
                 continue
             silent = np.asarray(~is_known[:, columns].any(axis=1), dtype=np.bool_)
-            scores[name] = np.where(silent, np.nan, _placed(name, points[name], peers))
-            absent[name] = _reasons(silent)
-        return Portraits(scores, absent, peers)
-
-    @cached_property
-    def _by_kind(self) -> dict[tuple[str, str], PeerTable]:
-        return {(one.size_class, one.industry_section): one for one in self.tables.tables}
+            for table, members in zip(tables, groups, strict=True):
+                scores[name][members] = percentiles(points[name][members], table.grids[name])
+            scores[name][silent] = np.nan
+            absent[name] = np.where(silent, "no_record", "")
+        return Portraits(scores, absent, tables, peer)
 
     def _absence(self, name: str, columns: BoolArray, is_hidden: BoolArray) -> Absence | None:
         if not columns.any():
@@ -136,26 +145,21 @@ class Portraitist:
         known = self.tables.tables[0].grids if self.tables.tables else {}
         return None if name in known else "few_peers"
 
-    def _peers(self, kinds: Kinds) -> list[PeerTable | None]:
-        """The narrowest group of peers of each firm that is large enough."""
-        by_kind = self._by_kind
-        everyone = by_kind.get(("", ""))
-        pairs = zip(kinds.size_class.tolist(), kinds.industry_section.tolist(), strict=True)
-        return [
-            by_kind.get((size, section), by_kind.get((size, ""), everyone))
-            for size, section in pairs
-        ]
 
-
-def _reasons(silent: BoolArray) -> list[Absence | None]:
-    return ["no_record" if each else None for each in silent.tolist()]
-
-
-def _placed(name: str, points: FloatArray, peers: list[PeerTable | None]) -> FloatArray:
-    """Positions in one dimension, worked out group by group."""
-    found = np.full(len(points), np.nan)
-    which = np.array([-1 if table is None else id(table) for table in peers])
-    for table in {id(table): table for table in peers if table is not None}.values():
-        members = which == id(table)
-        found[members] = percentiles(points[members], table.grids[name])
+def _peers(tables: Sequence[PeerTable], kinds: Kinds) -> IntArray:
+    """Place of the narrowest group of peers of each firm that is large enough, -1 for none."""
+    found = np.full(len(kinds.size_class), -1, dtype=np.int64)
+    of_size = {size: kinds.size_class == size for size in {one.size_class for one in tables}}
+    of_section = {
+        section: kinds.industry_section == section
+        for section in {one.industry_section for one in tables}
+    }
+    # Wide groups first: narrow ones write over them.
+    for section, size, place in sorted(
+        (one.industry_section, one.size_class, place) for place, one in enumerate(tables)
+    ):
+        if not size and not section:
+            found[:] = place
+        else:
+            found[of_size[size] & of_section[section] if section else of_size[size]] = place
     return found

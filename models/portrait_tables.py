@@ -20,8 +20,6 @@ from models.arrays import BoolArray, FloatArray, TextArray
 from models.manifest import ModelFeature
 from models.tree_model import TreeEnsemble
 
-#: Rows answered at once, so that a copy of a large table is never whole in memory.
-_CHUNK = 5_000
 PORTRAIT_PATH = Path(__file__).parent / "portrait.yaml"
 
 
@@ -212,12 +210,10 @@ def dimension_points(
         Log-odds of staying good but for a constant, higher = safer. Up to it, they are the sum of the
         dimension's contributions against reference firms of whom nothing else is seen either.
     """
-    found = np.empty((len(columns), len(matrix)))
-    for start in range(0, len(matrix) if columns else 0, _CHUNK):
-        rows = matrix[start : start + _CHUNK]
-        # All dimensions in one question: what a call costs counts where one firm is asked about.
-        alone = np.concatenate([np.where(is_open, rows, np.nan) for is_open in columns.values()])
-        found[:, start : start + _CHUNK] = -model.margin(alone).reshape(len(columns), -1)
+    if not columns:
+        return {}
+    # All dimensions in one question: what a call costs counts where one firm is asked about.
+    found = -model.margins(matrix, np.stack(list(columns.values())))
     return dict(zip(columns, found, strict=True))
 
 

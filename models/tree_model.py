@@ -25,9 +25,6 @@ Uint32Array = npt.NDArray[np.uint32]
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
-#: LightGBM's dense reader takes smaller values for 0; the constant is a float32 there.
-ZERO_BAND = float(np.float32(1e-35))
-
 
 @dataclass(frozen=True, eq=False)
 class TreeEnsemble:
@@ -142,11 +139,31 @@ class TreeEnsemble:
         ModelInputError
             If the matrix has another width or type.
         """
+        return self.margins(matrix, np.ones((1, len(self.feature_names)), dtype=np.bool_))[0]
+
+    def margins(self, matrix: FloatArray, is_open: BoolArray) -> FloatArray:
+        """Raw margins of rows in several looks.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, k)
+        is_open : ndarray of shape (d, k)
+            Which columns each look sees; the others are missing.
+
+        Returns
+        -------
+        ndarray of shape (d, n)
+
+        Raises
+        ------
+        ModelInputError
+            If the matrix has another width or type.
+        """
         self.require_columns(matrix)
-        values = np.where(np.abs(matrix) <= ZERO_BAND, 0.0, matrix)
-        margin = np.empty(len(matrix))
+        margin = np.empty((len(is_open), len(matrix)))
         margins_kernel(
-            np.ascontiguousarray(values),
+            np.ascontiguousarray(matrix),
+            np.ascontiguousarray(is_open),
             self.roots,
             self.feature,
             self.threshold,

@@ -27,8 +27,7 @@ from models.bundle import Bundle, load_bundle
 from models.card import Subject, card_facts, render_card
 from models.knockouts import KnockoutAnswers, Knockouts
 from models.portrait import Kinds
-from models.rating_table import rating_table
-from models.record import Columns, has_any_record, rating_columns
+from models.record import has_any_record, rating_table
 from models.scorer import Scorer
 from xinqiao.console import LANGUAGE, Json, Lang, out, show, show_json, use_language
 from xinqiao.features import self_scope, write_parquet
@@ -187,8 +186,7 @@ def rate_all(settings: Settings, look: Look, out_file: Path) -> pa.Table:
         with desk.snapshot() as snapshot:
             table = build_features(snapshot, desk.registry)
         usccs, matrix = table.usccs, table.matrix()
-    rated = _rated(desk, usccs, matrix, desk.kinds(usccs))
-    ratings = rating_table(rated, desk.bundle.manifest.probability_kind)
+    ratings = _rated(desk, usccs, matrix, desk.kinds(usccs))
     write_parquet(ratings, out_file)
     return ratings
 
@@ -198,8 +196,10 @@ def rate_one(settings: Settings, name: str, look: Look) -> dict[str, object]:
     desk = _open_desk(settings, look)
     firm = desk.lake.find_enterprise(name)
     kinds = desk.kinds([firm.uscc], [firm.key])
-    columns = _rated(desk, [firm.uscc], _vector(desk, firm, name), kinds)
-    return {column: values[0] for column, values in columns.items()}
+    found: dict[str, object] = _rated(
+        desk, [firm.uscc], _vector(desk, firm, name), kinds
+    ).to_pylist()[0]
+    return found
 
 
 def print_card(settings: Settings, name: str, look: Look) -> None:
@@ -276,9 +276,9 @@ def _vector(desk: _Desk, firm: Enterprise, name: str) -> FloatArray:
     return table.matrix()
 
 
-def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray, kinds: Kinds) -> Columns:
+def _rated(desk: _Desk, usccs: list[str], matrix: FloatArray, kinds: Kinds) -> pa.Table:
     origins = desk.lake.origins()
-    return rating_columns(
+    return rating_table(
         desk.bundle,
         desk.model_matrix(matrix),
         usccs=usccs,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.registry import Registry
 from features.rules.evaluate import Column, Columns
@@ -57,22 +59,19 @@ class Rated:
     def of(
         cls,
         letters: Sequence[str],
-        grades: Sequence[object],
-        scores: Sequence[object],
+        grades: pa.ChunkedArray,
+        scores: pa.ChunkedArray,
     ) -> "Rated":
-        """Ratings as columns have them, None where a firm is not rated.
+        """Ratings as tables have them, null where a firm is not rated.
 
         Examples
         --------
-        >>> Rated.of(["AAA", "AA", "D"], ["AA", None, "D"], [700, None, 310]).rank.tolist()
+        >>> grades, scores = pa.chunked_array([["AA", None, "D"]]), pa.chunked_array([[700, None, 310]])
+        >>> Rated.of(["AAA", "AA", "D"], grades, scores).rank.tolist()
         [2.0, nan, 3.0]
         """
-        place = {letter: float(number) for number, letter in enumerate(letters, start=1)}
-        ranks = [place.get(str(grade), np.nan) for grade in grades]
-        return cls(
-            np.array(ranks, dtype=np.float64),
-            np.array([np.nan if one is None else one for one in scores], dtype=np.float64),
-        )
+        place = pc.index_in(grades, pa.array(letters, pa.string())).to_numpy()
+        return cls(place.astype(np.float64) + 1, scores.to_numpy().astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)

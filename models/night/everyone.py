@@ -25,8 +25,7 @@ from models.matching.found import MatchFiles
 from models.matching.offering import Offering, Rated
 from models.night.firms import FirmBlock, NightFirms
 from models.portrait import Kinds
-from models.rating_table import rating_table
-from models.record import rating_columns
+from models.record import rating_table
 from models.tags.batch import TAGS, TagFile
 
 RATINGS = "ratings.parquet"
@@ -69,7 +68,7 @@ class Raters:
         features = [feature.name for feature in self.bundle.manifest.features]
         matrix = np.column_stack([_numbers(block, name) for name in features])
         asked = {name: _numbers(block, name) for name in self.knockouts.names}
-        columns = rating_columns(
+        table = rating_table(
             self.bundle,
             matrix,
             usccs=block.usccs,
@@ -79,8 +78,7 @@ class Raters:
             knockouts=self.knockouts.check(asked, len(block)),
             kinds=Kinds(block.segments["size_class"], block.segments["industry_section"]),
         )
-        rated = Rated.of(self.letters, columns["grade"], columns["score"])
-        return rating_table(columns, self.bundle.manifest.probability_kind), rated
+        return table, Rated.of(self.letters, table["grade"], table["score"])
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ class NightFirms:
     def blocks(self, names: Sequence[str], size: int = BLOCK) -> Generator[FirmBlock]:
         """Some columns of all firms, a block at a time; names nobody has are left out."""
         features = pq.ParquetFile(self.part.path)
-        wanted = [name for name in names if name in features.schema_arrow.names]
+        held = set(features.schema_arrow.names)
+        wanted = [name for name in names if name in held]
+        kept = [name for name in ATTRIBUTES if name in names]
         with pq.ParquetFile(self.firms) as beside, features:
             pairs = zip(
                 features.iter_batches(size, columns=["uscc", *wanted]),
@@ -77,7 +79,7 @@ class NightFirms:
             )
             for found, kinds in pairs:
                 columns: dict[str, Column] = {name: _numbers(found[name]) for name in wanted}
-                columns |= {name: _column(kinds[name]) for name in ATTRIBUTES if name in set(names)}
+                columns |= {name: _column(kinds[name]) for name in kept}
                 segments = {
                     name.removeprefix(_SEGMENT): _texts(kinds[name])
                     for name in kinds.schema.names

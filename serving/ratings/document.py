@@ -145,11 +145,11 @@ def _rows(rows: Iterable[ReasonRow]) -> list[Document]:
 
 
 def _portrait(desk: Desk, rated: Rated) -> Document:
-    drawn, peers = rated.portraits, rated.portraits.peers[0]
+    drawn, peers = rated.portraits, rated.portraits.peers()
     dimensions: list[Document] = []
     for name, one in desk.bundle.portrait_rules.dimensions.items():
-        position = drawn.positions(name)[0]
-        absent = None if position is not None else drawn.absent[name][0] or "few_peers"
+        found = drawn.position(name)
+        position, absent = (found, None) if isinstance(found, int) else (None, found)
         dimensions.append(
             {"code": name, "words": _words(one.words), "position": position, "absent": absent}
         )

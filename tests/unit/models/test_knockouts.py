@@ -19,7 +19,7 @@ from models.knockouts import (
     Knockouts,
     load_knockouts,
 )
-from models.record import rating_columns
+from models.record import rating_table
 from models.scale import load_scale
 from models.scorer import Scorer
 
@@ -79,7 +79,7 @@ def test_a_record_keeps_score_and_probability_beside_the_capped_grade(bundle: Bu
     matrix[3] = np.nan
     asked = current().check(facts(4, loan_default_now=[1, 0, np.nan, 1]), 4)
     rate = partial(
-        rating_columns,
+        rating_table,
         bundle,
         matrix,
         usccs=list("abcd"),
@@ -87,8 +87,8 @@ def test_a_record_keeps_score_and_probability_beside_the_capped_grade(bundle: Bu
         as_of_date=AS_OF,
         scope="self",
     )
-    free = rate()
-    capped = rate(knockouts=asked)
+    free = rate().to_pydict()
+    capped = rate(knockouts=asked).to_pydict()
     assert free["grade"] == free["model_grade"] == capped["model_grade"]
     assert capped["grade"] == ["D", *free["grade"][1:3], None]
     assert capped["capped_by"] == [["loan_default_now"], [], [], ["loan_default_now"]]

@@ -7,7 +7,7 @@ import numpy as np
 from features.registry import Missing
 from models.bundle import Bundle
 from models.manifest import ModelFeature
-from models.record import has_any_record, rating_columns
+from models.record import has_any_record, rating_table
 
 AS_OF = date(2020, 2, 29)
 
@@ -16,7 +16,7 @@ def test_rows_add_up_and_silence_is_not_rated(bundle: Bundle) -> None:
     width = len(bundle.layout.features)
     matrix = np.random.default_rng(2).normal(size=(4, width))
     matrix[1] = np.nan
-    columns = rating_columns(
+    table = rating_table(
         bundle,
         matrix,
         usccs=[f"U{row}" for row in range(4)],
@@ -24,7 +24,7 @@ def test_rows_add_up_and_silence_is_not_rated(bundle: Bundle) -> None:
         as_of_date=AS_OF,
         scope="self",
     )
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = table.to_pylist()
     assert rows[1]["score"] is None
     assert rows[1]["grade"] is None
     assert rows[1]["unrated_because"] == "no_record"
@@ -40,7 +40,7 @@ def test_the_feature_hash_tells_vectors_apart_but_not_kinds_of_nan(bundle: Bundl
     matrix = np.zeros((3, width))
     matrix[1, 0] = np.nan
     matrix[2, 0] = -np.float64(np.nan)
-    columns = rating_columns(
+    table = rating_table(
         bundle,
         matrix,
         usccs=["a", "b", "c"],
@@ -48,7 +48,7 @@ def test_the_feature_hash_tells_vectors_apart_but_not_kinds_of_nan(bundle: Bundl
         as_of_date=AS_OF,
         scope="self",
     )
-    first, second, third = columns["feature_hash"]
+    first, second, third = table["feature_hash"].to_pylist()
     assert first != second
     assert second == third
 

@@ -7,7 +7,8 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from models.tree_model import ZERO_BAND, TreeEnsemble, read_ensemble
+from models.margin_kernels import ZERO_BAND
+from models.tree_model import TreeEnsemble, read_ensemble
 
 FloatArray = npt.NDArray[np.float64]
 Parameter = str | int | float | bool | list[int]

@@ -220,9 +220,7 @@ def test_the_lake_gives_the_same_rating_as_the_vectors(
             assert one.feature_hash == other.feature_hash
             assert one.grade == other.grade
             assert one.portraits.scores.keys() == other.portraits.scores.keys()
-            assert [p and p.code for p in one.portraits.peers] == [
-                p and p.code for p in other.portraits.peers
-            ]
+            assert one.portraits.peers() == other.portraits.peers()
             assert one.knockouts.holding() == other.knockouts.holding()
             compared += 1
     assert compared > 4
