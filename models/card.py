@@ -263,8 +263,10 @@ def _portrait(
     row = np.asarray(values, dtype=np.float64)[None, :]
     drawn = bundle.portraitist.draw(row, hidden, kinds or Kinds.unknown(1))
     rules = bundle.portrait_rules
-    dimensions = tuple((n, one.words, drawn.position(n)) for n, one in rules.dimensions.items())
-    return PortraitFacts(dimensions, drawn.peers(), tuple(rules.peer_bands.values))
+    dimensions: list[tuple[str, Words, int | Absence]] = [
+        (name, one.words, drawn.position(name)) for name, one in rules.dimensions.items()
+    ]
+    return PortraitFacts(tuple(dimensions), drawn.peers(), tuple(rules.peer_bands.values))
 
 
 def render_card(facts: CardFacts, language: Language = "zh") -> str:

@@ -62,8 +62,8 @@ class Portraits:
         score = float(self.scores[name][row])
         if not np.isnan(score):
             return round(score)
-        word = str(self.absent[name][row])
-        return next((why for why in ABSENCES if why == word), "few_peers")
+        found: list[Absence] = [why for why in ABSENCES if why == self.absent[name][row]]
+        return found[0] if found else "few_peers"
 
     def peers(self, row: int = 0) -> PeerTable | None:
         """Whom one firm is compared with."""

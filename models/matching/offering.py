@@ -70,8 +70,9 @@ class Rated:
         >>> Rated.of(["AAA", "AA", "D"], grades, scores).rank.tolist()
         [2.0, nan, 3.0]
         """
-        place = pc.index_in(grades, pa.array(letters, pa.string())).to_numpy()
-        return cls(place.astype(np.float64) + 1, scores.to_numpy().astype(np.float64))
+        known = pc.SetLookupOptions(pa.array(letters, pa.string()))
+        places = pc.call_function("index_in", [grades], known).to_numpy()
+        return cls(places.astype(np.float64) + 1, scores.to_numpy().astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
