@@ -51,16 +51,18 @@ def match(
     if enterprise is not None:
         found = match_one(desk, enterprise)
         if as_json:
-            show_json(found.document())
+            show_json({**found.document(), "ledger": desk.ledger_document()})
         else:
+            desk.tell_ledger()
             print_one(found)
         return
     folder = out_folder or desk.folder
     swept = desk.sweep(desk.write_firms(), folder)
     if as_json:
-        show_json(match_document(desk.offering, swept))
+        show_json({**match_document(desk.offering, swept), "ledger": desk.ledger_document()})
         return
     if desk.absent is not None:
         show(f"没有在用的评级模型：{desk.absent.zh}", f"Nobody is rated. {desk.absent.en}")
+    desk.tell_ledger()
     print_matches(desk.offering, swept)
     show(f"匹配结果 → {folder}", f"Matches → {folder}")

@@ -111,9 +111,10 @@ def run_night(desk: NightDesk) -> tuple[dict[str, Said], dict[str, float]]:
     if not firms.is_kept:
         record.seconds["features"] = perf_counter() - started
     model = desk.raters.bundle.id if desk.raters else ""
-    stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues())
+    stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues(), desk.stamp)
     files = [TAGS, MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
     said: dict[str, Said] = {
+        "ledger": desk.ledger_document(),
         "features": {"as_of": desk.day, "firms": len(firms), "columns": len(desk.registry)},
         "ratings": record.keep(
             "ratings",
@@ -181,6 +182,7 @@ def _copy(folder: Path, to: Path) -> None:
 def _print(desk: NightDesk, said: Mapping[str, Said], seconds: Mapping[str, float]) -> None:
     if desk.absent is not None:
         show(f"没有在用的评级模型：{desk.absent.zh}", f"Nobody is rated. {desk.absent.en}")
+    desk.tell_ledger()
     features, ratings, watched = (said[name] for name in _NAMES)
     counts: dict[str, str] = {
         "features": say(
