@@ -17,7 +17,7 @@ from models.matching.offering import Offering, offering_of
 from models.night.everyone import Raters, Swept, sweep
 from models.night.firms import NightFirms, write_firms
 from models.watching.setting import COLUMNS, set_watch
-from xinqiao.console import progress, show
+from xinqiao.console import progress
 from xinqiao.night_ledger import LedgerPart, read_ledger
 from xinqiao.settings import Settings
 
@@ -74,34 +74,8 @@ class NightDesk:
 
     @property
     def stamp(self) -> str:
-        """What is offered and said, in one text; the day on which chances were worked out again is no part of it."""
+        """What was entered and learnt, in one text, without the day on which it was learnt."""
         return self.ledger.stamp + self.chances.model_dump_json(exclude={"fitted_on"})
-
-    def ledger_document(self) -> dict[str, object]:
-        """How much of what is matched comes from the ledger; for a machine."""
-        products = self.offering.shelf.products
-        return {
-            "is_read": self.ledger.is_read,
-            "products": sum(bool(entry.institution) for entry, _ in products),
-            "tags_given": len(self.ledger.claims.given),
-            "tags_removed": len(self.ledger.claims.removed),
-        }
-
-    def tell_ledger(self) -> None:
-        """The same for a person."""
-        if not self.ledger.is_read:
-            show(
-                "没有业务数据库：只匹配起始产品目录，不含机构发布的产品，也不计入认证、申报和移除的标签。",
-                "No ledger here: the starter catalogue alone is matched, without institutions' own products, and "
-                "without certified, declared or removed tags.",
-            )
-            return
-        told = self.ledger_document()
-        show(
-            f"业务数据库：机构产品 {told['products']} 个，认证或申报的标签 {told['tags_given']} 个，移除的标签 {told['tags_removed']} 个",
-            f"From the ledger: {told['products']} institutions' products, {told['tags_given']} tags certified or "
-            f"declared, {told['tags_removed']} removed",
-        )
 
 
 def open_desk(settings: Settings, day: date, now: datetime, *, most: int = 10) -> NightDesk:

@@ -42,8 +42,9 @@ class LedgerPart:
 
     @cached_property
     def stamp(self) -> str:
-        """SHA-256 of all of it; an empty ledger says the same as none."""
+        """SHA-256 of all of it."""
         parts = [
+            self.is_read,
             [entry.model_dump(mode="json") for entry in self.entries],
             sorted(astuple(one) for one in self.claims.given),
             sorted(self.claims.removed),

@@ -29,7 +29,7 @@ from models.night.firms import NightFirms
 from models.tags.batch import TAGS
 from models.watching.setting import serving
 from xinqiao.console import Json, out, say, show, show_json
-from xinqiao.match_report import match_document
+from xinqiao.match_report import match_document, print_ledger
 from xinqiao.night import NightDesk, open_desk
 from xinqiao.settings import load_settings
 from xinqiao.watch import run as watch_run
@@ -114,13 +114,12 @@ def run_night(desk: NightDesk) -> tuple[dict[str, Said], dict[str, float]]:
     stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues(), desk.stamp)
     files = [TAGS, MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
     said: dict[str, Said] = {
-        "ledger": desk.ledger_document(),
         "features": {"as_of": desk.day, "firms": len(firms), "columns": len(desk.registry)},
         "ratings": record.keep(
             "ratings",
             stamp,
             files,
-            lambda: match_document(desk.offering, desk.sweep(firms, desk.folder)),
+            lambda: match_document(desk, desk.sweep(firms, desk.folder)),
         ),
     }
     before = _digest(stamp, *serving(desk.settings.bundles), *_runs_before(desk))
@@ -182,7 +181,7 @@ def _copy(folder: Path, to: Path) -> None:
 def _print(desk: NightDesk, said: Mapping[str, Said], seconds: Mapping[str, float]) -> None:
     if desk.absent is not None:
         show(f"没有在用的评级模型：{desk.absent.zh}", f"Nobody is rated. {desk.absent.en}")
-    desk.tell_ledger()
+    print_ledger(desk)
     features, ratings, watched = (said[name] for name in _NAMES)
     counts: dict[str, str] = {
         "features": say(
