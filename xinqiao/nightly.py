@@ -111,18 +111,18 @@ def run_night(desk: NightDesk) -> tuple[dict[str, Said], dict[str, float]]:
     if not firms.is_kept:
         record.seconds["features"] = perf_counter() - started
     model = desk.raters.bundle.id if desk.raters else ""
-    stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues(), desk.stamp)
+    records = _digest(firms.stamp, desk.registry.names, model, _catalogues())
     files = [TAGS, MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
     said: dict[str, Said] = {
         "features": {"as_of": desk.day, "firms": len(firms), "columns": len(desk.registry)},
         "ratings": record.keep(
             "ratings",
-            stamp,
+            _digest(records, desk.stamp),
             files,
             lambda: match_document(desk, desk.sweep(firms, desk.folder)),
         ),
     }
-    before = _digest(stamp, *serving(desk.settings.bundles), *_runs_before(desk))
+    before = _digest(records, *serving(desk.settings.bundles), *_runs_before(desk))
     said["watch"] = record.keep("watch", before, [FINDINGS, MOVES], lambda: _watch(desk, firms))
     return said, record.seconds
 
