@@ -1,6 +1,7 @@
 """A few firms whose records are known, and products of a test bank, for tests of matching. All is invented."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from features.identifiers import synthetic_uscc
 from tests.builders import TinyLake
 from tests.cases import land
 from tests.leaving import KNOWN
-from tests.rated_town import build_vectors, model_features, promote_model
+from tests.rated_town import AS_OF, build_vectors, model_features, promote_model
 from tests.service import Ask, Running
 
 #: Old enough and clean; founded last December; a dishonest judgment debtor.
@@ -28,8 +29,8 @@ TERMS: dict[str, Any] = {
 }
 
 
-def settle(home: Path) -> None:
-    """A lake with the firms, a model that serves, and vectors for it."""
+def settle(home: Path, day: date = AS_OF) -> None:
+    """A lake with the firms, a model that serves, and vectors of a day for it."""
     for firm in FIRMS:
         founded = "2025-12-01" if firm == YOUNG else "2015-03-01"
         register = {"uscc": firm, "name": "测试公司", "reg_status": "1", "established_on": founded}
@@ -52,7 +53,7 @@ def settle(home: Path) -> None:
         land(home, "electricity_month", month | power, now=KNOWN)
     bad = {"uscc": POOR, "case_no": "1", "published_on": "2026-01-01"}
     land(home, "dishonest_debtor", bad, now=KNOWN)
-    build_vectors(home, TinyLake(home / "lake"), model_features())
+    build_vectors(home, TinyLake(home / "lake"), model_features(), day=day)
     promote_model(home)
 
 

@@ -78,11 +78,13 @@ def land_town(home: Path, seed: int = 1, code: str | Callable[[int], str] = CODE
     return lake
 
 
-def build_vectors(home: Path, lake: TinyLake, features: Registry, now: datetime = NOW) -> None:
+def build_vectors(
+    home: Path, lake: TinyLake, features: Registry, now: datetime = NOW, day: date = AS_OF
+) -> None:
     """Make the vectors of the lake as it is the current ones."""
     catalogue = load_catalogue()
     scope = DataScope(frozenset(catalogue.datasets), Purpose.SELF_REPORT, until=now.date())
-    with open_snapshot(lake.view, catalogue, AS_OF, scope, now=now) as snapshot:
+    with open_snapshot(lake.view, catalogue, day, scope, now=now) as snapshot:
         table = build_features(snapshot, features)
         kinds = kinds_of(snapshot, table.usccs)
     write_online(table, home / "online", lake_version=lake.view.version, now=now, kinds=kinds)

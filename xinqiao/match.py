@@ -10,7 +10,7 @@ from features.clock import now_in_shanghai
 from features.errors import RequestError
 from xinqiao.console import Json, Lang, show, show_json, use_language
 from xinqiao.match_one import match_one, print_one
-from xinqiao.match_report import match_document, print_matches
+from xinqiao.match_report import ledger_document, match_document, print_ledger, print_matches
 from xinqiao.night import open_desk
 from xinqiao.settings import load_settings
 
@@ -51,16 +51,18 @@ def match(
     if enterprise is not None:
         found = match_one(desk, enterprise)
         if as_json:
-            show_json(found.document())
+            show_json({**found.document(), "ledger": ledger_document(desk)})
         else:
+            print_ledger(desk)
             print_one(found)
         return
     folder = out_folder or desk.folder
     swept = desk.sweep(desk.write_firms(), folder)
     if as_json:
-        show_json(match_document(desk.offering, swept))
+        show_json(match_document(desk, swept))
         return
     if desk.absent is not None:
         show(f"没有在用的评级模型：{desk.absent.zh}", f"Nobody is rated. {desk.absent.en}")
+    print_ledger(desk)
     print_matches(desk.offering, swept)
     show(f"匹配结果 → {folder}", f"Matches → {folder}")

@@ -16,7 +16,7 @@ from models.matching.explaining import Explanation, Teller
 from models.matching.facts import load_facts
 from models.matching.inputs import datasets_of, read_columns
 from models.matching.meanings import Meanings
-from models.matching.offering import SCORE, Offering, Rated
+from models.matching.offering import Offering, Rated
 from models.night.firms import FirmBlock
 from models.products.base import GRADE
 from models.products.terms import OfferTerms
@@ -119,9 +119,10 @@ def match_one(desk: NightDesk, name: str) -> FirmMatches:
     if desk.raters is not None:
         table, rated = desk.raters.rate(FirmBlock(found.usccs, found.columns, segments), desk.day)
         grade = table["grade"][0].as_py()
-    given = {GRADE: rated.rank, SCORE: rated.score}
-    values = found.row(0) | {key: _number(column[0]) for key, column in given.items()}
-    return _judged(desk, firm.uscc, grade, values, offering.seen(found.columns, rated))
+    marks = desk.ledger.claims.among(found.usccs, desk.day)
+    seen = offering.seen(found.columns, rated, marks)
+    values = found.row(0) | {name: _plain(column[0]) for name, column in seen.items()}
+    return _judged(desk, firm.uscc, grade, values, seen)
 
 
 def _judged(
@@ -213,6 +214,10 @@ def _rate(offers: OfferTerms, place: int) -> str:
         return f"{known:.2f}"
     ends = (offers.rate_least_percent[place], offers.rate_most_percent[place])
     return "–" if np.isnan(ends).any() else f"{ends[0]:.2f}–{ends[1]:.2f}"
+
+
+def _plain(value: object) -> float | str | None:
+    return (str(value) or None) if isinstance(value, str) else _number(value)
 
 
 def _number(value: object) -> float | None:

@@ -8,6 +8,7 @@ from models.matching.batch import Counts
 from models.matching.offering import Offering
 from models.night.everyone import Swept
 from xinqiao.console import out, say, show, word
+from xinqiao.night import NightDesk
 
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     "fits": ("记录全部符合", "fits"),
@@ -17,14 +18,42 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def match_document(offering: Offering, swept: Swept) -> dict[str, object]:
-    """Counts by product."""
+def match_document(desk: NightDesk, swept: Swept) -> dict[str, object]:
+    """Counts by product, and what came from the ledger."""
     return {
-        "as_of": offering.shelf.as_of_date,
+        "as_of": desk.day,
         "firms": swept.firms,
         "rated": swept.rated,
-        "products": _counts(offering, swept.counts),
+        "products": _counts(desk.offering, swept.counts),
+        "ledger": ledger_document(desk),
     }
+
+
+def ledger_document(desk: NightDesk) -> dict[str, object]:
+    """How much of what is matched people have entered, beside the starter catalogue and the records."""
+    products = desk.offering.shelf.products
+    return {
+        "is_read": desk.ledger.is_read,
+        "products": sum(bool(entry.institution) for entry, _ in products),
+        "tags_given": len(desk.ledger.claims.given),
+        "tags_removed": len(desk.ledger.claims.removed),
+    }
+
+
+def print_ledger(desk: NightDesk) -> None:
+    """The same for a person."""
+    if not desk.ledger.is_read:
+        show(
+            "没有业务数据库：只匹配起始产品目录，不含机构发布的产品，也不计入认证、申报和移除的标签。",
+            "No ledger here: the starter catalogue alone is matched, without institutions' own products, and "
+            "without what was certified, declared or removed of tags.",
+        )
+        return
+    products, given, removed = list(ledger_document(desk).values())[1:]
+    show(
+        f"业务数据库：机构产品 {products} 个，认证或申报的标签 {given} 个，移除的标签 {removed} 个",
+        f"From the ledger: {products} institutions' products; tags: {given} certified or declared, {removed} removed",
+    )
 
 
 def print_matches(offering: Offering, swept: Swept) -> None:

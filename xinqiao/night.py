@@ -12,13 +12,13 @@ from features.registry import Registry
 from features.rules.vocabulary import Vocabulary
 from models.aliases import CHAMPION, named_bundle
 from models.bundle import load_bundle
-from models.matching.chances import FILE_NAME, load_belief, read_chances
+from models.matching.chances import FILE_NAME, Chances, load_belief, read_chances
 from models.matching.offering import Offering, offering_of
 from models.night.everyone import Raters, Swept, sweep
 from models.night.firms import NightFirms, write_firms
-from models.products.book import load_products
 from models.watching.setting import COLUMNS, set_watch
 from xinqiao.console import progress
+from xinqiao.night_ledger import LedgerPart, read_ledger
 from xinqiao.settings import Settings
 
 #: Blocks of firms worked on side by side.
@@ -35,6 +35,8 @@ class NightDesk:
         None where no model serves; nobody is rated then.
     absent : BundleError or None
         Why not.
+    ledger : LedgerPart
+        What people have entered; part of what is offered.
     registry : Registry
         Features and facts that any stage asks for.
     """
@@ -45,6 +47,8 @@ class NightDesk:
     lake: LakeView
     raters: Raters | None
     absent: BundleError | None
+    ledger: LedgerPart
+    chances: Chances
     offering: Offering
     registry: Registry
 
@@ -65,8 +69,13 @@ class NightDesk:
         with progress("评级与匹配", "Rating and matching") as bar:
             return sweep(
                 firms, self.raters, self.offering, self.day, out,
-                threads=THREADS, on_progress=bar,
+                claims=self.ledger.claims, threads=THREADS, on_progress=bar,
             )  # fmt: skip
+
+    @property
+    def stamp(self) -> str:
+        """What was entered and learnt, in one text, without the day on which it was learnt."""
+        return self.ledger.stamp + self.chances.model_dump_json(exclude={"fitted_on"})
 
 
 def open_desk(settings: Settings, day: date, now: datetime, *, most: int = 10) -> NightDesk:
@@ -78,6 +87,8 @@ def open_desk(settings: Settings, day: date, now: datetime, *, most: int = 10) -
         If the day lies in the future.
     RuleError
         If a product, tag or signal in force is wrong.
+    DatabaseError, SchemaError, UnavailableError
+        If there is a ledger and it cannot be read.
     """
     if day > now.date():
         raise RequestError(
@@ -87,11 +98,12 @@ def open_desk(settings: Settings, day: date, now: datetime, *, most: int = 10) -
     lake = Lake(settings.lake).view()
     raters, absent = _raters(settings, lake, day)
     chances = read_chances(settings.home / "matching" / FILE_NAME, load_belief(day))
-    offering = offering_of(load_products(), day, chances, most=most)
+    ledger = read_ledger(settings, day)
+    offering = offering_of(ledger.entries, day, chances, most=most)
     watch = set_watch(settings.bundles, settings.tables, day).watch
     asked = {*offering.names, *watch.names, *(raters.names if raters else ())}
     registry = COLUMNS.select([name for name in COLUMNS.names if name in asked])
-    return NightDesk(settings, day, now, lake, raters, absent, offering, registry)
+    return NightDesk(settings, day, now, lake, raters, absent, ledger, chances, offering, registry)
 
 
 def _raters(

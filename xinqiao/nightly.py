@@ -29,7 +29,7 @@ from models.night.firms import NightFirms
 from models.tags.batch import TAGS
 from models.watching.setting import serving
 from xinqiao.console import Json, out, say, show, show_json
-from xinqiao.match_report import match_document
+from xinqiao.match_report import match_document, print_ledger
 from xinqiao.night import NightDesk, open_desk
 from xinqiao.settings import load_settings
 from xinqiao.watch import run as watch_run
@@ -111,18 +111,18 @@ def run_night(desk: NightDesk) -> tuple[dict[str, Said], dict[str, float]]:
     if not firms.is_kept:
         record.seconds["features"] = perf_counter() - started
     model = desk.raters.bundle.id if desk.raters else ""
-    stamp = _digest(firms.stamp, desk.registry.names, model, _catalogues())
+    records = _digest(firms.stamp, desk.registry.names, model, _catalogues())
     files = [TAGS, MATCHES, PRODUCTS, CONDITIONS, *([RATINGS] if desk.raters else [])]
     said: dict[str, Said] = {
         "features": {"as_of": desk.day, "firms": len(firms), "columns": len(desk.registry)},
         "ratings": record.keep(
             "ratings",
-            stamp,
+            _digest(records, desk.stamp),
             files,
-            lambda: match_document(desk.offering, desk.sweep(firms, desk.folder)),
+            lambda: match_document(desk, desk.sweep(firms, desk.folder)),
         ),
     }
-    before = _digest(stamp, *serving(desk.settings.bundles), *_runs_before(desk))
+    before = _digest(records, *serving(desk.settings.bundles), *_runs_before(desk))
     said["watch"] = record.keep("watch", before, [FINDINGS, MOVES], lambda: _watch(desk, firms))
     return said, record.seconds
 
@@ -181,6 +181,7 @@ def _copy(folder: Path, to: Path) -> None:
 def _print(desk: NightDesk, said: Mapping[str, Said], seconds: Mapping[str, float]) -> None:
     if desk.absent is not None:
         show(f"没有在用的评级模型：{desk.absent.zh}", f"Nobody is rated. {desk.absent.en}")
+    print_ledger(desk)
     features, ratings, watched = (said[name] for name in _NAMES)
     counts: dict[str, str] = {
         "features": say(

@@ -29,11 +29,14 @@ from models.products.book import ProductEntry
 from models.products.shelf import Shelf
 from models.products.terms import TermsTable
 from models.tags.book import PREFIX, Tags, load_tags
+from models.tags.held import Marks
 from models.watching.setting import COLUMNS
 
 #: What no record can say: it is asked of a firm, or of a lender, when it looks for money.
 ASKED: tuple[Source, ...] = ("need", "offer", "firm", "institution")
 SCORE = "score"
+#: Nobody has said anything of the firms' tags.
+UNMARKED = Marks()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +111,14 @@ class Offering:
         kind = np.where(np.isnan(rated.rank), len(self.everyone.order), rated.rank) - 1
         return self.everyone.match(seen, kind.astype(np.int64))
 
-    def seen(self, columns: Columns, rated: Rated) -> dict[str, Column]:
-        """Everything rules ask of firms: what was looked up, their ratings and tags; the rest unknown."""
+    def seen(self, columns: Columns, rated: Rated, marks: Marks = UNMARKED) -> dict[str, Column]:
+        """Everything rules ask of firms: what was looked up, their ratings and tags; the rest unknown.
+
+        Parameters
+        ----------
+        marks : Marks, optional
+            What people said of their tags.
+        """
         terms, rows = self.tags.vocabulary.terms, len(rated.rank)
         found: dict[str, Column] = {}
         for name in self.names:
@@ -117,7 +126,7 @@ class Offering:
             found[name] = np.full(rows, "", dtype="U1") if is_code else np.full(rows, np.nan)
         found |= {name: columns[name] for name in self.names if name in columns}
         found |= {GRADE: rated.rank, SCORE: rated.score}
-        return found | self.tags.ask(found, rows=rows)
+        return found | self.tags.ask(found, rows=rows, given=marks.given, removed=marks.removed)
 
 
 def offering_of(

@@ -27,8 +27,11 @@ from models.night.firms import FirmBlock, NightFirms
 from models.portrait import Kinds
 from models.record import rating_table
 from models.tags.batch import TAGS, TagFile
+from models.tags.held import Claims
 
 RATINGS = "ratings.parquet"
+#: Nobody has said anything of any firm's tags.
+UNCLAIMED = Claims()
 #: A block with its ratings, tags and matches, and the seconds its two stages took.
 _Worked = tuple[FirmBlock, pa.Table | None, dict[str, Column], Matches, FloatArray]
 Given = TypeVar("Given")
@@ -99,6 +102,7 @@ def sweep(
     day: date,
     folder: Path,
     *,
+    claims: Claims = UNCLAIMED,
     threads: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Swept:
@@ -110,6 +114,8 @@ def sweep(
     ----------
     raters : Raters or None
         Nobody is rated, and no ratings are written, without.
+    claims : Claims
+        What people said of firms' tags.
     """
     beside = folder / f".{RATINGS}.tmp"
     writer: pq.ParquetWriter | None = None
@@ -120,7 +126,7 @@ def sweep(
         started = perf_counter()
         table, ranks = raters.rate(block, day) if raters else (None, Rated.unknown(len(block)))
         between = perf_counter()
-        seen = offering.seen(block.columns, ranks)
+        seen = offering.seen(block.columns, ranks, claims.among(block.usccs, day))
         found = offering.matched(seen, ranks)
         took = np.array([between - started, perf_counter() - between])
         return block, table, {name: seen[name] for name in tag_names}, found, took

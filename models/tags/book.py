@@ -115,6 +115,7 @@ class Tags:
         columns: Columns,
         *,
         rows: int,
+        given: Mapping[str, Sequence[int]] = MappingProxyType({}),
         removed: Mapping[str, Sequence[int]] = MappingProxyType({}),
     ) -> dict[str, FloatArray]:
         """Every tag of n firms: 1 yes, 0 no, NaN unknown, by name.
@@ -124,6 +125,8 @@ class Tags:
         columns : mapping of str to ndarray of shape (n,)
             Every name that rules use; of tags that are not computed what is known, NaN or left out where
             nobody has said.
+        given : mapping of str to sequence of int, optional
+            By name, rows of firms that somebody's word gives a tag; one that is computed heeds no word.
         removed : mapping of str to sequence of int, optional
             By name, rows of firms that have taken the tag away: it is unknown to them and to what uses it.
         """
@@ -131,8 +134,9 @@ class Tags:
         found: dict[str, FloatArray] = {}
         for tag in self.tags:
             if tag.rule is None:
-                given = seen.get(tag.name, np.full(rows, np.nan))
-                found[tag.name] = np.array(given, dtype=np.float64)
+                known = seen.get(tag.name, np.full(rows, np.nan))
+                found[tag.name] = np.array(known, dtype=np.float64)
+                found[tag.name][list(given.get(tag.name, ()))] = 1.0
             else:
                 planes = tag.rule.evaluate(seen)
                 found[tag.name] = np.where(planes.known, planes.true.astype(np.float64), np.nan)

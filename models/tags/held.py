@@ -3,9 +3,11 @@
 What was removed is unknown at once and everywhere: also to every tag, product and policy that asks for it.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -40,6 +42,52 @@ class Given:
     def holds(self, day: date) -> bool:
         """Whether it counts on a day."""
         return self.valid_from <= day <= self.valid_until
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Rows of firms by name of a tag: those that somebody's word gives it, and those that took it away."""
+
+    given: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+    removed: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+
+
+@dataclass(frozen=True, eq=False)
+class Claims:
+    """What people said of firms' tags: certificates, firms' own word, and what firms have taken away.
+
+    Attributes
+    ----------
+    removed : collection of (uscc, tag code)
+    """
+
+    given: Collection[Given] = ()
+    removed: Collection[tuple[str, str]] = ()
+
+    @cached_property
+    def _by_firm(self) -> tuple[dict[str, list[Given]], dict[str, list[str]]]:
+        given, removed = defaultdict[str, list[Given]](list), defaultdict[str, list[str]](list)
+        for one in self.given:
+            given[one.uscc].append(one)
+        for uscc, code in self.removed:
+            removed[uscc].append(code)
+        return dict(given), dict(removed)
+
+    def among(self, usccs: Sequence[str], day: date) -> Marks:
+        """What counts on a day for n firms; takes as long as there are claims about these."""
+        given, removed = self._by_firm
+        if not (given or removed):
+            return Marks()
+        row_of = dict(zip(usccs, range(len(usccs)), strict=True))
+        added, gone = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+        for uscc in given.keys() & row_of.keys():
+            for one in given[uscc]:
+                if one.holds(day):
+                    added[PREFIX + one.tag].append(row_of[uscc])
+        for uscc in removed.keys() & row_of.keys():
+            for code in removed[uscc]:
+                gone[PREFIX + code].append(row_of[uscc])
+        return Marks(added, gone)
 
 
 @dataclass(frozen=True)
@@ -83,19 +131,6 @@ class Answer:
         return self.tag.entry.kind
 
 
-def given_columns(
-    tags: Tags, usccs: Sequence[str], given: Collection[Given], day: date
-) -> dict[str, FloatArray]:
-    """Columns of the tags that are not computed: 1 where somebody's word counts that day, else NaN."""
-    row_of = {uscc: row for row, uscc in enumerate(usccs)}
-    columns = {tag.name: np.full(len(usccs), np.nan) for tag in tags.tags if tag.rule is None}
-    for one in given:
-        column, row = columns.get(PREFIX + one.tag), row_of.get(one.uscc)
-        if column is not None and row is not None and one.holds(day):
-            column[row] = 1.0
-    return columns
-
-
 def ask_tags(
     tags: Tags,
     columns: Mapping[str, Column],
@@ -114,14 +149,8 @@ def ask_tags(
     """
     rows = len(usccs)
     known: dict[str, Column] = {name: _unknown(tags, name, rows) for name in tags.names}
-    known |= columns
-    known |= given_columns(tags, usccs, given, day)
-    row_of = {uscc: row for row, uscc in enumerate(usccs)}
-    gone: dict[str, list[int]] = {}
-    for uscc, code in removed:
-        if uscc in row_of:
-            gone.setdefault(PREFIX + code, []).append(row_of[uscc])
-    return tags.ask(known, rows=rows, removed=gone)
+    marks = Claims(given, removed).among(usccs, day)
+    return tags.ask(known | dict(columns), rows=rows, given=marks.given, removed=marks.removed)
 
 
 def answers_of(

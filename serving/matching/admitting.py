@@ -12,13 +12,14 @@ from features.scope import Purpose
 from models.arrays import BoolArray
 from models.matching.chances import FILE_NAME
 from models.matching.facts import Source
+from models.tags.held import Claims
 from serving.access.callers import Role
 from serving.access.decision import LiveConsent, Resource
 from serving.errors import MalformedError
 from serving.look import Look
 from serving.matching.asked import Value, need_values, said_values
 from serving.matching.claims import claims_of
-from serving.matching.judging import Claims, only_used
+from serving.matching.judging import only_used
 from serving.matching.looking import Firm, look_at
 from serving.matching.schemas import Asking
 from serving.products.shelves import ProductShelf

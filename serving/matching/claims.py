@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.tags.held import Given
+from models.tags.held import Claims, Given
 from serving.db import Connection
-from serving.matching.judging import Claims
 from serving.tags.repository import read_claims, removed_tags
 
 

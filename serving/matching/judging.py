@@ -1,6 +1,6 @@
 """A firm and a need against every product of the day: what holds, what fails, what nobody can tell."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +13,7 @@ from models.matching.conditions import FALSE, UNKNOWN, StateArray
 from models.matching.matcher import Matcher, Verdicts
 from models.scale import load_scale
 from models.tags.book import Audience, Tag, Tags
-from models.tags.held import Given, ask_tags
+from models.tags.held import Claims, ask_tags
 from serving.matching.asked import Value
 from serving.matching.looking import Firm
 
@@ -21,19 +21,6 @@ Values = Mapping[str, float | str | None]
 IntArray = npt.NDArray[np.intp]
 #: Names that a rating answers.
 RATED = frozenset({"grade_rank", "score"})
-
-
-@dataclass(frozen=True)
-class Claims:
-    """Tags that certificates or the firm itself give, and those it has removed.
-
-    Attributes
-    ----------
-    removed : collection of (uscc, tag code)
-    """
-
-    given: Sequence[Given] = ()
-    removed: Collection[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)

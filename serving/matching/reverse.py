@@ -13,13 +13,14 @@ from models.matching.conditions import FALSE
 from models.products.base import base_rule
 from models.products.shelf import Shelf
 from models.products.terms import TermsTable
+from models.tags.held import Claims
 from serving.access.decision import Resource, not_found
 from serving.audit.record import write_entry
 from serving.look import Look
 from serving.matching.admitting import names_of
 from serving.matching.asked import Value, need_values
 from serving.matching.claims import claims_of
-from serving.matching.judging import Claims, judge, only_used, values_of
+from serving.matching.judging import judge, only_used, values_of
 from serving.matching.looking import Firm, look_at_everybody, look_at_many
 from serving.matching.repository import OpenFirm, open_firms
 from serving.matching.rules import match_rules

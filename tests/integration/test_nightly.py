@@ -59,6 +59,7 @@ def test_the_same_night_again_changes_nothing(
     code, printed = run(at_home, "nightly", "--as-of", DAY, "--out", str(tmp_path))
     assert code == 0, printed
     assert printed.count("kept") == 3
+    assert "No ledger here: the starter catalogue alone is matched" in printed
     assert night.bytes() == before
     results = {"ratings.parquet", "matches.parquet", "products.parquet", "conditions.parquet",
                "findings.parquet", "moves.parquet", "night.json", "tags.parquet"}  # fmt: skip
@@ -111,6 +112,11 @@ def test_alerts_are_those_of_watch(night: Night, at_home: pytest.MonkeyPatch) ->
     assert (night.home / "watch" / f"{DAY}.parquet").read_bytes() == before
     assert (night.folder / "findings.parquet").read_bytes() == before
     assert night.said["watch"]["exposures"]
+
+
+def test_without_a_ledger_the_result_says_so(night: Night) -> None:
+    nothing = {"is_read": False, "products": 0, "tags_given": 0, "tags_removed": 0}
+    assert night.said["ratings"]["ledger"] == nothing
 
 
 def test_one_firm_is_told_in_tables(night: Night, at_home: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from models.tags.batch import tag_lake, tags_at
-from models.tags.held import Answer, Given, answers_of, ask_tags
+from models.tags.held import Answer, Claims, Given, answers_of, ask_tags
 from tests.builders import CATALOGUE, NOW, TinyLake, record, registered
 
 DAY = date(2026, 3, 31)
@@ -48,6 +48,23 @@ def test_what_a_firm_removes_is_unknown_to_whatever_asks_for_it() -> None:
     assert np.isnan(found["tag_tech"][0])
     assert found["tag_tech"][1] == 1.0  # by another way
     assert found["tag_zjtx_prov"].tolist() == [1.0, 1.0]
+
+
+def test_claims_are_found_among_the_firms_of_a_block() -> None:
+    given = [Given("B", "four_geese", DAY, DAY), Given("Z", "four_geese", DAY, DAY), Given("B", "zjtx", DAY, DAY)]  # fmt: skip
+    claims = Claims(given, [("C", "ind_c"), ("Z", "ind_c"), ("B", "ind_c")])
+    marks = claims.among(["A", "B", "C"], DAY)
+    assert marks.given == {"tag_four_geese": [1], "tag_zjtx": [1]}
+    assert {name: sorted(rows) for name, rows in marks.removed.items()} == {"tag_ind_c": [1, 2]}
+    found = TAGS.ask(
+        {name: np.full(3, np.nan) for name in TAGS.names if TAGS.vocabulary.terms[name].unit != "code"}
+        | {name: np.array(["C"] * 3) for name in TAGS.names if TAGS.vocabulary.terms[name].unit == "code"},
+        rows=3, given=marks.given, removed=marks.removed,
+    )  # fmt: skip
+    assert np.isnan(found["tag_four_geese"]).tolist() == [True, False, True]
+    # A tag by rule heeds nobody's word.
+    assert np.isnan(found["tag_zjtx"]).all()
+    assert np.isnan(found["tag_ind_c"]).tolist() == [False, True, True]
 
 
 def test_a_night_writes_what_is_known_and_nothing_else(tmp_path: Path) -> None:
