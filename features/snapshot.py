@@ -29,6 +29,9 @@ CONSENTS = "consent_event"
 NEIGHBOURHOOD = frozenset({"reg_basic", "reg_shareholder", "dishonest_debtor", "credit_area"})
 #: Notices by which a negative record is repaired; a catalogue need not have them.
 REPAIRS = "credit_repair"
+#: A few firms are listed in every view, so that files without them are not opened. Of many the list is a table: a
+#: list that is read anew for every view costs more than the work it saves.
+_MOST_LISTED = 100
 #: The latest event of a consent first; of events at one instant the most restrictive.
 _LATEST_FIRST = (
     "PARTITION BY enterprise_key, consent_id ORDER BY occurred_at DESC, "
@@ -164,12 +167,10 @@ def snapshot_sql(
     if made_at is not None and scope.purpose is Purpose.REPLAY:
         # What was gone at the time of the look is gone in its replay: its own rule, at its own moment.
         scope, now = replace(scope, purpose=Purpose.SELF_REPORT), made_at
-    chosen = "true"
-    if enterprises is not None:
-        listed = ", ".join(str(int(key)) for key in enterprises) or "NULL"
-        chosen = f"enterprise_key IN ({listed})"
+    chosen, asked = _chosen(enterprises)
     repairs = catalogue.datasets.get(REPAIRS)
     return [
+        *asked,
         Statement(
             "enterprise", "TABLE", _register(lake, catalogue, as_of_date, scope, now, chosen)
         ),
@@ -189,6 +190,20 @@ def snapshot_sql(
             if whose == "visible" or dataset.name in NEIGHBOURHOOD
         ),
     ]
+
+
+def _chosen(enterprises: Sequence[int] | None) -> tuple[str, list[Statement]]:
+    """Predicate of the firms looked at, and what it stands on."""
+    if enterprises is None:
+        return "true", []
+    keys = [str(int(key)) for key in enterprises]
+    if len(keys) <= _MOST_LISTED:
+        return f"enterprise_key IN ({', '.join(keys) or 'NULL'})", []
+    values = f"SELECT * FROM (VALUES ({'), ('.join(keys)})) AS asked(enterprise_key)"
+    return (
+        "enterprise_key IN (SELECT enterprise_key FROM chosen)",
+        [Statement("chosen", "TABLE", values)],
+    )
 
 
 def consents_at(lake: LakeView, catalogue: Catalogue, day: date) -> str:

@@ -22,8 +22,6 @@ from features.snapshot import open_snapshot
 from models.arrays import FloatArray, IntArray
 from models.watching.exposures import Firms
 
-#: More firms than this are built from the whole lake: a list of them would be longer than the work it saves.
-_MOST_LISTED = 50_000
 #: Features and segments of firms by key at a day, as `features.firm_segments.add_segments` lays them out;
 #: None for a day it does not have.
 Ready = Callable[[Registry, date, IntArray], pa.Table | None]
@@ -78,7 +76,7 @@ class Look:
             day,
             scope,
             now=self.now,
-            enterprises=self.keys.tolist() if len(self.keys) <= _MOST_LISTED else None,
+            enterprises=self.keys.tolist(),
             datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
         ) as snapshot:
             return add_segments(build_features(snapshot, registry).table, snapshot)
