@@ -49,7 +49,9 @@ def offer(running: Running, institution: str = BANK, code: str = PRODUCT, **vers
     return code
 
 
-def match(running: Running, uscc: str = FIRM, *eligible: str, **told: object) -> str:
+def match(
+    running: Running, uscc: str = FIRM, *eligible: str, told: dict[str, object] | None = None
+) -> str:
     """A match of today that the firm made itself; its id. `told` are members of its document."""
     match_id = f"H-{next(running.numbers)}"
     running.sql(
@@ -57,15 +59,15 @@ def match(running: Running, uscc: str = FIRM, *eligible: str, **told: object) ->
         match=match_id,
         uscc=uscc,
         eligible=list(eligible or (PRODUCT,)),
-        document=_sealed(running, match_id, uscc, **told),
+        document=_sealed(running, match_id, uscc, told),
         now=running.clock.now,
     )
     return match_id
 
 
-def _sealed(running: Running, match_id: str, uscc: str, **told: object) -> bytes:
+def _sealed(running: Running, match_id: str, uscc: str, told: dict[str, object] | None) -> bytes:
     own = {"scope": "self", "purpose": "self_report"}
-    text = match_document_by_hand(match_id, uscc, running.clock.now, **own | told)
+    text = match_document_by_hand(match_id, uscc, running.clock.now, **own | (told or {}))
     return seal_text(running.house.vault, match_id, text)
 
 
@@ -126,6 +128,6 @@ def apply_by_hand(
     letters = {"need": "F", "own_match": "M-own", "application": "Q"}
     made = {name: f"{letter}-{mark}" for name, letter in letters.items()}
     given = {"institution": institution, "firm": firm, "product": product, "applied": applied}
-    document = _sealed(running, made["own_match"], firm)
+    document = _sealed(running, made["own_match"], firm, None)
     running.sql(_BY_HAND, **made, **given, document=document, now=running.clock.now)
     return made
