@@ -2,6 +2,8 @@
 
 import json
 
+from serving.reports.sealing import seal_text
+from tests.matching_documents import match_document_by_hand
 from tests.service import BANK, FIRM, Ask, Running
 
 PRODUCT = "TEST-LOAN"
@@ -19,7 +21,7 @@ _MATCH = """
 INSERT INTO match (match_id, uscc, institution, asked_by, scope, opened, consents, purpose, as_of, made_at, valid_until,
     lake_version, bundle_id, shelf, inputs_hash, eligible, document)
 VALUES (%(match)s, %(uscc)s, '', 'U-0', 'self', '{}', '{}', 'self_report', %(now)s, %(now)s, %(now)s, 1, '', '', repeat('0', 64),
-    %(eligible)s, '')
+    %(eligible)s, %(document)s)
 """
 
 
@@ -47,12 +49,26 @@ def offer(running: Running, institution: str = BANK, code: str = PRODUCT, **vers
     return code
 
 
-def match(running: Running, uscc: str = FIRM, *eligible: str) -> str:
-    """A match of today that the firm made itself; its id."""
+def match(
+    running: Running, uscc: str = FIRM, *eligible: str, told: dict[str, object] | None = None
+) -> str:
+    """A match of today that the firm made itself; its id. `told` are members of its document."""
     match_id = f"H-{next(running.numbers)}"
-    shown = list(eligible or (PRODUCT,))
-    running.sql(_MATCH, match=match_id, uscc=uscc, eligible=shown, now=running.clock.now)
+    running.sql(
+        _MATCH,
+        match=match_id,
+        uscc=uscc,
+        eligible=list(eligible or (PRODUCT,)),
+        document=_sealed(running, match_id, uscc, told),
+        now=running.clock.now,
+    )
     return match_id
+
+
+def _sealed(running: Running, match_id: str, uscc: str, told: dict[str, object] | None) -> bytes:
+    own = {"scope": "self", "purpose": "self_report"}
+    text = match_document_by_hand(match_id, uscc, running.clock.now, **own | (told or {}))
+    return seal_text(running.house.vault, match_id, text)
 
 
 def state_need(running: Running, who: Ask, uscc: str = FIRM, **more: object) -> str:
@@ -85,7 +101,7 @@ matched AS (
     INSERT INTO match (match_id, uscc, institution, asked_by, scope, opened, consents, purpose, as_of, made_at,
         valid_until, lake_version, bundle_id, shelf, inputs_hash, eligible, document)
     VALUES (%(own_match)s, %(firm)s, '', 'U-0', 'self', '{}', '{}', 'self_report', %(now)s, %(now)s, %(now)s, 1, '', '',
-        repeat('0', 64), ARRAY[%(product)s], ''))
+        repeat('0', 64), ARRAY[%(product)s], %(document)s))
 INSERT INTO application (application_id, need_id, match_id, uscc, institution, product, family, grade, state, since,
     expires_at, contact_by, decide_by, applied_by, applied_at)
 VALUES (%(application)s, %(need)s, %(own_match)s, %(firm)s, %(institution)s, %(applied)s, 'credit', '', 'applied', %(now)s,
@@ -112,5 +128,6 @@ def apply_by_hand(
     letters = {"need": "F", "own_match": "M-own", "application": "Q"}
     made = {name: f"{letter}-{mark}" for name, letter in letters.items()}
     given = {"institution": institution, "firm": firm, "product": product, "applied": applied}
-    running.sql(_BY_HAND, **made, **given, now=running.clock.now)
+    document = _sealed(running, made["own_match"], firm, None)
+    running.sql(_BY_HAND, **made, **given, document=document, now=running.clock.now)
     return made

@@ -6,8 +6,8 @@ from datetime import datetime
 _WORDS = {"zh": "说明", "en": "words"}
 
 
-def match_document_by_hand(match_id: str, uscc: str, now: datetime) -> str:
-    """A match that found nothing."""
+def match_document_by_hand(match_id: str, uscc: str, now: datetime, **more: object) -> str:
+    """A match that found nothing; `more` are members that are otherwise than here."""
     counts = ("products", "eligible", "near", "need_authorisation", "need_data", "not_eligible")
     sections = ("eligible", "near", "need_authorisation", "need_data")
     day = now.date().isoformat()
@@ -38,4 +38,4 @@ def match_document_by_hand(match_id: str, uscc: str, now: datetime) -> str:
         },
         "disclaimer": _WORDS,
     }
-    return json.dumps(told)
+    return json.dumps(told | more)

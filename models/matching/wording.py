@@ -4,6 +4,7 @@ What is short is rounded up and what is found is rounded away from the limit, so
 nothing is missing where something is.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from math import ceil, floor
 
@@ -14,6 +15,7 @@ from features.rules.units import load_units
 _DECIMALS, _NOISE = 2, 1e-6
 _SCALE = 10**_DECIMALS
 _WAN, _YI = 10_000, 100_000_000
+_YES, _NO = Words(zh="是", en="yes"), Words(zh="否", en="no")
 
 #: -1 rounds down, 1 up, 0 to the nearest.
 Rounding = int
@@ -47,6 +49,23 @@ def value_words(unit: str, value: float, rounding: Rounding = 0) -> Words:
     is_counted = unit in {"days", "months"} and number != "1"
     en = f"{number} {told.en}{'s' if is_counted else ''}".strip()
     return Words(zh=f"{number} {told.zh}".strip(), en=en)
+
+
+def fact_words(unit: str, codes: Mapping[str, Words], value: float | str) -> Words:
+    """A fact as it is: yes or no, a code of its list, a number with its unit.
+
+    Examples
+    --------
+    >>> fact_words("flag", {}, True).en, fact_words("cny", {}, 300000).zh
+    ('yes', '30 万元')
+    >>> fact_words("code", {"food": Words(zh="餐饮", en="food")}, "food").zh
+    '餐饮'
+    """
+    if isinstance(value, str):
+        return codes.get(value, Words(zh=value, en=value))
+    if unit == "flag":
+        return _YES if value else _NO
+    return codes.get(f"{value:g}") or value_words(unit, value)
 
 
 def difference_words(unit: str, difference: float) -> Words:

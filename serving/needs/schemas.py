@@ -59,12 +59,17 @@ class NeedAnswer(Body):
         )
 
 
-class ApplicationMade(Body):
+class Chosen(Body):
+    """A product of a firm's own match."""
+
+    match_id: Id = Field(description="A match the firm made itself; it must still be valid.")
+    product: ProductCode
+
+
+class ApplicationMade(Chosen):
     """The product of the firm's own match that it applies for."""
 
     need_id: Id
-    match_id: Id = Field(description="A match the firm made itself; it must still be valid.")
-    product: ProductCode
 
 
 class Contact(Body):

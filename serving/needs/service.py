@@ -12,6 +12,8 @@ from serving.auth.marks import new_id
 from serving.errors import ConflictError, MalformedError
 from serving.look import Look
 from serving.matching.asked import need_values, said_values
+from serving.matching.schemas import MatchDocument
+from serving.matching.service import read_match
 from serving.needs import repository
 from serving.needs.machine import By, applied, take
 from serving.needs.rows import Application, Need, NewEvent, Said
@@ -155,6 +157,26 @@ async def apply(look: Look, made: ApplicationMade) -> tuple[Application, bool]:
     await _write_event(look, application, "apply", {})
     await tell(look.connection, application, need, look.now)
     return application, True
+
+
+async def apply_from(look: Look, match_id: str, product: str) -> Application:
+    """Apply for a product of the firm's own match with the need and the statements it was made for.
+
+    Raises
+    ------
+    NotFoundError
+        If the match is not one the firm made itself.
+    ConflictError
+        As `apply` does.
+    """
+    match, text = await read_match(look, match_id)
+    if match.institution:
+        raise not_found()
+    told = MatchDocument.model_validate_json(text)
+    said = told.offers | told.statements
+    need = await make_need(look, NeedMade(uscc=match.uscc, need=told.need, statements=said), "page")
+    made = ApplicationMade(need_id=need.need_id, match_id=match_id, product=product)
+    return (await apply(look, made))[0]
 
 
 async def find_application(look: Look, application_id: str, *, lock: bool = False) -> Application:

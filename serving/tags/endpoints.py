@@ -10,7 +10,7 @@ from serving.access.decision import Action, Resource
 from serving.door import Door, asks
 from serving.look import CurrentLook, Look
 from serving.pages import CurrentPager, Page
-from serving.tags import repository, service
+from serving.tags import contesting, repository, service
 from serving.tags.rows import Contest
 from serving.tags.schemas import (
     CertificateList,
@@ -94,9 +94,9 @@ async def contest_tag(tag: Tag, made: ContestMade, look: CurrentLook) -> Contest
     is corrected.
     """
     await _own(look, tag)
-    contest_id = await service.contest(look, tag, made.text)
+    contest_id = await contesting.contest(look, tag, made.text)
     look.says(contest_id=contest_id)
-    return _told(await service.find_contest(look, contest_id))
+    return _told(await contesting.find_contest(look, contest_id))
 
 
 @certificates.post("", status_code=201)
@@ -134,11 +134,11 @@ async def answer(
     contest_id: Annotated[str, Path(max_length=64)], answered: ContestAnswered, look: CurrentLook
 ) -> ContestAnswer:
     """答复标签异议 · Uphold or reject a contest, with a sentence to the firm."""
-    contested = await service.find_contest(look, contest_id)
+    contested = await contesting.find_contest(look, contest_id)
     await look.allow(Resource(uscc=contested.uscc))
-    await service.answer_contest(look, contested, answered)
+    await contesting.answer_contest(look, contested, answered)
     look.says(fields=["tags"], contest_id=contest_id, outcome=answered.outcome)
-    return _told(await service.find_contest(look, contest_id))
+    return _told(await contesting.find_contest(look, contest_id))
 
 
 async def _own(look: Look, tag: str) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Collection
 
 from features.contracts import Sensitivity, Words
 from models.matching.meanings import Meaning, Meanings
-from models.matching.wording import value_words
+from models.matching.wording import fact_words
 from models.tags.held import Answer, Known
 from serving.alerts.evidence import banded, load_evidence
 from serving.disputes.filing import shared_catalogue
 from serving.tags.schemas import RestsOn
 
-_YES, _NO = Words(zh="是", en="yes"), Words(zh="否", en="no")
 _NOTHING = Words(zh="无记录", en="nothing on record")
 _CLOSED = Words(zh="未授权", en="not authorised")
 _KEPT = Words(zh="不显示", en="not shown")
@@ -36,21 +35,11 @@ def _told(known: Known, meanings: Meanings, closed: Collection[str] | None) -> W
         is_closed = closed is not None and not meaning.datasets.isdisjoint(closed)
         return _CLOSED if is_closed else _NOTHING
     if closed is None or meaning.is_tag or _is_public(meaning):
-        return exact(meaning, known.value)
+        return fact_words(meaning.unit, meaning.codes, known.value)
     if meaning.unit in load_evidence().edges and not isinstance(known.value, str):
         return banded(known.value, meaning.unit)
     # What says no more than the tag itself may be said.
-    return exact(meaning, known.value) if meaning.unit == "flag" else _KEPT
-
-
-def exact(meaning: Meaning, value: float | str) -> Words:
-    """A value as it is."""
-    if isinstance(value, str):
-        return meaning.codes.get(value, Words(zh=value, en=value))
-    if meaning.unit == "flag":
-        return _YES if value else _NO
-    letter = meaning.codes.get(f"{value:g}")
-    return letter or value_words(meaning.unit, value)
+    return fact_words(meaning.unit, meaning.codes, known.value) if meaning.unit == "flag" else _KEPT
 
 
 def _is_public(meaning: Meaning) -> bool:

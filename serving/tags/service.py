@@ -1,4 +1,4 @@
-"""Deciding about tags: what of them a look shows, who may change one, and what comes of a contest."""
+"""Deciding about tags: what of them a look shows, and who may change one."""
 
 import asyncio
 from collections.abc import Collection
@@ -24,7 +24,6 @@ from serving.tags.reading import Found, TagSetting, read_firm, setting_at
 from serving.tags.rows import Claim, Contest
 from serving.tags.schemas import (
     Certificate,
-    ContestAnswered,
     GroupAnswer,
     TagAnswer,
     TagsAnswer,
@@ -61,8 +60,8 @@ async def tags_of_firm(
     opened : Opened
         The firm's own look, or what it opens to an institution; nothing opened shows what public records say.
     """
-    setting, day = await _setting(look), look.now.date()
-    found = await _read(look, uscc, opened)
+    setting, day = await setting_of(look), look.now.date()
+    found = await read_records(look, uscc, opened)
     claims = await repository.read_claims(look.connection, [uscc])
     removed = {tag for _, tag in await repository.removed_tags(look.connection, [uscc])}
     values = {**found.values, GRADE_RANK: await _rank(look, uscc, opened, purpose)}
@@ -72,7 +71,7 @@ async def tags_of_firm(
     contests = await repository.latest_contests(look.connection, uscc)
     closed = None if opened.kind == "self" else opened.withheld(shared_catalogue())
     told = [
-        _tell(one, setting, closed, contests.get(one.tag.entry.code))
+        tell_tag(one, setting, closed, contests.get(one.tag.entry.code))
         for one in answers
         if _is_seen(one, opened, closed)
     ]
@@ -81,14 +80,14 @@ async def tags_of_firm(
 
 async def tags_for_platform(look: Look, uscc: str) -> TagsAnswer:
     """What the platform itself keeps of a firm: what was certified or declared, and whether it is watched."""
-    setting, day = await _setting(look), look.now.date()
+    setting, day = await setting_of(look), look.now.date()
     given = [one.given for one in await repository.read_claims(look.connection, [uscc])]
     if await repository.is_watched(look.connection, uscc):
         given.append(Given(uscc, RISK_WATCH, day, day))
     removed = {tag for _, tag in await repository.removed_tags(look.connection, [uscc])}
     contests = await repository.latest_contests(look.connection, uscc)
     told = [
-        _tell(one, setting, None, contests.get(one.tag.entry.code))
+        tell_tag(one, setting, None, contests.get(one.tag.entry.code))
         for one in answers_of(setting.tags, {}, uscc, given, removed, day)
         if one.rule is None and one.tag.entry.audience != "self"
     ]
@@ -165,75 +164,13 @@ async def restore(look: Look, code: str) -> None:
         raise not_found()
 
 
-async def contest(look: Look, code: str, text: str) -> str:
-    """Say that one's own firm should not have a tag; the contest's id.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such tag that the firm sees.
-    ConflictError
-        If it is contested already.
-    """
-    entry = find_entry(code)
-    if entry.audience == "platform":
-        raise not_found()
-    contest_id = new_id("X")
-    uscc, by = look.caller.tenant, look.caller.id
-    if not await repository.write_contest(
-        look.connection, contest_id, uscc, code, text, by, look.now
-    ):
-        raise ConflictError(
-            en=f"The tag '{code}' is contested already. Wait for the answer.",
-            zh=f"标签“{entry.words.zh}”的异议正在处理，请等待答复。",
-            details={"tag": code},
-        )
-    return contest_id
-
-
-async def find_contest(look: Look, contest_id: str) -> Contest:
-    """One contest, locked.
-
-    Raises
-    ------
-    NotFoundError
-    """
-    found = await repository.find_contest(look.connection, contest_id)
-    if found is None:
-        raise not_found()
-    return found
-
-
-async def answer_contest(look: Look, contested: Contest, answered: ContestAnswered) -> None:
-    """Close a contest; where it is upheld, the tag is gone until the firm restores it.
-
-    Raises
-    ------
-    ConflictError
-        If it was answered before.
-    """
-    if contested.state != "open":
-        raise ConflictError(
-            en="This contest has been answered.",
-            zh="该异议已答复。",
-            details={"contest_id": contested.contest_id, "state": contested.state},
-        )
-    connection, by, now = look.connection, look.caller.id, look.now
-    await repository.answer_contest(
-        connection, contested.contest_id, answered.outcome, answered.answer_zh, by, now
-    )
-    if answered.outcome == "upheld":
-        await repository.remove_tag(
-            connection, contested.uscc, contested.tag, cause="contest", by=by, now=now
-        )
-
-
-async def _setting(look: Look) -> TagSetting:
+async def setting_of(look: Look) -> TagSetting:
     """The tags of today; the first look of a day compiles them, beside the event loop."""
     return await asyncio.to_thread(setting_at, look.now)
 
 
-async def _read(look: Look, uscc: str, opened: Opened) -> Found:
+async def read_records(look: Look, uscc: str, opened: Opened) -> Found:
+    """What is open of a firm in the lake; nothing in a house without one."""
     lake, catalogue, now = lake_of(look), shared_catalogue(), look.now
     try:
         return await look.house.reading.read(
@@ -262,9 +199,10 @@ def _is_seen(answer: Answer, opened: Opened, closed: frozenset[str] | None) -> b
     return answer.rule is not None and answer.rule.datasets.isdisjoint(closed)
 
 
-def _tell(
+def tell_tag(
     answer: Answer, setting: TagSetting, closed: frozenset[str] | None, contested: Contest | None
 ) -> TagAnswer:
+    """A tag in words; `closed` are the datasets that are withheld, None for the firm itself."""
     entry = answer.tag.entry
     version = max(
         (one for one in entry.versions), key=lambda one: one.valid_from, default=None

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from models.matching.facts import load_facts
 from serving.access.callers import Role
 from serving.access.decision import Action
 from serving.door import asks
@@ -18,6 +17,7 @@ from serving.pages import CurrentPager, cursor_of
 from serving.web.callers import require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.site import Pages, go_to, page
+from serving.web.stated import purpose_words, stated
 
 door = Pages("/bank/applications")
 ApplicationId = Annotated[str, Path(max_length=64)]
@@ -42,6 +42,7 @@ async def list_own(
         products=await service.offered(look),
         states=STATES,
         state=asked,
+        purpose_words=purpose_words,
         following=cursor_of(pager.vault, pager.listing, (shown[-1].application_no,)) if is_more else None,
     )  # fmt: skip
 
@@ -60,7 +61,8 @@ async def read_one(
         one=await service.detail(look, application_id),
         products=await service.offered(look),
         reasons=reasons(),
-        facts={fact.name: fact for fact in load_facts().facts},
+        stated=stated,
+        purpose_words=purpose_words,
     )
 
 

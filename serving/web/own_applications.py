@@ -10,12 +10,13 @@ from serving.access.decision import Action
 from serving.door import asks
 from serving.look import CurrentLook
 from serving.needs import service
-from serving.needs.schemas import ApplicationMade, NeedMade
+from serving.needs.schemas import Chosen
 from serving.pages import CurrentPager, cursor_of
 from serving.web import repository
 from serving.web.callers import own_firm, require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.site import Pages, go_to, page
+from serving.web.stated import purpose_words, stated
 
 door = Pages("/me/applications")
 ApplicationId = Annotated[str, Path(max_length=64)]
@@ -36,6 +37,8 @@ async def list_own(look: CurrentLook, request: Request, pager: CurrentPager) -> 
         products=await service.offered(look),
         names=await repository.named(look.connection, {one.institution for one in shown}),
         now=look.now,
+        stated=stated,
+        purpose_words=purpose_words,
         following=cursor_of(pager.vault, pager.listing, (shown[-1].application_no,)) if is_more else None,
     )  # fmt: skip
 
@@ -43,12 +46,10 @@ async def list_own(look: CurrentLook, request: Request, pager: CurrentPager) -> 
 @door.post("", response_model=None)
 @asks(Action.APPLICATION_CREATE)
 async def apply(look: CurrentLook, form: CurrentForm) -> RedirectResponse:
-    """Apply for a product of a match, for the need it was made for."""
-    firm = await own_firm(look)
-    need = form.filled("amount_cny", "term_months", "purpose")
-    stated = await service.make_need(look, as_body(NeedMade, {"uscc": firm, "need": need}), "page")
-    given = {**form.filled("match_id", "product"), "need_id": stated.need_id}
-    await service.apply(look, as_body(ApplicationMade, given))
+    """Apply for a product of a match, with what was stated for it; the form names both and says no more."""
+    await own_firm(look)
+    chosen = as_body(Chosen, form.filled("match_id", "product"))
+    await service.apply_from(look, chosen.match_id, chosen.product)
     return go_to("/me/applications")
 
 

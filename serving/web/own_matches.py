@@ -19,6 +19,7 @@ from serving.matching.service import give_match, read_match
 from serving.web.callers import own_firm, require_role
 from serving.web.forms import CurrentForm, Form, as_body
 from serving.web.site import Pages, go_to, page
+from serving.web.stated import stated
 
 door = Pages("/me")
 MatchId = Annotated[str, Path(max_length=40)]
@@ -53,7 +54,8 @@ async def match_now(look: CurrentLook, form: CurrentForm) -> RedirectResponse:
 async def read_one(match_id: MatchId, look: CurrentLook, request: Request) -> HTMLResponse:
     """Products in three sections, in the order asked for."""
     told = await _own(look, match_id)
-    return page(look, request, "match.html", told=told, said=_said(told))
+    given = stated(told.offers | told.statements)
+    return page(look, request, "match.html", told=told, said=_said(told), stated=given)
 
 
 @door.get("/matches/{match_id}/products/{code}", response_model=None)
@@ -70,7 +72,8 @@ async def read_product(
     found = next((one for one in several if one.code == code), None)
     if found is None:
         raise not_found()
-    return page(look, request, "match_product.html", told=told, product=found)
+    count = len(stated(told.offers | told.statements))
+    return page(look, request, "match_product.html", told=told, product=found, said_count=count)
 
 
 @door.get("/policies", response_model=None)

@@ -10,7 +10,7 @@ from serving.access.decision import Action
 from serving.door import asks
 from serving.look import CurrentLook
 from serving.ratings.sight import Opened
-from serving.tags import service
+from serving.tags import contesting, repository, service
 from serving.tags.schemas import ContestMade, TagAnswer, TagCode
 from serving.web.callers import own_firm
 from serving.web.forms import CurrentForm, as_body
@@ -24,7 +24,8 @@ Tag = Annotated[TagCode, Path()]
 @asks(Action.TAG_READ)
 async def show_tags(look: CurrentLook, request: Request) -> HTMLResponse:
     """Tags by group: those the firm has first, then what is not known, then what it has not."""
-    found = await service.tags_of_firm(look, await own_firm(look), Opened("self"), None)
+    uscc = await own_firm(look)
+    found = await service.tags_of_firm(look, uscc, Opened("self"), None)
     look.says(fields=["tags"], count=len(found.tags))
     by_group: dict[str, list[TagAnswer]] = {one.code: [] for one in found.groups}
     for one in found.tags:
@@ -36,6 +37,7 @@ async def show_tags(look: CurrentLook, request: Request) -> HTMLResponse:
         groups=[(group, by_group[group.code]) for group in found.groups],
         held=[one for one in found.tags if one.state == "yes"],
         declarable={one.code for one in load_tags().entries if one.kind == "self_declared"},
+        contests=await repository.latest_contests(look.connection, uscc),
         as_of=found.as_of,
     )
 
@@ -73,7 +75,7 @@ async def contest(tag: Tag, look: CurrentLook, form: CurrentForm) -> RedirectRes
     """Say that the firm should not have it."""
     await _own(look, tag)
     made = as_body(ContestMade, {"text": form.one("text")})
-    look.says(contest_id=await service.contest(look, tag, made.text))
+    look.says(contest_id=await contesting.contest(look, tag, made.text))
     return _back(tag)
 
 

@@ -24,14 +24,19 @@ def place(ledger: Ledger) -> Generator[Site]:
 
 
 @pytest.mark.parametrize(
-    ("width", "language", "words"),
+    ("width", "language", "words", "stated"),
     [
-        pytest.param(360, "zh-CN", ("示例参数", "还差 19 个月", "按利率、名称排序"), id="phone-zh"),
-        pytest.param(1280, "en-GB", ("illustrative figures", "19 months short", "by rate, then name"), id="desk-en"),
+        pytest.param(360, "zh-CN", ("示例参数", "还差 19 个月", "按利率、名称排序"), ("是", "30 万元"), id="phone-zh"),
+        pytest.param(1280, "en-GB", ("illustrative figures", "19 months short", "by rate, then name"), ("yes", "CNY 300,000"), id="desk-en"),
     ],
 )  # fmt: skip
 def test_a_firm_finds_a_loan_and_what_it_lacks(
-    place: Site, tabs: Tabs, width: int, language: str, words: tuple[str, str, str]
+    place: Site,
+    tabs: Tabs,
+    width: int,
+    language: str,
+    words: tuple[str, str, str],
+    stated: tuple[str, str],
 ) -> None:
     example, short, plain = words
     tab = tabs.logged_in(
@@ -41,16 +46,26 @@ def test_a_firm_finds_a_loan_and_what_it_lacks(
     require_readable(tab, "the need")
     tab.fill("#amount", "50")
     tab.fill("#term_months", "12")
+    tab.check("input[name=offers_guarantor]")
+    tab.locator("form.card summary").click()
+    tab.fill("#monthly_turnover_cny", "30")
     follow(tab.locator("main form.card button"))
     require_readable(tab, "what matches")
     card = tab.locator("section.card", has_text="AA-PLAIN")
     expect(card).to_contain_text(example)
-    expect(card).to_contain_text("300.00")
+    expect(card.locator(".brief")).to_contain_text("300.00")
+    expect(card.locator("form")).not_to_be_visible()
+    card.locator("summary").click()
+    expect(card.locator("form")).to_be_visible()
+    require_readable(tab, "what matches, unfolded")
     expect(tab.locator("section.card", has_text="AA-OLD")).to_contain_text(short)
     follow(tab.locator("form.actions button.quiet"))
     expect(tab.locator("form.actions .tag")).to_have_text(plain)
     follow(tab.locator("h3 a", has_text="AA-PLAIN"))
     require_readable(tab, "one product")
-    expect(tab.locator("form[action='/me/applications'] button")).to_be_visible()
+    follow(tab.locator("form[action='/me/applications'] button"))
+    said = tab.locator("section", has_text="AA-PLAIN").locator("details")
+    said.locator("summary").click()
+    expect(said.locator("dd")).to_have_text(list(stated))
     tab.goto("/me/policies")
     require_readable(tab, "policies")

@@ -31,7 +31,7 @@ OFFICER = (
     "/bank/loans",
     "/bank/products",
 )
-OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products")
+OPERATOR = ("/ops", "/ops/alerts", "/ops/applications", "/ops/products", "/ops/tags")
 
 #: Every piece of text with its colour, the first colour behind it, and whether it counts as large.
 TEXTS = """() => {

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_page_manners import require_readable
+from tests.browser.test_page_manners import reach, require_readable
 from tests.browsing import Site, Tabs, follow
 from tests.rated_town import Town
 
@@ -44,3 +44,25 @@ def test_a_tag_is_explained_declared_removed_and_contested(
     tab.goto("/me/tags?lang=en")
     expect(tab.locator("h1")).to_have_text("My tags")
     require_readable(tab, "tags in English")
+
+    # The platform answers by keyboard alone, on a telephone and in English; the firm reads why.
+    desk = tabs.logged_in(place.member("operator"), width=360, language="en-GB", scripts=False)
+    follow(desk.locator("nav a[href='/ops/tags']"))
+    expect(desk.locator("main section")).to_contain_text(["并非新市民。"])
+    require_readable(desk, "contested tags")
+    reach(desk, "main section h2 a")
+    with desk.expect_navigation():
+        desk.keyboard.press("Enter")
+    expect(desk.locator("h1")).to_have_text("founded by a new resident contested")
+    expect(desk.locator("dl.facts")).to_contain_text("2026-11-20")
+    require_readable(desk, "a contest")
+    reach(desk, "#answer_zh")
+    desk.keyboard.type("经核实，异议成立。")
+    reach(desk, "button[value=upheld]")
+    with desk.expect_navigation():
+        desk.keyboard.press("Enter")
+    expect(desk.locator(".empty")).to_contain_text("No contest waits")
+    tab.goto("/me/tags?lang=zh")
+    card = _card(tab, "new_citizen")
+    expect(tab.locator(f"{card} h3")).to_contain_text("异议成立")
+    expect(tab.locator(f"{card} .note")).to_contain_text("经核实，异议成立。")

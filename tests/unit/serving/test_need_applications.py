@@ -14,6 +14,10 @@ from tests.consents_by_hand import grant
 from tests.service import BANK, FIRM, OTHER_BANK, Ask, Running, service
 
 MAY = ["need:create", "need:read", "application:read", "application:change"]
+_BANKS = (
+    "UPDATE match SET institution = %(bank)s, scope = 'grantee', opened = '{tax}', consents = '{C-0}' "
+    "WHERE match_id = %(match)s"
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,34 @@ def test_only_what_a_valid_match_of_ones_own_shows_may_be_applied_for(running: R
         "UPDATE match SET valid_until = valid_until - 1 WHERE match_id = %(match)s", match=old
     )
     assert answered(old) == (409, "match_expired")
+
+
+def test_a_page_applies_with_the_need_and_words_its_match_was_made_for(running: Running) -> None:
+    owner = running.owner()
+
+    def press(match_id: str, **more: str) -> Any:
+        form = {"match_id": match_id, "product": PRODUCT, **more}
+        return running.post("/me/applications", owner, data=form)
+
+    given: dict[str, object] = {
+        "offers": {"offers_guarantor": True},
+        "statements": {"monthly_turnover_cny": 300000.0},
+    }
+    mine = match(running, told=given)
+    # What else a form says is no word of the firm's: the match counts.
+    assert press(mine, amount_cny="1", monthly_turnover_cny="9").status_code == 303
+    (made,) = running.get("/v1/applications", owner).json()["items"]
+    assert (made["amount_cny"], made["term_months"]) == (NEED["amount_cny"], NEED["term_months"])
+    assert made["statements"] == {"offers_guarantor": True, "monthly_turnover_cny": 300000.0}
+
+    banks = match(running, told=given)
+    running.sql(_BANKS, bank=BANK, match=banks)
+    assert press(banks).status_code == 404
+    needs = len(running.get("/v1/needs", owner).json()["items"])
+    lenders_word = press(match(running, told={"statements": {"old_loan_balance_cny": 1.0}}))
+    assert (lenders_word.status_code, lenders_word.json()["code"]) == (422, "malformed")
+    assert press(match(running, FIRM, "OTHER")).json()["because"] == "not_in_match"
+    assert len(running.get("/v1/needs", owner).json()["items"]) == needs
 
 
 def test_an_institution_sees_its_own_products_applications_and_what_consent_opens(

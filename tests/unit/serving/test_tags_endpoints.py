@@ -145,6 +145,39 @@ def test_a_tag_that_is_not_personal_is_contested_and_not_removed(
     assert (tag["state"], tag["contest"]) == ("unknown", "upheld")
 
 
+def test_the_platform_reads_of_a_contested_tag_the_rule_and_what_is_public(
+    running: Running, owner: Ask
+) -> None:
+    operator = running.operator()
+    running.post("/v1/tags/new_citizen/declaration", owner)
+
+    def page_of(tag: str) -> str:
+        made = running.post(f"/v1/tags/{tag}/contests", owner, json={"text": f"<b>{tag}</b>"})
+        found = running.get(f"/ops/tags/{made.json()['contest_id']}?lang=en", operator)
+        assert found.status_code == 200, found.text
+        assert f"&lt;b&gt;{tag}&lt;/b&gt;" in found.text
+        return found.text
+
+    public, closed, declared = (page_of(tag) for tag in ("ind_c", "tax_ab", "new_citizen"))
+    assert "industry_section = &#39;C&#39;" in public
+    assert "<dd>manufacturing</dd>" in public.lower()
+    assert "tax_grade_level &lt;= 2" in closed
+    assert "<dd>not authorised</dd>" in closed
+    assert "public records only" in closed
+    assert f"{running.clock.now.date()}" in declared
+    listed = running.get("/ops/tags?lang=en", operator).text
+    assert [listed.count(one) for one in ("/ops/tags/X-", "No contest waits")] == [3, 0]
+    found = running.sql("SELECT contest_id FROM tag_contest WHERE tag = 'ind_c'")[0][0]
+    path = f"/ops/tags/{found}/answer"
+    empty = running.post(path, operator, data={"outcome": "upheld", "answer_zh": " "})
+    assert (empty.status_code, empty.json()["code"]) == (422, "malformed")
+    said = {"outcome": "rejected", "answer_zh": "行业代码与登记一致。"}
+    assert running.post(path, operator, data=said).status_code == 303
+    assert running.post(path, operator, data=said).status_code == 409
+    assert "行业代码与登记一致。" in running.get("/me/tags", owner).text
+    assert seen(running, owner)["ind_c"]["state"] == "yes"
+
+
 def test_a_certificate_counts_while_it_runs(running: Running, owner: Ask) -> None:
     operator, today = running.operator(), running.clock.now.date()
 
