@@ -157,6 +157,9 @@ def test_one_enterprise_on_demand_equals_its_row_in_the_batch(tmp_path: Path):
         assert exact(lake, enterprises=[FIRMS[place]]) == [batch[place]]
     assert exact(lake, enterprises=[FIRMS[3], FIRMS[1], 4040]) == [batch[1], batch[3]]
     assert exact(lake, enterprises=[]) == []
+    # A long list is read as a table; most of these firms are on no register.
+    many = [FIRMS[3], FIRMS[1], *range(5_000, 5_200)]
+    assert exact(lake, enterprises=many) == [batch[1], batch[3]]
 
 
 # --- (c) scope -----------------------------------------------------------------------------------
