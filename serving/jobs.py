@@ -9,7 +9,6 @@ from functools import cached_property
 
 import psycopg
 
-from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.lake import Lake
 from features.renewal import Shelf, is_behind, renewed
@@ -20,13 +19,15 @@ from serving.audit.heads import Custody
 from serving.audit.sealer import Sealing, seal
 from serving.auth.alarms.watch import watch_access
 from serving.auth.institutions.leaving import finish_leaving
-from serving.consent.export import Destination, export_new
+from serving.consent.export import export_new as export_events
 from serving.consent.service import expire_due
 from serving.db import Database
 from serving.disputes.filing import shared_catalogue
 from serving.disputes.tasks import Desk, tend_cases
+from serving.landing import Destination
 from serving.loans.export import export_new as export_reports
 from serving.needs import tasks as needs
+from serving.needs.export import export_new as export_stated
 from serving.observe.meters import Meters
 from serving.ratings.again import rate_again
 from serving.ratings.batches.work import work_batches
@@ -154,20 +155,25 @@ async def expire_consents(upkeep: Upkeep, now: datetime) -> int:
 
 async def export_consents(upkeep: Upkeep, now: datetime) -> int:
     """Let the lake know what was granted, narrowed, revoked or expired since."""
-    home = upkeep.settings.home
-    to = Destination(
-        Lake(home / "lake"), load_catalogue(), upkeep.vault, home / "run" / "consent_events"
-    )
     async with upkeep.database.connection() as connection:  # it begins its own, one for each step
-        return await export_new(connection, to, now=now)
+        return await export_events(connection, _destination(upkeep, "consent_events"), now=now)
 
 
 async def export_loans(upkeep: Upkeep, now: datetime) -> int:
     """Let the lake know what was reported of loans since."""
+    async with upkeep.database.connection() as connection:
+        return await export_reports(connection, _destination(upkeep, "loans"), now=now)
+
+
+async def export_needs(upkeep: Upkeep, now: datetime) -> int:
+    """Let the lake know what firms need, and how it went with what they applied for."""
+    async with upkeep.database.connection() as connection:
+        return await export_stated(connection, _destination(upkeep, "needs"), now=now)
+
+
+def _destination(upkeep: Upkeep, name: str) -> Destination:
     home = upkeep.settings.home
-    to = Destination(Lake(home / "lake"), shared_catalogue(), upkeep.vault, home / "run" / "loans")
-    async with upkeep.database.transaction() as connection:
-        return await export_reports(connection, to, now=now)
+    return Destination(Lake(home / "lake"), shared_catalogue(), upkeep.vault, home / "run" / name)
 
 
 async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
@@ -291,7 +297,7 @@ def _alert_desk(upkeep: Upkeep) -> tending.Desk:
 
 
 async def tend_applications(upkeep: Upkeep, now: datetime) -> int:
-    """End applications nobody answered, and remind lenders that are late."""
+    """End applications nobody answered, and remind lenders that are late with an answer or a revisit."""
     return await needs.tend_applications(needs.Desk(upkeep.database, upkeep.subject_of), now)
 
 
@@ -313,6 +319,7 @@ JOBS: tuple[Job, ...] = (
     Job("expire_consents", 60.0, expire_consents),
     Job("export_consents", 10.0, export_consents),
     Job("export_loans", 30.0, export_loans),
+    Job("export_needs", 30.0, export_needs),
     Job("rate_batches", 1.0, rate_batches),
     Job("watch_access", 60.0, watch),
     Job("finish_exits", 10.0, finish_exits),

@@ -243,10 +243,23 @@ def add_product(running: Running, institution: str, number: int) -> dict[str, st
     return made
 
 
+#: The same once more, granted and to be revisited.
+_GRANTED = """
+INSERT INTO application (application_id, need_id, match_id, uscc, institution, product, family, grade, state, since,
+    expires_at, revisit_by, applied_by, applied_at, amount_fen)
+SELECT %(granted_application)s, need_id, match_id, uscc, institution, product, family, grade, 'granted', since,
+    expires_at, since + interval '30 days', applied_by, applied_at, 100
+FROM application WHERE application_id = %(application)s
+"""
+
+
 def add_application(running: Running, institution: str, firm: str, number: int) -> dict[str, str]:
-    """A need the institution's officer took down, a match of the firm and an application; ids by name."""
+    """A need the institution's officer took down, a match of the firm and an application, open and granted; ids by name."""
     made = {"applied_product": f"W{number}-GONE"}
-    return made | apply_by_hand(running, firm, institution, made["applied_product"], f"w{number}")
+    made |= apply_by_hand(running, firm, institution, made["applied_product"], f"w{number}")
+    granted = {"granted_application": f"{made['application']}-granted"}
+    running.sql(_GRANTED, **granted, application=made["application"])
+    return made | granted
 
 
 #: A match made for the institution, with nothing on the shelf.

@@ -13,8 +13,8 @@ from features.engine import connect
 from features.lake import Lake
 from features.snapshot import rows_known_by
 from features.vault import Vault
-from serving.consent.export import Destination
 from serving.db import Connection
+from serving.landing import Destination
 from serving.loans.reports import REPORT
 from serving.loans.taking import Outcome, take_reports
 from tests.loan_reports import GUARANTOR, LENDER, OTHER_LENDER

@@ -19,6 +19,7 @@ from xinqiao import (
     lake,
     loans,
     match,
+    needs,
     nightly,
     people,
     predict,
@@ -48,6 +49,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(lake.app, name="lake")
 app.add_typer(consent.app, name="consent")
 app.add_typer(loans.app, name="loans")
+app.add_typer(needs.app, name="needs")
 app.add_typer(database.app, name="database")
 app.add_typer(features.app, name="features")
 app.add_typer(people.app, name="people")

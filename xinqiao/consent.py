@@ -1,27 +1,18 @@
 """`xinqiao consent …`: consents between the ledger and the lake."""
 
-import asyncio
 import secrets
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.lake import Lake
-from features.vault import Vault
 from xinqiao.console import Json, show, show_json
-from xinqiao.settings import database_addresses, load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from serving.db import Connection
+from xinqiao.ledger import exported, with_ledger
+from xinqiao.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="授权 · consents between the ledger and the lake")
-
-Done = TypeVar("Done")
 
 
 @app.command("export")
@@ -30,12 +21,9 @@ def export_events(*, as_json: Json = False) -> None:
 
     例 Example: xinqiao consent export
     """
-    from serving.consent.export import Destination, export_new  # noqa: PLC0415 - takes half a second to load
+    from serving.consent.export import export_new  # noqa: PLC0415 - takes half a second to load
 
-    settings = load_settings()
-    lake, vault = Lake(settings.lake), Vault(settings.vault)
-    to = Destination(lake, load_catalogue(), vault, settings.home / "outgoing")
-    events = with_ledger(lambda connection: export_new(connection, to, now=now_in_shanghai()))
+    events = exported(export_new)
     if as_json:
         show_json({"events": events})
         return
@@ -66,17 +54,3 @@ def import_events(*, as_json: Json = False) -> None:
         f"{done.read:,} events read: {done.consents:,} consents and {done.events:,} events added, "
         f"{done.changed:,} changed, {done.refused:,} not taken because they contradict themselves.",
     )
-
-
-def with_ledger(work: "Callable[[Connection], Awaitable[Done]]") -> Done:
-    """Do something on a connection of the ledger's owner."""
-    import psycopg  # noqa: PLC0415 - see above
-
-    from serving.database.opening import opened  # noqa: PLC0415 - see above
-
-    async def run(conninfo: str) -> Done:
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            return await work(connection)
-
-    with opened(load_settings().database, database_addresses()) as addresses:
-        return asyncio.run(run(addresses.owner))

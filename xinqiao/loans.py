@@ -13,9 +13,8 @@ from features.engine import connect, identifier
 from features.lake import Lake
 from features.mapping import FileFormat
 from features.sources import stage
-from features.vault import Vault
-from xinqiao.consent import with_ledger
 from xinqiao.console import Json, show, show_json
+from xinqiao.ledger import exported, with_ledger
 from xinqiao.settings import load_settings
 
 if TYPE_CHECKING:
@@ -107,14 +106,9 @@ def export_reports(*, as_json: Json = False) -> None:
 
     例 Example: xinqiao loans export
     """
-    from serving.consent.export import Destination  # noqa: PLC0415 - see above
     from serving.loans.export import export_new  # noqa: PLC0415 - see above
 
-    settings = load_settings()
-    to = Destination(
-        Lake(settings.lake), load_catalogue(), Vault(settings.vault), settings.home / "outgoing"
-    )
-    rows = with_ledger(lambda connection: export_new(connection, to, now=now_in_shanghai()))
+    rows = exported(export_new)
     if as_json:
         show_json({"rows": rows})
         return

@@ -113,6 +113,7 @@ class Action(StrEnum):
     APPLICATION_CREATE = "application:create"
     APPLICATION_READ = "application:read"
     APPLICATION_CHANGE = "application:change"
+    APPLICATION_REVISIT = "application:revisit"
     APPLICATION_DUTIES = "application:duties"
 
 

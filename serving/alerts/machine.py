@@ -6,9 +6,10 @@ from typing import get_args
 
 from models.signals.duties import Duty, duty_of, load_levels
 from models.signals.levels import Level
-from serving.alerts.steps import ENDED, JUDGED, TABLE, By, Outcome, State, next_steps
+from serving.alerts.steps import ENDED, JUDGED, TABLE, By, Outcome, State, Step, next_steps
 from serving.disputes.workdays import due_in_working_days
-from serving.errors import ConflictError, MalformedError, NotPermittedError
+from serving.errors import MalformedError
+from serving.stepping import Attempt, permitted
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def take(
     ConflictError
         If it cannot be taken in this state.
     """
-    _require(standing, name, by, {"text": text, "outcome": outcome})
-    state = TABLE[name].target or standing.state
+    step = _permitted(standing, name, by, {"text": text, "outcome": outcome})
+    state = step.target or standing.state
     moved = replace(standing, state=state, level=level or standing.level)
     if moved.level != standing.level:
         moved = replace(moved, level_since=now)
@@ -161,34 +162,12 @@ def _sooner(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _require(standing: Standing, name: str, by: By, given: dict[str, str]) -> None:
-    step = TABLE.get(name)
-    if step is None:
-        raise MalformedError(
-            en=f"An alert has no step of that name. It has: {', '.join(TABLE)}.",
-            zh=f"没有这个步骤，可用的步骤：{'、'.join(TABLE)}。",
-        )
-    if step.by != by:
-        raise NotPermittedError(
-            en=f"'{name}' is a step of the {step.by}, not of the {by}.",
-            zh=f"步骤“{name}”不由当前一方办理。",
-            details={"step": name},
-        )
-    if standing.state not in step.sources:
-        possible = next_steps(standing.state, by)
-        raise ConflictError(
-            en=f"'{name}' cannot be done in state '{standing.state}'. "
-            f"Possible now: {', '.join(possible) or 'nothing'}.",
-            zh=f"状态“{standing.state}”下不能办理“{name}”。当前可办理：{'、'.join(possible) or '无'}。",
-            details={"state": standing.state, "possible": list(possible)},
-        )
-    missing = [field for field in step.needs if not given[field]]
-    if missing:
-        raise MalformedError(
-            en=f"'{name}' needs {', '.join(missing)}. Give what is missing.",
-            zh=f"步骤“{name}”需要填写：{'、'.join(missing)}。",
-            details={"missing": missing},
-        )
+def _permitted(standing: Standing, name: str, by: By, given: dict[str, str]) -> Step:
+    step = permitted(
+        TABLE,
+        Attempt("An alert", standing.state, name, by, [field for field in given if given[field]]),
+        lambda: next_steps(standing.state, by),
+    )
     allowed = JUDGED if by == "institution" else ENDED
     if "outcome" in step.needs and given["outcome"] not in allowed:
         raise MalformedError(
@@ -196,3 +175,4 @@ def _require(standing: Standing, name: str, by: By, given: dict[str, str]) -> No
             zh=f"“{name}”的结果应为：{'、'.join(allowed)}。",
             details={"allowed": list(allowed)},
         )
+    return step

@@ -30,7 +30,7 @@ def _steps() -> str:
             f"`{step.name}`",
             codes(step.sources),
             f"`{step.target}`" if step.target else "as it was",
-            _BY[step.by],
+            ", ".join(_BY[by] for by in step.by),
             codes(step.needs),
         ]
         for step in STEPS

@@ -32,22 +32,25 @@ class Step:
     name: str
     sources: tuple[State, ...]
     target: State | None
-    by: By
+    by: tuple[By, ...]
     needs: tuple[str, ...] = ()
 
 
+_LENDER: tuple[By, ...] = ("institution",)
+_SYSTEM: tuple[By, ...] = ("system",)
+
 # fmt: off
 STEPS: tuple[Step, ...] = (
-    Step("verify", ("detected",), "verified", "system"),
-    Step("push", ("verified",), "pushed", "system"),
-    Step("acknowledge", ("pushed",), "acknowledged", "institution"),
-    Step("note", _SEEN, "handling", "institution", ("text",)),
-    Step("close", _SEEN, "closed", "institution", ("outcome",)),
-    Step("raise", OPEN, "detected", "system"),
-    Step("lower", OPEN, None, "system"),
-    Step("repeat", _TOLD, None, "system"),
-    Step("end", OPEN, "closed", "system", ("outcome",)),
-    Step("reopen", ("closed",), "detected", "system"),
+    Step("verify", ("detected",), "verified", _SYSTEM),
+    Step("push", ("verified",), "pushed", _SYSTEM),
+    Step("acknowledge", ("pushed",), "acknowledged", _LENDER),
+    Step("note", _SEEN, "handling", _LENDER, ("text",)),
+    Step("close", _SEEN, "closed", _LENDER, ("outcome",)),
+    Step("raise", OPEN, "detected", _SYSTEM),
+    Step("lower", OPEN, None, _SYSTEM),
+    Step("repeat", _TOLD, None, _SYSTEM),
+    Step("end", OPEN, "closed", _SYSTEM, ("outcome",)),
+    Step("reopen", ("closed",), "detected", _SYSTEM),
 )
 # fmt: on
 TABLE = {step.name: step for step in STEPS}
@@ -61,4 +64,4 @@ def next_steps(state: State, by: By) -> tuple[str, ...]:
     >>> next_steps("pushed", "institution"), next_steps("closed", "institution")
     (('acknowledge',), ())
     """
-    return tuple(step.name for step in STEPS if step.by == by and state in step.sources)
+    return tuple(step.name for step in STEPS if by in step.by and state in step.sources)

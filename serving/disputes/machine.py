@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from serving.disputes.clocks import Kind, load_clocks
 from serving.disputes.steps import DECISIONS, STEPS, By, Guard, Step
-from serving.errors import ConflictError, MalformedError, NotPermittedError
+from serving.errors import ConflictError
+from serving.stepping import Attempt, permitted
 
-_TABLE = {(step.kind, step.name): step for step in STEPS}
+_TABLES: dict[Kind, dict[str, Step]] = {}
+for _step in STEPS:
+    _TABLES.setdefault(_step.kind, {})[_step.name] = _step
 
 
 @dataclass(frozen=True)
@@ -75,28 +78,11 @@ def take(
     ConflictError
         If the state, the clock or the rule of two people does not allow it.
     """
-    step = _TABLE.get((standing.kind, name))
-    if step is None:
-        known = [s.name for s in STEPS if s.kind == standing.kind]
-        raise MalformedError(
-            en=f"A {standing.kind} has no step of that name. It has: {', '.join(known)}.",
-            zh=f"没有这个步骤，可用的步骤：{'、'.join(known)}。",
-        )
-    if actor.by not in step.by:
-        raise NotPermittedError(
-            en=f"'{name}' is a step of {' or '.join(step.by)}, not of {actor.by}.",
-            zh=f"步骤“{name}”不由当前角色（{actor.by}）办理。",
-            details={"step": name},
-        )
-    if standing.state not in step.sources:
-        raise _not_from_here(standing, name, actor)
-    missing = [field for field in step.needs if field not in given]
-    if missing:
-        raise MalformedError(
-            en=f"'{name}' needs {', '.join(missing)}. Give what is missing.",
-            zh=f"步骤“{name}”需要填写：{'、'.join(missing)}。",
-            details={"missing": missing},
-        )
+    step = permitted(
+        _TABLES[standing.kind],
+        Attempt(f"A {standing.kind}", standing.state, name, actor.by, given),
+        lambda: next_steps(standing.kind, standing.state, actor.by),
+    )
     for guard in step.guards:
         _require(guard, standing, actor, now, reviewer)
     return _moved(standing, step, actor, now, reviewer)
@@ -168,13 +154,3 @@ _WORDS: dict[Guard, tuple[str, str]] = {
         "仍在申诉期内，期满后方可结案。",
     ),
 }
-
-
-def _not_from_here(standing: Standing, name: str, actor: Actor) -> ConflictError:
-    possible = next_steps(standing.kind, standing.state, actor.by)
-    return ConflictError(
-        en=f"'{name}' cannot be done in state '{standing.state}'. "
-        f"Possible now: {', '.join(possible) or 'nothing'}.",
-        zh=f"状态“{standing.state}”下不能办理“{name}”。当前可办理：{'、'.join(possible) or '无'}。",
-        details={"state": standing.state, "possible": list(possible)},
-    )

@@ -1,25 +1,17 @@
 """Reports become rows of the lake, in the order they were taken.
 
-Two transactions with the lake's commits between them: read what is new, land it, move the mark. Whoever
-dies in between leaves reports to be landed again, and the lake drops a row it has. Of two contents under
-one key the one reported earlier ends where the later begins, in whatever order they arrive. What came
-from the lake does not go back.
+Of two contents under one key the one reported earlier ends where the later begins, in whatever order they
+arrive. What came from the lake does not go back.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
-from features.contracts import Catalogue
-from features.engine import connect
-from features.ingest import ingest_files
-from features.landing import copy_to
-from features.mapping import AvailableAt, Provider, identity_mapping
-from features.mapping import Mapping as FileMapping
-from serving.consent.export import Destination
 from serving.db import Connection
+from serving.landing import Destination, NewRows, land, new_rows
 
 #: Reports in one commit of the lake.
 BATCH = 100_000
@@ -94,17 +86,6 @@ _QUERIES: Mapping[str, LiteralString] = {
 
 
 @dataclass(frozen=True)
-class NewRows:
-    """New rows of one dataset, columns by name; `reported_at` says since when each is known."""
-
-    dataset: str
-    columns: Mapping[str, Sequence[Any]]
-
-    def __len__(self) -> int:
-        return len(self.columns["reported_at"])
-
-
-@dataclass(frozen=True)
 class NewReports:
     """Everything up to one report, by dataset."""
 
@@ -156,7 +137,7 @@ async def read_new(connection: Connection, limit: int) -> NewReports | None:
         if row is None or row[0] is None:
             return None
         asked["last"] = row[0]
-        found = [await _rows(connection, name, asked) for name in _QUERIES]
+        found = [await new_rows(connection, name, query, asked) for name, query in _QUERIES.items()]
     return NewReports(int(row[0]), [rows for rows in found if len(rows)])
 
 
@@ -164,46 +145,3 @@ async def move_mark(connection: Connection, report_no: int, now: datetime) -> No
     """Say that everything up to this report is in the lake; in a transaction of its own."""
     async with connection.transaction():
         await connection.execute(_MOVE, {"report_no": report_no, "now": now})
-
-
-def land(rows: NewRows, last: int, to: Destination, *, now: datetime) -> None:
-    """Deliver rows to the lake through the ordinary door; a single bad row refuses them all."""
-    to.work.mkdir(parents=True, exist_ok=True)
-    path = to.work / f"{rows.dataset}-{last}.parquet"
-    with connect(threads=1) as duck:
-        listed = ", ".join(f"unnest(${name}::{_kind(name)}[]) AS {name}" for name in rows.columns)
-        duck.execute(f"CREATE TABLE new AS SELECT {listed}", dict(rows.columns))
-        copy_to(duck, "SELECT * FROM new", path)
-    latest = max(now, *rows.columns["reported_at"])
-    try:
-        ingest_files(
-            [path],
-            ledger_mapping(to.catalogue, rows.dataset),
-            to.lake,
-            to.vault,
-            now=latest,
-            max_rejected_share=0,
-        )
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def ledger_mapping(catalogue: Catalogue, dataset: str) -> FileMapping:
-    """The ledger's own format: the contract's names, known since `reported_at`."""
-    return replace(
-        identity_mapping(catalogue[dataset]),
-        name="ledger",
-        provider=Provider(name=catalogue[dataset].document.provider.zh),
-        available_at=AvailableAt.model_validate({"from": "reported_at"}),
-    )
-
-
-async def _rows(connection: Connection, dataset: str, asked: Mapping[str, object]) -> NewRows:
-    cursor = await connection.execute(_QUERIES[dataset], asked)
-    rows = await cursor.fetchall()
-    names = [column.name for column in cursor.description or ()]
-    return NewRows(dataset, {name: [row[i] for row in rows] for i, name in enumerate(names)})
-
-
-def _kind(name: str) -> str:
-    return "TIMESTAMP" if name == "reported_at" else "VARCHAR"

@@ -10,18 +10,20 @@ from serving.door import Door, asks
 from serving.look import CurrentLook
 from serving.needs import repository, service
 from serving.needs.machine import State
-from serving.needs.rules import reasons
+from serving.needs.rules import reasons, revisits
 from serving.needs.schemas import (
     ApplicationAnswer,
     ApplicationDetail,
+    ApplicationDuty,
     ApplicationMade,
+    CodeAnswer,
     Contact,
     Decline,
     Grant,
     NeedAnswer,
     NeedMade,
-    OverdueAnswer,
-    ReasonAnswer,
+    Revisit,
+    RevisitAnswer,
 )
 from serving.pages import CurrentPager, Page
 
@@ -32,7 +34,7 @@ DOORS = (needs, applications, about)
 
 NeedId = Annotated[str, Path(pattern=r"^[!-~]{1,64}$")]
 ApplicationId = Annotated[str, Path(max_length=64)]
-_OVERDUE = 200
+_DUTIES = 200
 
 
 @needs.post("", status_code=201)
@@ -77,7 +79,7 @@ async def apply(body: ApplicationMade, look: CurrentLook, response: Response) ->
 @applications.get("")
 @asks(Action.APPLICATION_READ)
 async def list_applications(
-    look: CurrentLook, pager: CurrentPager, state: State | Literal["open", ""] = ""
+    look: CurrentLook, pager: CurrentPager, state: State | Literal["open", "revisit", ""] = ""
 ) -> Page[ApplicationAnswer]:
     """申请清单 · A firm sees its own, an institution those for its own products."""
     rows = await service.list_applications(look, pager, state)
@@ -120,6 +122,13 @@ async def decline(
     return await service.detail(look, application_id)
 
 
+@applications.post("/{application_id}/revisit")
+@asks(Action.APPLICATION_REVISIT)
+async def revisit(application_id: ApplicationId, body: Revisit, look: CurrentLook) -> RevisitAnswer:
+    """回访 · Say how a granted one went for the firm; the platform may enter what it was told."""
+    return RevisitAnswer.of(await service.revisit(look, application_id, body))
+
+
 @applications.post("/{application_id}/withdraw")
 @asks(Action.APPLICATION_CHANGE)
 async def withdraw(application_id: ApplicationId, look: CurrentLook) -> ApplicationDetail:
@@ -130,19 +139,28 @@ async def withdraw(application_id: ApplicationId, look: CurrentLook) -> Applicat
 
 @about.get("/decline-reasons")
 @asks(Action.APPLICATION_READ)
-async def list_reasons(look: CurrentLook) -> list[ReasonAnswer]:
+async def list_reasons(look: CurrentLook) -> list[CodeAnswer]:
     """拒绝原因 · Why an application may be declined."""
     tenant = look.caller.tenant
     await look.allow(Resource(uscc=tenant, institution=tenant))
     look.says(fields=["decline_reason"])
-    return [ReasonAnswer(code=code, words=words) for code, words in reasons().items()]
+    return [CodeAnswer(code=code, words=words) for code, words in reasons().items()]
+
+
+@about.get("/revisit-outcomes")
+@asks(Action.APPLICATION_REVISIT)
+async def list_outcomes(look: CurrentLook) -> list[CodeAnswer]:
+    """回访结果 · What a revisit may find."""
+    await look.allow(Resource(institution=look.caller.tenant))
+    look.says(fields=["revisit_outcome"])
+    return [CodeAnswer(code=code, words=words) for code, words in revisits().items()]
 
 
 @about.get("/application-duties")
 @asks(Action.APPLICATION_DUTIES)
-async def list_overdue(look: CurrentLook) -> list[OverdueAnswer]:
-    """超期申请 · Applications lenders are late with, the longest overdue first; nothing of any firm."""
+async def list_duties(look: CurrentLook) -> list[ApplicationDuty]:
+    """超期与回访 · Applications lenders are late with and revisits to make, what was due first before the rest; nothing of any firm."""
     await look.allow(Resource())
-    rows = await repository.overdue_applications(look.connection, look.now, _OVERDUE)
+    rows = await repository.read_duties(look.connection, look.now, _DUTIES)
     look.says(fields=["application_duty"], count=len(rows))
-    return [OverdueAnswer.of(row) for row in rows]
+    return [ApplicationDuty.of(row) for row in rows]

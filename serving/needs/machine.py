@@ -2,16 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from serving.disputes.workdays import due_in_days, due_in_working_days
-from serving.errors import ConflictError, MalformedError, NotPermittedError
 from serving.needs.rules import need_rules
+from serving.stepping import Attempt, permitted
 
 State = Literal["applied", "contacted", "granted", "declined", "withdrawn", "expired"]
-By = Literal["institution", "firm", "system"]
+By = Literal["institution", "firm", "platform", "system"]
 OPEN: tuple[State, ...] = ("applied", "contacted")
+_LENDER: tuple[By, ...] = ("institution",)
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,18 @@ class Step:
     name: str
     sources: tuple[State, ...]
     target: State
-    by: By
+    by: tuple[By, ...]
     needs: tuple[str, ...] = ()
 
 
 # fmt: off
 STEPS: tuple[Step, ...] = (
-    Step("contact", ("applied",), "contacted", "institution"),
-    Step("grant", OPEN, "granted", "institution", ("amount",)),
-    Step("decline", OPEN, "declined", "institution", ("reason",)),
-    Step("withdraw", OPEN, "withdrawn", "firm"),
-    Step("expire", OPEN, "expired", "system"),
+    Step("contact", ("applied",), "contacted", _LENDER),
+    Step("grant", OPEN, "granted", _LENDER, ("amount",)),
+    Step("decline", OPEN, "declined", _LENDER, ("reason",)),
+    Step("withdraw", OPEN, "withdrawn", ("firm",)),
+    Step("expire", OPEN, "expired", ("system",)),
+    Step("revisit", ("granted",), "granted", ("institution", "platform"), ("outcome",)),
 )
 # fmt: on
 TABLE = {step.name: step for step in STEPS}
@@ -43,12 +45,14 @@ class Standing:
 
     Attributes
     ----------
-    contact_by, decide_by : datetime or None
-        Asia/Shanghai wall time; None where it is not due any more.
+    since : datetime
+        When it came into its state.
     expires_at : datetime
         When an unanswered one ends.
-    revisit_by : date or None
-        Until when the firm of a granted one is asked how it went.
+    contact_by, decide_by : datetime or None
+        Asia/Shanghai wall time; None where it is not due any more.
+    revisit_by : datetime or None
+        Until when the firm of a granted one is asked how it went; None once it was.
     """
 
     state: State
@@ -56,7 +60,7 @@ class Standing:
     expires_at: datetime
     contact_by: datetime | None = None
     decide_by: datetime | None = None
-    revisit_by: date | None = None
+    revisit_by: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -64,10 +68,9 @@ class Standing:
         return self.state in OPEN
 
     def overdue(self, now: datetime) -> str:
-        """What should have been done by now: `contact`, `decide` or nothing."""
-        if self.contact_by is not None and self.contact_by < now:
-            return "contact"
-        return "decide" if self.decide_by is not None and self.decide_by < now else ""
+        """What should have been done by now: `contact`, `decide`, `revisit` or nothing."""
+        clocks = {"contact": self.contact_by, "decide": self.decide_by, "revisit": self.revisit_by}
+        return next((due for due, at in clocks.items() if at is not None and at < now), "")
 
 
 def applied(now: datetime) -> Standing:
@@ -104,55 +107,40 @@ def take(
     MalformedError
         If there is no such step, or what it needs was not given.
     NotPermittedError
-        If it is the other side's step.
+        If it is another side's step.
     ConflictError
-        If it cannot be taken in this state.
+        If it cannot be taken in this state, or a revisit was made already.
     """
-    step = TABLE.get(name)
-    if step is None:
-        raise MalformedError(
-            en=f"An application has no step of that name. It has: {', '.join(TABLE)}.",
-            zh=f"没有这个步骤，可用的步骤：{'、'.join(TABLE)}。",
-        )
-    if step.by != by:
-        raise NotPermittedError(
-            en=f"'{name}' is a step of the {step.by}, not of the {by}.",
-            zh=f"步骤“{name}”不由当前一方办理。",
-            details={"step": name},
-        )
-    if standing.state not in step.sources:
-        possible = next_steps(standing.state, by)
-        raise ConflictError(
-            en=f"'{name}' cannot be done in state '{standing.state}'. "
-            f"Possible now: {', '.join(possible) or 'nothing'}.",
-            zh=f"状态“{standing.state}”下不能办理“{name}”。当前可办理：{'、'.join(possible) or '无'}。",
-            details={"state": standing.state, "possible": list(possible)},
-        )
-    missing = [field for field in step.needs if field not in given]
-    if missing:
-        raise MalformedError(
-            en=f"'{name}' needs {', '.join(missing)}. Give what is missing.",
-            zh=f"步骤“{name}”需要填写：{'、'.join(missing)}。",
-            details={"missing": missing},
-        )
-    return _moved(standing, step, now)
+    attempt = Attempt("An application", standing.state, name, by, given)
+    return _moved(standing, permitted(TABLE, attempt, lambda: next_steps(standing, by)), now)
 
 
-def next_steps(state: State, by: By) -> tuple[str, ...]:
-    """What this side may do with an application in this state.
+def next_steps(standing: Standing, by: By) -> tuple[str, ...]:
+    """What this side may do with an application as it stands.
 
     Examples
     --------
-    >>> next_steps("contacted", "institution"), next_steps("granted", "firm")
-    (('grant', 'decline'), ())
+    >>> new = applied(datetime(2026, 11, 20, 16, 30))
+    >>> next_steps(new, "institution"), next_steps(new, "firm")
+    (('contact', 'grant', 'decline'), ('withdraw',))
     """
-    return tuple(step.name for step in STEPS if step.by == by and state in step.sources)
+    return tuple(
+        step.name
+        for step in STEPS
+        if by in step.by
+        and standing.state in step.sources
+        and (step.name != "revisit" or standing.revisit_by is not None)
+    )
 
 
 def _moved(standing: Standing, step: Step, now: datetime) -> Standing:
+    if step.name == "revisit":
+        return replace(standing, revisit_by=None)
     moved = replace(standing, state=step.target, since=now, contact_by=None)
     if step.target in OPEN:
         return moved
-    days = need_rules(now.date()).revisit_days
-    revisit_by = due_in_days(now, days, 0).at.date() if step.target == "granted" else None
-    return replace(moved, decide_by=None, revisit_by=revisit_by)
+    rules = need_rules(now.date())
+    revisit_by = due_in_days(now, rules.revisit_days, rules.due_hour).at
+    return replace(
+        moved, decide_by=None, revisit_by=revisit_by if step.target == "granted" else None
+    )

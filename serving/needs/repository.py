@@ -12,21 +12,25 @@ from serving.auth.rows import fetch_all, fetch_one
 from serving.db import Connection
 from serving.needs.rows import (
     Application,
+    DutyRow,
     EventRow,
     ExposureRow,
     Need,
     NewEvent,
     OutcomeRow,
-    OverdueRow,
     Shown,
     application_of,
 )
 
+#: What is written of a need leaves a line for the export.
 _ADD_NEED = """
-INSERT INTO financing_need (need_id, uscc, institution, amount_fen, term_months, purpose, statements, source, made_by,
-                            made_at)
-VALUES (%(need_id)s, %(uscc)s, %(institution)s, %(amount_fen)s, %(term_months)s, %(purpose)s, %(statements)s,
-        %(source)s, %(made_by)s, %(made_at)s)
+WITH made AS (
+    INSERT INTO financing_need (need_id, uscc, institution, amount_fen, term_months, purpose, statements, source,
+                                made_by, made_at)
+    VALUES (%(need_id)s, %(uscc)s, %(institution)s, %(amount_fen)s, %(term_months)s, %(purpose)s, %(statements)s,
+            %(source)s, %(made_by)s, %(made_at)s)
+    RETURNING need_id)
+INSERT INTO need_change (need_id) SELECT need_id FROM made
 """
 _NEED = """
 SELECT need_no, need_id, uscc, institution, amount_fen, term_months, purpose, statements, source, made_by, made_at
@@ -53,7 +57,7 @@ SELECT coalesce((SELECT grade FROM rating WHERE uscc = %(uscc)s AND scope = 'sel
 _COLUMNS = """
 SELECT application_no, application_id, need_id, match_id, uscc, institution, product, family, grade, state, since,
        expires_at, contact_by, decide_by, revisit_by, applied_by, applied_at, reason, amount_fen, rate_percent,
-       term_months, loan_id
+       term_months, loan_id, revisit_outcome, satisfaction
 FROM application
 """
 #: Who applies twice at once gets the one application.
@@ -70,7 +74,9 @@ _MOVE = """
 UPDATE application SET state = %(state)s, since = %(since)s, expires_at = %(expires_at)s, contact_by = %(contact_by)s,
     decide_by = %(decide_by)s, revisit_by = %(revisit_by)s, reason = %(reason)s, amount_fen = %(amount_fen)s,
     rate_percent = %(rate_percent)s, term_months = %(term_months)s, loan_id = %(loan_id)s,
-    alarmed_at = CASE WHEN contact_by IS NOT DISTINCT FROM %(contact_by)s THEN alarmed_at END
+    revisit_outcome = %(revisit_outcome)s, satisfaction = %(satisfaction)s,
+    alarmed_at = CASE WHEN (contact_by, decide_by, revisit_by) IS NOT DISTINCT FROM
+                           (%(contact_by)s, %(decide_by)s, %(revisit_by)s) THEN alarmed_at END
 WHERE application_id = %(application_id)s
 """
 _READ = _COLUMNS + " WHERE application_id = %(application_id)s"
@@ -80,7 +86,8 @@ _LIST = (
     + """
 WHERE application_no < %(before)s AND (%(uscc)s = '' OR uscc = %(uscc)s)
   AND (%(institution)s = '' OR institution = %(institution)s)
-  AND (%(state)s = '' OR state = %(state)s OR (%(state)s = 'open' AND decide_by IS NOT NULL))
+  AND (%(state)s = '' OR state = %(state)s OR (%(state)s = 'open' AND decide_by IS NOT NULL)
+       OR (%(state)s = 'revisit' AND revisit_by IS NOT NULL))
 ORDER BY application_no DESC LIMIT %(limit)s
 """
 )
@@ -91,8 +98,11 @@ WHERE decide_by IS NOT NULL AND expires_at <= %(now)s ORDER BY application_no LI
 """
 )
 _EVENT = """
-INSERT INTO application_event (application_id, step, to_state, at, actor, actor_role, said)
-VALUES (%(application_id)s, %(step)s, %(to_state)s, %(at)s, %(actor)s, %(actor_role)s, %(said)s)
+WITH made AS (
+    INSERT INTO application_event (application_id, step, to_state, at, actor, actor_role, said)
+    VALUES (%(application_id)s, %(step)s, %(to_state)s, %(at)s, %(actor)s, %(actor_role)s, %(said)s)
+    RETURNING application_id)
+INSERT INTO need_change (need_id) SELECT need_id FROM application JOIN made USING (application_id)
 """
 _EVENTS = """
 SELECT step, to_state, at, actor_role, said FROM application_event
@@ -101,23 +111,24 @@ WHERE application_id = %(application_id)s ORDER BY event_no
 _LATE = (
     _COLUMNS
     + """
-WHERE decide_by IS NOT NULL AND least(contact_by, decide_by) < %(now)s AND alarmed_at IS NULL
+WHERE least(contact_by, decide_by, revisit_by) < %(now)s AND alarmed_at IS NULL
 ORDER BY uscc, application_no LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 )
 _ALARM = """
 WITH late AS (
     UPDATE application SET alarmed_at = %(now)s WHERE application_id = ANY(%(application_ids)s)
-    RETURNING application_id, institution, least(contact_by, decide_by) AS due_at)
+    RETURNING application_id, institution, least(contact_by, decide_by, revisit_by) AS due_at)
 INSERT INTO alarm (kind, actor, tenant, raised_at, window_from, count, limit_per_window)
 SELECT 'application_overdue', application_id, institution, %(now)s, due_at, 1, 0 FROM late
 """
-_OVERDUE = """
+_DUTIES = """
 SELECT application_id, institution, product, state,
-       CASE WHEN contact_by < %(now)s THEN 'contact' ELSE 'decide' END AS due,
-       least(contact_by, decide_by) AS due_at
+       CASE WHEN revisit_by IS NOT NULL THEN 'revisit' WHEN contact_by < %(now)s THEN 'contact' ELSE 'decide' END AS due,
+       least(contact_by, decide_by, revisit_by) AS due_at,
+       least(contact_by, decide_by, revisit_by) < %(now)s AS is_overdue
 FROM application
-WHERE decide_by IS NOT NULL AND least(contact_by, decide_by) < %(now)s
+WHERE least(contact_by, decide_by, revisit_by) < %(now)s OR revisit_by IS NOT NULL
 ORDER BY due_at, application_no LIMIT %(limit)s
 """
 #: Scopes that a firm opens to each institution for its applications now.
@@ -241,11 +252,9 @@ async def alarm_late(connection: Connection, application_ids: Sequence[str], now
     await connection.execute(_ALARM, given)
 
 
-async def overdue_applications(
-    connection: Connection, now: datetime, limit: int
-) -> list[OverdueRow]:
-    """Applications that should have been answered by now, the longest overdue first."""
-    return await fetch_all(connection, OverdueRow, _OVERDUE, {"now": now, "limit": limit})
+async def read_duties(connection: Connection, now: datetime, limit: int) -> list[DutyRow]:
+    """Answers that lenders are late with and revisits to make, what was due first before the rest."""
+    return await fetch_all(connection, DutyRow, _DUTIES, {"now": now, "limit": limit})
 
 
 async def add_event(connection: Connection, event: NewEvent) -> None:

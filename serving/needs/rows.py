@@ -50,6 +50,10 @@ class Application:
         Code of a declined one; else empty.
     amount_fen, rate_percent, term_months, loan_id
         Of a granted one.
+    revisit_outcome : str
+        Code of how it went, once the firm was asked; else empty.
+    satisfaction : int or None
+        The firm's own mark, 1 to 5, 5 the best; None if it gave none.
     """
 
     application_no: int
@@ -69,6 +73,8 @@ class Application:
     rate_percent: Decimal | None = None
     term_months: int | None = None
     loan_id: str = ""
+    revisit_outcome: str = ""
+    satisfaction: int | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -116,8 +122,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class OverdueRow:
-    """An application its lender should have answered by now; nothing of the firm."""
+class DutyRow:
+    """An application its lender should have answered by now, or is to revisit; nothing of the firm."""
 
     application_id: str
     institution: str
@@ -125,6 +131,7 @@ class OverdueRow:
     state: State
     due: str
     due_at: datetime
+    is_overdue: bool
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How soon an application is answered and why one may be declined: dated numbers and a list."""
+"""How soon an application is answered, why one may be declined and how it went: dated numbers and lists."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -34,6 +34,7 @@ class NeedDocument(Document):
 
     versions: list[NeedRules] = Field(min_length=1)
     reasons: dict[str, Words] = Field(min_length=1)
+    revisits: dict[str, Words] = Field(min_length=1)
 
 
 @cache
@@ -50,3 +51,8 @@ def need_rules(day: date) -> NeedRules:
 def reasons() -> Mapping[str, Words]:
     """Why an application may be declined, by code."""
     return _load().reasons
+
+
+def revisits() -> Mapping[str, Words]:
+    """What a revisit may find, by code."""
+    return _load().revisits

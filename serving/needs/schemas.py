@@ -14,8 +14,8 @@ from serving.loans.schemas import yuan
 from serving.matching.schemas import Facts, Given, ProductCode
 from serving.matching.schemas import Need as NeedBody
 from serving.needs.machine import State, next_steps
-from serving.needs.rows import Application, EventRow, Need, OverdueRow, Said
-from serving.needs.rules import reasons
+from serving.needs.rows import Application, DutyRow, EventRow, Need, Said
+from serving.needs.rules import reasons, revisits
 
 Uscc = Annotated[str, Field(pattern=r"^[0-9A-Z]{18}$")]
 Id = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
@@ -98,8 +98,46 @@ class Decline(Body):
     text: ShortText | None = None
 
 
-class ReasonAnswer(Body):
-    """A reason an application may be declined for."""
+class Revisit(Body):
+    """How it went, as the firm said; no personal data, please."""
+
+    outcome: Annotated[str, Field(max_length=40, pattern="^[a-z_]+$")] = Field(
+        description="A code of /v1/revisit-outcomes."
+    )
+    satisfaction: int | None = Field(
+        default=None,
+        ge=1,
+        le=5,
+        description="The firm's own mark, 5 the best; null if it gave none.",
+    )
+    text: ShortText | None = None
+
+
+class RevisitAnswer(Body):
+    """What was found, without anything of the firm."""
+
+    application_id: str
+    institution: str
+    product: str
+    outcome: str
+    words: Words
+    satisfaction: int | None
+
+    @classmethod
+    def of(cls, one: Application) -> "RevisitAnswer":
+        """A revisited application as it travels."""
+        return cls(
+            application_id=one.application_id,
+            institution=one.institution,
+            product=one.product,
+            outcome=one.revisit_outcome,
+            words=revisits()[one.revisit_outcome],
+            satisfaction=one.satisfaction,
+        )
+
+
+class CodeAnswer(Body):
+    """A code of a list: why an application may be declined, or what a revisit may find."""
 
     code: str
     words: Words
@@ -130,13 +168,19 @@ class ApplicationAnswer(Body):
     since: datetime
     contact_by: datetime | None
     decide_by: datetime | None
-    overdue: str = Field(description="`contact`, `decide` or nothing.")
+    revisit_by: datetime | None = Field(
+        description="Until when the firm is asked how it went; null once it was."
+    )
+    overdue: str = Field(description="`contact`, `decide`, `revisit` or nothing.")
     reason: str
     reason_words: Words | None
     granted_cny: Decimal | None
     rate_percent: Decimal | None
     granted_months: int | None
     loan_id: str
+    revisit_outcome: str
+    revisit_words: Words | None
+    satisfaction: int | None
     opened: list[str] = Field(
         description="Kinds of data the firm opens to the institution for its application now."
     )
@@ -155,18 +199,19 @@ class ApplicationDetail(ApplicationAnswer):
     history: list[EventAnswer]
 
 
-class OverdueAnswer(Body):
-    """An application a lender is late with; nothing of the firm."""
+class ApplicationDuty(Body):
+    """An application a lender is late with or is to revisit; nothing of the firm."""
 
     application_id: str
     institution: str
     product: str
     state: State
-    due: str
+    due: str = Field(description="`contact`, `decide` or `revisit`.")
     due_at: datetime
+    is_overdue: bool
 
     @classmethod
-    def of(cls, row: OverdueRow) -> "OverdueAnswer":
+    def of(cls, row: DutyRow) -> "ApplicationDuty":
         """A row as it travels."""
         return cls.model_validate(row.__dict__)
 
@@ -202,6 +247,7 @@ def application_answer(
         since=standing.since,
         contact_by=standing.contact_by,
         decide_by=standing.decide_by,
+        revisit_by=standing.revisit_by,
         overdue=standing.overdue(now),
         reason=one.reason,
         reason_words=reasons().get(one.reason),
@@ -209,10 +255,13 @@ def application_answer(
         rate_percent=one.rate_percent,
         granted_months=one.term_months,
         loan_id=one.loan_id,
+        revisit_outcome=one.revisit_outcome,
+        revisit_words=revisits().get(one.revisit_outcome),
+        satisfaction=one.satisfaction,
         opened=sorted(opened),
         need_authorisation=sorted(set(asked) - set(opened)) if standing.is_open else [],
         statements=said,
-        next_steps=list(next_steps(standing.state, "firm" if is_owner else "institution")),
+        next_steps=list(next_steps(standing, "firm" if is_owner else "institution")),
     )
 
 

@@ -1,6 +1,6 @@
 """Decisions about needs and applications: who states what, who sees what of it, and what is answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from features.contracts import load_catalogue
@@ -17,7 +17,7 @@ from serving.matching.service import read_match
 from serving.needs import repository
 from serving.needs.machine import By, applied, take
 from serving.needs.rows import Application, Need, NewEvent, Said
-from serving.needs.rules import reasons
+from serving.needs.rules import reasons, revisits
 from serving.needs.schemas import (
     ApplicationAnswer,
     ApplicationDetail,
@@ -26,6 +26,7 @@ from serving.needs.schemas import (
     Decline,
     Grant,
     NeedMade,
+    Revisit,
     application_answer,
     detail_of,
 )
@@ -36,6 +37,8 @@ from serving.products.shelves import ProductShelf
 _FEN = 100
 _NEWEST = 2**62
 _FIRMS_WORD = ("offer", "firm")
+#: On whose side a role stands; all others act for an institution.
+_SIDES: Mapping[Role, By] = {Role.OWNER: "firm", Role.OPERATOR: "platform"}
 
 
 @dataclass(frozen=True)
@@ -250,15 +253,27 @@ async def decline(look: Look, application_id: str, said: Decline) -> Application
         If the reason is on no list.
     """
     found = await find_application(look, application_id, lock=True)
-    if said.reason not in reasons():
-        listed = ", ".join(reasons())
-        raise MalformedError(
-            en=f"'{said.reason}' is no reason of the list. Give one of: {listed}.",
-            zh=f"“{said.reason}”不在原因清单内，应为：{listed}。",
-            details={"fields": [{"place": "body.reason", "problem": "unknown_code"}]},
-        )
+    _require_listed("reason", said.reason, reasons())
     declined = replace(found, reason=said.reason)
     return await _take(look, declined, "decline", {"reason": said.reason, "text": said.text or ""})
+
+
+async def revisit(look: Look, application_id: str, said: Revisit) -> Application:
+    """Somebody asked the firm how it went; the lender's officer, or the platform for it.
+
+    Raises
+    ------
+    MalformedError
+        If the outcome is on no list.
+    ConflictError
+        If it was not granted, or was asked about already.
+    """
+    found = await find_application(look, application_id, lock=True)
+    _require_listed("outcome", said.outcome, revisits())
+    asked = replace(found, revisit_outcome=said.outcome, satisfaction=said.satisfaction)
+    mark = "" if said.satisfaction is None else str(said.satisfaction)
+    given = {"outcome": said.outcome, "satisfaction": mark, "text": said.text or ""}
+    return await _take(look, asked, "revisit", given)
 
 
 async def withdraw(look: Look, application_id: str) -> Application:
@@ -334,7 +349,7 @@ async def _take(
     look: Look, found: Application, step: str, said: Mapping[str, str | None]
 ) -> Application:
     """Take a step; nothing is changed if it may not be taken."""
-    by: By = "firm" if look.caller.role is Role.OWNER else "institution"
+    by = _SIDES.get(look.caller.role, "institution")
     given = {name: text for name, text in said.items() if text}
     moved = replace(found, standing=take(found.standing, step, by, now=look.now, given=given))
     await repository.move_application(look.connection, moved)
@@ -363,6 +378,16 @@ def _own(look: Look) -> Resource:
     tenant = look.caller.tenant
     is_owner = look.caller.role is Role.OWNER
     return Resource(uscc=tenant) if is_owner else Resource(institution=tenant)
+
+
+def _require_listed(field: str, code: str, codes: Collection[str]) -> None:
+    if code not in codes:
+        listed = ", ".join(codes)
+        raise MalformedError(
+            en=f"'{code}' is no {field} of the list. Give one of: {listed}.",
+            zh=f"“{code}”不在清单内，应为：{listed}。",
+            details={"fields": [{"place": f"body.{field}", "problem": "unknown_code"}]},
+        )
 
 
 def _refused(because: str) -> ConflictError:

@@ -35,7 +35,7 @@ class Desk:
 
 
 async def tend_applications(desk: Desk, now: datetime) -> int:
-    """End what nobody answered, and remind lenders that are late; how many of both."""
+    """End what nobody answered, and remind lenders that are late with an answer or a revisit; how many of both."""
     done = 0
     for work in (_expire, _remind):
         round_done = BATCH

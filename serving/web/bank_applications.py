@@ -11,8 +11,8 @@ from serving.door import asks
 from serving.errors import MalformedError
 from serving.look import CurrentLook
 from serving.needs import service
-from serving.needs.rules import reasons
-from serving.needs.schemas import Contact, Decline, Grant
+from serving.needs.rules import reasons, revisits
+from serving.needs.schemas import Contact, Decline, Grant, Revisit
 from serving.pages import CurrentPager, cursor_of
 from serving.web.callers import require_role
 from serving.web.forms import CurrentForm, as_body
@@ -21,7 +21,7 @@ from serving.web.stated import purpose_words, stated
 
 door = Pages("/bank/applications")
 ApplicationId = Annotated[str, Path(max_length=64)]
-STATES = ("open", "applied", "contacted", "granted", "declined", "withdrawn", "expired")
+STATES = ("open", "revisit", "applied", "contacted", "granted", "declined", "withdrawn", "expired")
 
 
 @door.get("", response_model=None)
@@ -63,6 +63,7 @@ async def read_one(
         reasons=reasons(),
         stated=stated,
         purpose_words=purpose_words,
+        outcomes=revisits(),
     )
 
 
@@ -88,4 +89,16 @@ async def step(
                 en="The form names no step of an application. Go back and send it again.",
                 zh="表单未指明办理步骤，请返回后重新提交。",
             )
+    return go_to(f"/bank/applications/{application_id}")
+
+
+@door.post("/{application_id}/revisit", response_model=None)
+@asks(Action.APPLICATION_REVISIT)
+async def revisit(
+    application_id: ApplicationId, look: CurrentLook, form: CurrentForm
+) -> RedirectResponse:
+    """The firm was asked how it went."""
+    require_role(look, Role.OFFICER)
+    said = as_body(Revisit, form.filled("outcome", "satisfaction"))
+    await service.revisit(look, application_id, said)
     return go_to(f"/bank/applications/{application_id}")

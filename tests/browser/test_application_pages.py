@@ -38,11 +38,19 @@ def test_an_officer_contacts_and_grants_and_the_firm_sees_it(
     tab.fill("#rate_percent", "4.35")
     follow(tab.locator("button:has-text('同意授信')"))
     expect(tab.locator("h1")).to_contain_text("已授信")
+    tab.goto("/bank/applications?state=revisit")
+    follow(tab.locator("tr", has_text=firm).locator("a").first)
+    require_readable(tab, "an application to revisit")
+    tab.locator("select[name=outcome]").select_option("needs_more")
+    tab.locator("select[name=satisfaction]").select_option("4")
+    follow(tab.locator("button:has-text('登记回访结果')"))
+    expect(tab.locator("main")).to_contain_text("有新的融资需求 · 满意度 4/5")
     expect(tab.locator("form.card")).to_have_count(0)
     owner = tabs.logged_in(place.member("owner", firm))
     owner.goto("/me/applications")
     card = owner.locator("section", has_text=f"测试贷{code}")
     expect(card).to_contain_text("40.00 万元 · 4.35%")
+    expect(card).to_contain_text("有新的融资需求")
     expect(card.locator("button")).to_have_count(0)
 
 
@@ -56,6 +64,12 @@ def test_a_firm_sees_what_is_closed_withdraws_and_is_told_why_not(
     )
     apply_by_hand(hands, firm, BANK, first, "back", first)
     declined = apply_by_hand(hands, firm, BANK, second, "no", second)["application"]
+    granted = apply_by_hand(hands, firm, BANK, second, "yes")["application"]
+    hands.sql(
+        "UPDATE application SET state = 'granted', contact_by = NULL, decide_by = NULL, amount_fen = 1,"
+        " revisit_by = applied_at WHERE application_id = %(id)s",
+        id=granted,
+    )
     tab = tabs.logged_in(place.member("owner", firm), width=360, language="en-GB")
     tab.goto("/me/applications")
     card = tab.locator("section", has_text=f"test loan {first}")
@@ -73,4 +87,7 @@ def test_a_firm_sees_what_is_closed_withdraws_and_is_told_why_not(
     expect(tab.locator("main")).to_contain_text("income does not cover the payments")
     operator = tabs.logged_in(place.member("operator"), width=360)
     operator.goto("/ops/applications")
-    require_readable(operator, "late applications")
+    require_readable(operator, "late applications and revisits")
+    reported = operator.locator("form.card", has_text=granted)
+    follow(reported.locator("button"))
+    expect(reported).to_have_count(0)

@@ -179,7 +179,9 @@ def test_an_answer_must_be_written() -> None:
 
 
 def test_a_step_is_its_actors_own() -> None:
-    with pytest.raises(NotPermittedError, match="'accept' is a step of operator, not of owner"):
+    with pytest.raises(
+        NotPermittedError, match="'accept' is a step of the operator, not of the owner"
+    ):
         take(fresh("dispute"), "accept", ACTORS[0], (), now=START)
 
 

@@ -19,8 +19,9 @@ from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
 from features.vault import Vault
 from serving.consent import live
-from serving.consent.export import Destination, export_new
+from serving.consent.export import export_new
 from serving.db import Connection
+from serving.landing import Destination
 from tests.consent_histories import (
     FIRMS,
     GRANTEES,

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.consent.export import Destination
 from serving.db import Connection
+from serving.landing import Destination
 from serving.loans import export
 from serving.loans.bring_in import bring_in
 from serving.loans.reports import REPORT, key_of

@@ -38,7 +38,7 @@ def standing(state: State = "pushed", level: Level = Level.ORANGE) -> Standing:
 
 
 def by_of(step: str) -> By:
-    return next(one.by for one in STEPS if one.name == step)
+    return next(one.by[0] for one in STEPS if one.name == step)
 
 
 def attempt(before: Standing, step: str) -> Standing:

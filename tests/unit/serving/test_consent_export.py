@@ -15,8 +15,9 @@ from features.lake import Lake
 from features.snapshot import consent_events_by
 from features.vault import Vault
 from serving.consent import export, service
-from serving.consent.export import Destination, export_new
+from serving.consent.export import export_new
 from serving.db import Connection
+from serving.landing import Destination
 from tests.consent_ledgers import NOW, OWNER, connected, events_of, granted
 from tests.databases import Ledger
 from tests.faults import breaking

@@ -11,11 +11,13 @@ import pytest
 from features.contracts import load_catalogue
 from features.ingest import ingest_files
 from features.lake import Lake
+from features.snapshot import CONSENTS
 from features.vault import Vault
 from serving.consent import service
 from serving.consent.bring_in import BroughtIn, bring_in
-from serving.consent.export import Destination, export_new, ledger_mapping
+from serving.consent.export import export_new
 from serving.db import Connection
+from serving.landing import Destination, ledger_mapping
 from tests.consent_histories import History, looks_need_consent, open_at
 from tests.consent_ledgers import BANK, FIRM, NOW, OTHER, OWNER, connected, events_of
 from tests.databases import Ledger
@@ -46,7 +48,9 @@ def deliver(to: Destination, *rows: list[str]) -> None:
     """Events as another platform would deliver them."""
     to.work.mkdir(exist_ok=True)
     path = write_csv(to.work / f"{len(to.lake.view().batches)}.csv", [HEADER, *rows])
-    ingest_files([path], ledger_mapping(to.catalogue), to.lake, to.vault, now=LATER)
+    ingest_files(
+        [path], ledger_mapping(to.catalogue, CONSENTS, "occurred_at"), to.lake, to.vault, now=LATER
+    )
 
 
 def row(event: str, consent: str = "X-1", event_id: str = "e1", **changes: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from features.ingest import ingest_files
 from features.lake import Lake
 from features.mapping import identity_mapping
-from serving.consent.export import Destination
+from serving.landing import Destination
 from serving.loans.bring_in import BroughtIn, bring_in
 from serving.loans.export import export_new
 from serving.loans.exposures import Exposure, live_exposures

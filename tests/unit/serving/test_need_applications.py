@@ -13,6 +13,7 @@ from tests.applying import NEED, PRODUCT, apply, match, offer, state_need
 from tests.consents_by_hand import grant
 from tests.service import BANK, FIRM, OTHER_BANK, Ask, Running, service
 
+OTHER_FIRM = "91370000MA3OTHER1X"
 MAY = ["need:create", "need:read", "application:read", "application:change"]
 _BANKS = (
     "UPDATE match SET institution = %(bank)s, scope = 'grantee', opened = '{tax}', consents = '{C-0}' "
@@ -48,7 +49,7 @@ def seen(running: Running, who: Ask, application_id: str) -> Any:
 def test_a_need_is_its_firms_and_of_the_officer_who_took_it_down(running: Running) -> None:
     owner, officer = running.owner(), running.officer()
     own, taken = state_need(running, owner), state_need(running, officer)
-    stranger = running.owner("91370000MA3OTHER1X")
+    stranger = running.owner(OTHER_FIRM)
     statuses = [running.get(f"/v1/needs/{one}", who).status_code for who in (owner, officer, stranger) for one in (own, taken)]  # fmt: skip
     assert statuses == [200, 200, 404, 200, 404, 404]
     listed = running.get("/v1/needs", officer).json()["items"]
@@ -88,7 +89,7 @@ def test_only_what_a_valid_match_of_ones_own_shows_may_be_applied_for(running: R
         found = running.post("/v1/applications", owner, json=body)
         return found.status_code, found.json().get("because")
 
-    others = match(running, "91370000MA3OTHER1X")
+    others = match(running, OTHER_FIRM)
     assert answered(others) == (404, None)
     assert answered(match(running), "UNSEEN") == (409, "not_in_match")
     assert answered(match(running, FIRM, "P01"), "P01") == (409, "no_lender")
@@ -170,6 +171,51 @@ def test_from_contact_to_grant_with_the_loan_it_became(running: Running) -> None
     assert (granted["decide_by"], granted["need_authorisation"]) == (None, [])
     assert [one["step"] for one in granted["history"]] == ["apply", "contact", "grant"]
     assert step(running, owner, made, "withdraw").status_code == 409
+
+
+def test_a_granted_one_is_revisited_once_and_a_late_lender_is_reminded(running: Running) -> None:
+    made, reported = (apply(running, running.owner(firm)) for firm in (FIRM, OTHER_FIRM))
+    desk = Desk(running.house.database, running.house.subject_of)
+    start = running.clock.now
+    # An answer that came late was told of; the revisit has a clock and a reminder of its own.
+    running.clock.move(days=20)
+    assert running.run(tend_applications(desk, running.clock.now)) == 2
+    officer = running.officer()
+    assert step(running, officer, made, "revisit", outcome="in_use").status_code == 409
+    for one in (made, reported):
+        assert step(running, officer, one, "grant", amount_cny="1").status_code == 200
+
+    def duties() -> list[tuple[str, str, bool]]:
+        rows = running.get("/v1/application-duties", running.operator()).json()
+        assert not any("uscc" in row for row in rows)
+        return [(row["application_id"], row["due"], row["is_overdue"]) for row in rows]
+
+    assert duties() == [(made, "revisit", False), (reported, "revisit", False)]
+    assert running.run(tend_applications(desk, running.clock.now)) == 0
+    running.clock.move(days=31)
+    assert duties() == [(made, "revisit", True), (reported, "revisit", True)]
+    assert [running.run(tend_applications(desk, running.clock.now)) for _ in range(2)] == [2, 0]
+    officer, operator, owner = running.officer(), running.operator(), running.owner()
+    waiting = running.get("/v1/applications?state=revisit", officer).json()["items"]
+    assert [one["overdue"] for one in waiting] == ["revisit", "revisit"]
+
+    wrong = step(running, officer, made, "revisit", outcome="no_luck")
+    assert (wrong.status_code, "in_use" in wrong.json()["detail"]) == (422, True)
+    asked = step(running, officer, made, "revisit", outcome="hard_to_repay", text="已上门")
+    assert (asked.status_code, asked.json()["words"]["zh"]) == (200, "还款有困难")
+    assert step(running, owner, made, "revisit", outcome="in_use").status_code == 403
+    told = step(running, operator, reported, "revisit", outcome="in_use", satisfaction=4)
+    assert told.json().keys() == {
+        "application_id", "institution", "product", "outcome", "words", "satisfaction",
+    }  # fmt: skip
+    assert step(running, operator, reported, "revisit", outcome="in_use").status_code == 409
+    assert duties() == []
+    found = seen(running, owner, made)
+    assert (found["revisit_by"], found["revisit_outcome"]) == (None, "hard_to_repay")
+    assert (found["state"], found["satisfaction"]) == ("granted", None)
+    assert seen(running, officer, reported)["satisfaction"] == 4
+    assert [one["step"] for one in found["history"]] == ["apply", "remind", "grant", "remind", "revisit"]  # fmt: skip
+    running.clock.now = start
 
 
 def test_a_refusal_gives_a_reason_of_the_list_and_the_firm_is_told(running: Running) -> None:
