@@ -120,8 +120,10 @@ def match_one(desk: NightDesk, name: str) -> FirmMatches:
         table, rated = desk.raters.rate(FirmBlock(found.usccs, found.columns, segments), desk.day)
         grade = table["grade"][0].as_py()
     given = {GRADE: rated.rank, SCORE: rated.score}
+    seen = offering.seen(found.columns, rated)
+    given |= {tag.name: seen[tag.name] for tag in offering.tags.tags}
     values = found.row(0) | {key: _number(column[0]) for key, column in given.items()}
-    return _judged(desk, firm.uscc, grade, values, offering.seen(found.columns, rated))
+    return _judged(desk, firm.uscc, grade, values, seen)
 
 
 def _judged(
