@@ -66,12 +66,35 @@ class Database:
 
 
 async def open_database(conninfo: str, *, size: int, wait_seconds: float) -> Database:
-    """A pool of at most `size` connections, one of them open."""
+    """A pool of at most `size` connections, one of them open.
+
+    After the server has been away, every connection kept from before is dead; nobody is given one.
+    """
+
+    async def require_alive(connection: Connection) -> None:
+        try:
+            hear(connection)
+        except psycopg.OperationalError:
+            await pool.check()  # the others most likely ended with it
+            raise
+
     pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-        conninfo, min_size=1, max_size=size, open=False, kwargs=_MANNER
+        conninfo, min_size=1, max_size=size, open=False, kwargs=_MANNER, check=require_alive
     )
     await pool.open()
     return Database(pool, wait_seconds)
+
+
+def hear(connection: Connection) -> None:
+    """Read what the server has said meanwhile, without asking it anything.
+
+    Raises
+    ------
+    psycopg.OperationalError
+        If it has hung up. Before that it may say why, so its end is only heard behind its last words.
+    """
+    connection.pgconn.consume_input()
+    connection.pgconn.consume_input()
 
 
 async def begin(connection: Connection) -> None:

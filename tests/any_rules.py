@@ -1,6 +1,8 @@
 """Random rules over five made-up names, random firms, and Kleene's tables one firm at a time."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from random import Random
 from typing import cast
 
 import numpy as np
@@ -71,16 +73,49 @@ def joined(parts: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
 
 
 RULES = st.recursive(CLAUSES, joined, max_leaves=8)
-FIRMS = st.fixed_dictionaries(
-    {
-        "age": st.none() | st.sampled_from([0.0, 1.0, 12.0, 12.5, 24.0, 36.0]),
-        "debt": st.none() | st.sampled_from([-0.02, 0.0, 0.3, 0.12, 1.0, 3.0]),
-        "paid": st.none() | st.sampled_from([-1.0, 0.0, 12.5, 10_000.0, 125_000.0]),
-        "on_list": st.none() | st.sampled_from([0.0, 1.0]),
-        "status": st.none() | st.sampled_from(["1", "2", "3"]),
-    }
-)
 Firm = dict[str, float | str | None]
+VALUES: Mapping[str, Sequence[float | str | None]] = {
+    "age": [None, 0.0, 1.0, 12.0, 12.5, 24.0, 36.0],
+    "debt": [None, -0.02, 0.0, 0.3, 0.12, 1.0, 3.0],
+    "paid": [None, -1.0, 0.0, 12.5, 10_000.0, 125_000.0],
+    "on_list": [None, 0.0, 1.0],
+    "status": [None, "1", "2", "3"],
+}
+FIRMS = st.fixed_dictionaries({name: st.sampled_from(some) for name, some in VALUES.items()})
+
+
+def drawn_firm(rng: Random) -> Firm:
+    """The same from a seed, for worlds too large to shrink."""
+    return {name: rng.choice(some) for name, some in VALUES.items()}
+
+
+def drawn_rule(rng: Random, deep: int = 3) -> Rule:
+    """A rule from a seed."""
+    kind = rng.choice(["clause", "not", "all", "all", "any", "any"]) if deep else "clause"
+    if kind == "clause":
+        return _drawn_clause(rng)
+    if kind == "not":
+        return Not(drawn_rule(rng, deep - 1))
+    joint = AllOf if kind == "all" else AnyOf
+    return joint(tuple(drawn_rule(rng, deep - 1) for _ in range(rng.randint(2, 3))))
+
+
+def _drawn_clause(rng: Random) -> Rule:
+    name = rng.choice(list(TERMS))
+    if name == "on_list":
+        return rng.choice([Flag, Known])(name)
+    low, high = (_drawn_value(rng, name) for _ in range(2))
+    is_code = name == "status"
+    return rng.choice(
+        [Known(name), Among(name, (low, high)), Compare(name, rng.choice(SIGNS[: 2 if is_code else 6]), low),
+         *([] if is_code else [Between(name, low, high)])]
+    )  # fmt: skip
+
+
+def _drawn_value(rng: Random, name: str) -> Value:
+    if name == "status":
+        return Code(rng.choice(TERMS[name].codes))
+    return Quantity(Decimal(rng.choice(["-3", "0", "0.30", "1", "2", "12", "12.5", "30"])), rng.choice(UNITS[name]))  # fmt: skip
 
 
 def naive(rule: Rule, firm: Firm) -> bool | None:

@@ -41,12 +41,12 @@ FIRM, NEIGHBOUR, SHANDONG = code("610100"), code("610100", "MA6TTT01"), code("37
 
 
 def land(
-    home: Path, dataset: str, row: Mapping[str, str | None], *, now: datetime = LONG_AGO
+    home: Path, dataset: str, *rows: Mapping[str, str | None], now: datetime = LONG_AGO
 ) -> None:
-    """Land one row by the ordinary ingest."""
+    """Land rows by the ordinary ingest, with one commit."""
     mapping = identity_mapping(CATALOGUE[dataset])
     land_rows(
-        [dict(row)],
+        [dict(row) for row in rows],
         mapping,
         Lake(home / "lake"),
         Vault(home / "vault"),

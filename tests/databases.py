@@ -66,7 +66,9 @@ def reachable_folder() -> Path:
 
 
 def remove_home(home: Path) -> None:
-    """Delete a server's home when its keeper has ended, with what it keeps elsewhere."""
+    """Delete a server's home, if it came to have one, when its keeper has ended, with what it keeps elsewhere."""
+    if not home.exists():
+        return
     wait_until_stopped(home)
     place = home / "place"
     if place.exists():

@@ -1,6 +1,7 @@
 """A few firms whose records are known, and products of a test bank, for tests of matching. All is invented."""
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.service import Ask, Running
 #: Old enough and clean; founded last December; a dishonest judgment debtor.
 SOUND, YOUNG, POOR = (synthetic_uscc("matching", name) for name in ("sound", "young", "poor"))
 FIRMS = (SOUND, YOUNG, POOR)
+FOUNDED = {SOUND: "2015-03-01", YOUNG: "2025-12-01", POOR: "2015-03-01"}
 NEED = {"amount_cny": "500000.00", "term_months": 12, "purpose": "operation"}
 MAY = ["product:submit", "match:create", "match:read", "match:list", "pre_credit:create", "reverse_match:create"]  # fmt: skip
 TERMS: dict[str, Any] = {
@@ -31,30 +33,29 @@ TERMS: dict[str, Any] = {
 
 def settle(home: Path, day: date = AS_OF) -> None:
     """A lake with the firms, a model that serves, and vectors of a day for it."""
-    for firm in FIRMS:
-        founded = "2025-12-01" if firm == YOUNG else "2015-03-01"
-        register = {"uscc": firm, "name": "测试公司", "reg_status": "1", "established_on": founded}
-        kind = {"entity_type": "company", "industry_code": "2614", "region_code": "371302"}
-        land(home, "reg_basic", register | kind, now=KNOWN)
-        report = {"uscc": firm, "report_year": "2025", "filed_on": "2026-03-01", "employees": "20"}
-        figures = {"revenue": "9000000", "assets": "5000000"}
-        land(home, "reg_annual_report", report | figures, now=KNOWN)
-        grade = {
-            "consent_id": "C-1",
-            "rating_year": "2025",
-            "grade": "A",
-            "published_on": "2026-04-01",
-        }
-        land(home, "tax_credit_rating", {"uscc": firm, **grade}, now=KNOWN)
-        month = {"uscc": firm, "consent_id": "C-1", "month": "202604"}
-        staff = {"insured": "12", "employer_amount": "30000"}
-        land(home, "pension_month", month | staff, now=KNOWN)
-        power = {"account_no": "1", "usage": "9000", "billed": "10"}
-        land(home, "electricity_month", month | power, now=KNOWN)
-    bad = {"uscc": POOR, "case_no": "1", "published_on": "2026-01-01"}
-    land(home, "dishonest_debtor", bad, now=KNOWN)
+    land_firms(home)
     build_vectors(home, TinyLake(home / "lake"), model_features(), day=day)
     promote_model(home)
+
+
+def land_firms(home: Path, founded: Mapping[str, str] = FOUNDED) -> None:
+    """Everything that is on record about the firms; they differ in their age and in what `POOR` has done."""
+    records: dict[str, dict[str, str]] = {
+        "reg_annual_report": {"report_year": "2025", "filed_on": "2026-03-01", "employees": "20", "revenue": "9000000", "assets": "5000000"},
+        "tax_credit_rating": {"consent_id": "C-1", "rating_year": "2025", "grade": "A", "published_on": "2026-04-01"},
+        "pension_month": {"consent_id": "C-1", "month": "202604", "insured": "12", "employer_amount": "30000"},
+        "electricity_month": {"consent_id": "C-1", "month": "202604", "account_no": "1", "usage": "9000", "billed": "10"},
+    }  # fmt: skip
+    register = [
+        {"uscc": firm, "name": "测试公司", "reg_status": "1", "entity_type": "company", "industry_code": "2614",
+         "region_code": "371302", "established_on": day}
+        for firm, day in founded.items()
+    ]  # fmt: skip
+    land(home, "reg_basic", *register, now=KNOWN)
+    for dataset, record in records.items():
+        land(home, dataset, *({"uscc": firm, **record} for firm in founded), now=KNOWN)
+    bad = {"uscc": POOR, "case_no": "1", "published_on": "2026-01-01"}
+    land(home, "dishonest_debtor", bad, now=KNOWN)
 
 
 def publish(running: Running, bank: Ask, code: str, **terms: object) -> None:

@@ -10,7 +10,13 @@ from features.clock import now_in_shanghai
 from features.errors import RequestError
 from xinqiao.console import Json, Lang, show, show_json, use_language
 from xinqiao.match_one import match_one, print_one
-from xinqiao.match_report import ledger_document, match_document, print_ledger, print_matches
+from xinqiao.match_report import (
+    ledger_document,
+    match_document,
+    print_ledger,
+    print_matches,
+    require_writable,
+)
 from xinqiao.night import open_desk
 from xinqiao.settings import load_settings
 
@@ -47,6 +53,8 @@ def match(
             en="Say either one enterprise (`match E1`) or a folder for everyone (`match --out DIR`).",
             zh="请指定一家企业（`match E1`），或为全部企业指定输出目录（`match --out 目录`）。",
         )
+    if out_folder is not None:
+        require_writable(out_folder)
     desk = open_desk(settings, day, now, most=top)
     if enterprise is not None:
         found = match_one(desk, enterprise)

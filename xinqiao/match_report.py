@@ -1,9 +1,12 @@
 """What matching found, for a person and for a machine."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
 
 from rich.table import Table
 
+from features.errors import RequestError
 from models.matching.batch import Counts
 from models.matching.offering import Offering
 from models.night.everyone import Swept
@@ -16,6 +19,25 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "undecided": ("数据不足", "undecided"),
     "near": ("仅差一项", "one short"),
 }
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder for results; a long run had better not find out at its end.
+
+    Raises
+    ------
+    RequestError
+        If nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as failed:
+        raise RequestError(
+            en=f"Nothing can be written to the folder {folder}: {failed.strerror}. Choose another one.",
+            zh=f"无法写入目录 {folder}：{failed.strerror}。请换一个目录。",
+        ) from failed
 
 
 def match_document(desk: NightDesk, swept: Swept) -> dict[str, object]:

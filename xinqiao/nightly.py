@@ -29,7 +29,7 @@ from models.night.firms import NightFirms
 from models.tags.batch import TAGS
 from models.watching.setting import serving
 from xinqiao.console import Json, out, say, show, show_json
-from xinqiao.match_report import match_document, print_ledger
+from xinqiao.match_report import match_document, print_ledger, require_writable
 from xinqiao.night import NightDesk, open_desk
 from xinqiao.settings import load_settings
 from xinqiao.watch import run as watch_run
@@ -91,6 +91,8 @@ def nightly(
     """See `HELP`."""
     settings, now = load_settings(), now_in_shanghai()
     day = as_of.date() if as_of is not None else now.date()
+    if out_folder is not None:
+        require_writable(out_folder)
     desk = open_desk(settings, day, now)
     said, seconds = run_night(desk)
     if out_folder is not None:
@@ -172,7 +174,6 @@ def _digest(*parts: object) -> str:
 
 def _copy(folder: Path, to: Path) -> None:
     """The results of a night beside their record; the features stay at home."""
-    to.mkdir(parents=True, exist_ok=True)
     for name in (RATINGS, TAGS, MATCHES, PRODUCTS, CONDITIONS, FINDINGS, MOVES, RECORD):
         if (folder / name).exists():
             shutil.copyfile(folder / name, to / name)
