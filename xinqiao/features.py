@@ -12,6 +12,7 @@ import typer
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.lineage import origins_of
 from features.online import OnlineVectors
@@ -155,7 +156,7 @@ def refresh(as_of: AsOf) -> None:
 
 def shelf_of(settings: Settings) -> Shelf:
     """The online vectors of one home."""
-    return Shelf(settings.lake, settings.online, REGISTRY)
+    return Shelf(settings.lake, settings.online, COLUMNS)
 
 
 @app.command()

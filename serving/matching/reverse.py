@@ -166,14 +166,14 @@ def _fit(search: Search, firm: Firm) -> Fit:
 
 def _count_others(search: Search, consenting: set[str], stop: Stop) -> int:
     """Firms without a consent of which nothing that is public speaks against the product."""
-    usccs, read = look_at_everybody(search.desk, Opened("grantee"), search.names, search.now, stop)
+    read = look_at_everybody(search.desk, Opened("grantee"), search.names, search.now, stop)
     conditions = search.shelf.shelf.matcher.conditions
     tags = only_used(search.shelf.tags, conditions.names)
-    columns = _complete(search, read, tags.names, len(usccs))
-    columns |= tags.ask(columns, rows=len(usccs))
-    columns = _complete(search, columns, conditions.names, len(usccs))
+    columns = _complete(search, read.columns, tags.names, len(read))
+    columns |= tags.ask(columns, rows=len(read))
+    columns = _complete(search, columns, conditions.names, len(read))
     states = conditions.ask(conditions.matrix(columns))
-    is_other = np.array([uscc not in consenting for uscc in usccs], dtype=np.bool_)
+    is_other = np.array([uscc not in consenting for uscc in read.usccs], dtype=np.bool_)
     return int(((states != FALSE).all(axis=1) & is_other).sum())
 
 
