@@ -134,7 +134,7 @@ class Question:
 
 def _plain(column: npt.NDArray[np.generic]) -> Column:
     """Text as rules compare it; numbers as they are."""
-    return column.astype(np.float64 if column.dtype.kind == "f" else np.str_)
+    return column.astype(np.float64) if column.dtype.kind == "f" else column.astype(np.str_)
 
 
 def _stacked(parts: Sequence[FirmColumns]) -> FirmColumns:
@@ -142,7 +142,8 @@ def _stacked(parts: Sequence[FirmColumns]) -> FirmColumns:
     some = [part for part in parts if len(part)] or list(parts[:1])
     if len(some) == 1:
         return some[0]
-    columns: dict[str, Column] = {
-        name: np.concatenate([part.columns[name] for part in some]) for name in some[0].columns
+    columns = {
+        name: _plain(np.concatenate([part.columns[name] for part in some]))
+        for name in some[0].columns
     }
     return FirmColumns([uscc for part in some for uscc in part.usccs], columns)
