@@ -33,7 +33,7 @@ from serving.ratings.desks import Desks
 from serving.ratings.sight import Opened
 from serving.reading import Stop
 
-SEED, FIRMS, OPEN, TURNS = 20261124, 40, 500, 3
+SEED, FIRMS, OPEN, TURNS = 20261124, 20, 500, 3
 SCOPES = frozenset({"tax", "invoice", "utilities"})
 T = TypeVar("T")
 
