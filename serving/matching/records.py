@@ -60,10 +60,10 @@ class Question:
         unsure = self.desk.unsure
         if unsure.is_everyone or len(unsure.usccs) > _FEW or self._beside:
             return self._of_lake(None, self.names)
-        codes = [code.decode() for code in self.desk.online.usccs.tolist()]
-        rows = [row for row, code in enumerate(codes) if code not in unsure.usccs]
-        found = self._of_build([codes[row] for row in rows], np.array(rows, dtype=np.intp))
-        return _stacked([found, *self._changed(sorted(unsure.usccs))])
+        changed = sorted(unsure.usccs)
+        codes = self.desk.online.usccs.astype(np.str_)
+        rows = np.flatnonzero(~np.isin(codes, np.array(changed, dtype=np.str_)))
+        return _stacked([self._of_build(codes[rows].tolist(), rows), *self._changed(changed)])
 
     @cached_property
     def _features(self) -> list[str]:
