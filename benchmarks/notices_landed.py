@@ -134,9 +134,8 @@ def _steps(house: House, at: float, notice: Heard) -> Iterator[tuple[str, float]
     if found is None:
         raise RuntimeError(f"Notice {notice.notice_id} was heard and is not in the ledger.")
     posted, claimed = (_machine_time(house, moment) for moment in found)
-    built = [_written(house.home / place) for place in ("online", "watch/facts")]
-    moments = [at, posted, *sorted(built), claimed, notice.at]
-    names = ("noticed", "features", "facts", "asked, alert and notice written", "sent")
+    moments = [at, posted, _written(house.home / "online"), claimed, notice.at]
+    names = ("noticed", "features and facts", "asked, alert and notice written", "sent")
     yield from zip(names, (b - a for a, b in pairwise(moments)), strict=True)
 
 

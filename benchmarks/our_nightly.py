@@ -51,7 +51,7 @@ class Repeated(NightFirms):
 
 def whole(home: Path, lake: Path, day: date) -> None:
     """The night of a city, then the same night again."""
-    settings = _prepare(home, lake, day)
+    settings = prepare(home, lake, day)
     desk = open_desk(settings, day, now_in_shanghai())
     meter = Meter()
     said, seconds = run_night(desk)
@@ -87,7 +87,7 @@ def _digest(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in sorted(folder.glob("*.*"))}
 
 
-def _prepare(home: Path, lake: Path, day: date) -> Settings:
+def prepare(home: Path, lake: Path, day: date) -> Settings:
     """A home that looks at a city's lake, with a rating and a warning that serve."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "lake").symlink_to(lake)

@@ -48,7 +48,7 @@ def segment_of(table: pa.Table, name: str) -> list[str]:
 
 
 def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
-    """Size and industry of firms in the order asked, as `features.online.KIND`; blank where not in the snapshot.
+    """Attributes of firms in the order asked, as `features.online.KIND`; blank where not in the snapshot.
 
     The same classes as `add_segments`, worked out in arrays: for one firm the engine takes longer to plan
     the standard as SQL than to read everything else.
@@ -56,7 +56,9 @@ def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
     read = read_attributes(snapshot)
     found = np.zeros(len(read.usccs) + 1, dtype=KIND)
     for name in KIND.names or ():
-        found[name][:-1] = getattr(read, name).astype(np.bytes_)
+        found[name][:-1] = getattr(read, name)
+        if KIND[name].kind == "f":
+            found[name][-1] = np.nan
     place = {uscc: row for row, uscc in enumerate(read.usccs)}
     return found[[place.get(uscc, -1) for uscc in usccs]]
 

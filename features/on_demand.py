@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from features.clock import end_of
 from features.contracts import REGISTER, Catalogue
-from features.engine import connect, parquet
+from features.engine import connect, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.online import OnlineVectors, Vectors
 from features.pipeline import build_features
@@ -200,6 +200,16 @@ def codes_of(lake: LakeView, keys: frozenset[int]) -> set[str]:
             f"SELECT party_id FROM {lake.parties_sql()} WHERE party_key IN ({listed})"
         ).fetchall()
     return {str(code) for (code,) in rows}
+
+
+def keys_of(lake: LakeView, codes: Collection[str]) -> dict[str, int]:
+    """Surrogate keys of those codes that have one; the id a provider uses is no code."""
+    listed = ", ".join(map(literal, codes)) or "NULL"
+    with connect(threads=1) as connection:
+        rows = connection.execute(
+            f"SELECT party_id, party_key FROM {lake.parties_sql()} WHERE party_id IN ({listed})"
+        ).fetchall()
+    return {str(code): int(key) for code, key in rows}
 
 
 def _merged(

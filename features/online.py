@@ -1,7 +1,7 @@
 """The latest feature vector of every enterprise, memory-mapped for whoever answers requests.
 
 A build is a folder that is never changed: `vectors.npy` (float64, one row an enterprise, NaN where
-NULL), `usccs.npy` (sorted codes), `kinds.npy` (size and industry) and `manifest.json`. `current` is a link that a refresh swings in
+NULL), `usccs.npy` (sorted codes), `kinds.npy` (size, industry and place) and `manifest.json`. `current` is a link that a refresh swings in
 one step, so a reader sees the old build or the new one, never a mixture; a reader that has the old
 one mapped keeps it until it opens again. Vectors hold everything that is held about a firm; whoever
 hands them on masks the columns its scope does not open, which by the law of consent is the same as
@@ -29,8 +29,13 @@ from features.registry import Registry
 CURRENT = "current"
 _FILES = ("usccs.npy", "vectors.npy")
 _KINDS = "kinds.npy"
-#: What kind of firm each is, empty where unknown; `size_class_public` is its size by public figures alone.
-KIND = np.dtype([("size_class", "S8"), ("size_class_public", "S8"), ("industry_section", "S1")])
+#: What kind of firm each is, empty or NaN where unknown; `size_class_public` is its size by public figures alone.
+KIND = np.dtype(
+    [
+        ("size_class", "S8"), ("size_class_public", "S8"), ("industry_section", "S1"),
+        ("entity_type", "S16"), ("industry_code", "f8"), ("region_code", "f8"),
+    ]
+)  # fmt: skip
 _KEPT_BUILDS = 2
 
 
@@ -146,6 +151,11 @@ class OnlineVectors:
         read = self.manifest.datasets.values()
         return np.array([not closed.isdisjoint(datasets) for datasets in read], dtype=np.bool_)
 
+    def defined_as(self, registry: Registry) -> Registry:
+        """Features of a registry that are columns here, by the same definition."""
+        known = self.manifest.features
+        return Registry(tuple(f for f in registry if known.get(f.name) == f.definition_hash))
+
     def is_fresh(self, registry: Registry, as_of_date: date, lake_version: int) -> bool:
         """Whether these are the registry's features, as of that date, of that state of the lake."""
         known = self.manifest.features
@@ -256,8 +266,10 @@ def _open(build: Path, *, check: bool) -> OnlineVectors:
     shape = (manifest.enterprises, len(manifest.features))
     if usccs.shape != shape[:1] or vectors.shape != shape or vectors.dtype != np.float64:
         raise _damaged(build, "shape")
-    if kinds is not None and (kinds.shape != shape[:1] or kinds.dtype != KIND):
+    if kinds is not None and kinds.shape != shape[:1]:
         raise _damaged(build, _KINDS)
+    if kinds is not None and kinds.dtype != KIND:
+        kinds = None  # written when less was kept; the next renewal knows them
     if check:
         for name, digest in manifest.files.items():
             if _sha256(build / name) != digest:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import psycopg
 
-from features.definitions import REGISTRY
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.renewal import Shelf, is_behind, renewed
 from features.vault import Vault
@@ -179,7 +179,7 @@ def _destination(upkeep: Upkeep, name: str) -> Destination:
 async def renew_vectors(upkeep: Upkeep, now: datetime) -> int:
     """Keep the online vectors at today: after midnight all, after a landing what it touched."""
     home = upkeep.settings.home
-    shelf = Shelf(home / "lake", home / "online", REGISTRY)
+    shelf = Shelf(home / "lake", home / "online", COLUMNS)
     async with upkeep.renewing:
         if not await asyncio.to_thread(is_behind, shelf, now.date(), now=now):
             return 0

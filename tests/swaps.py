@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.callers import Headers
 from features.clock import now_in_shanghai
-from features.definitions import REGISTRY
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.online import Vectors, open_online, write_vectors
 from features.scope import Purpose
@@ -91,8 +91,8 @@ class Points:
         """Read the town's vectors; of the other set each firm's are its neighbour's."""
         build = open_online(self.home / "online")
         assert build.kinds is not None
-        own = np.full((len(build.usccs), len(REGISTRY)), np.nan)
-        own[:, [REGISTRY.names.index(name) for name in build.names]] = build.vectors
+        own = np.full((len(build.usccs), len(COLUMNS)), np.nan)
+        own[:, [COLUMNS.names.index(name) for name in build.names]] = build.vectors
         rows = np.flatnonzero(np.isin(build.usccs, [code.encode() for code in self.town.usccs]))
         order = np.arange(len(own))
         order[rows] = np.roll(rows, 1)
@@ -129,7 +129,7 @@ class Points:
         now = now_in_shanghai()
         made = write_vectors(
             self.sets[self.vectors],
-            REGISTRY,
+            COLUMNS,
             now.date(),
             self.home / "online",
             lake_version=Lake(self.home / "lake").view().version,

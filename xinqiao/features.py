@@ -12,6 +12,7 @@ import typer
 from features.clock import now_in_shanghai
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.lineage import origins_of
 from features.online import OnlineVectors
@@ -126,15 +127,15 @@ def panel(
 
 @app.command()
 def online(as_of: AsOf) -> None:
-    """刷新在线特征：全部企业的最新特征向量，供评级与服务读取。 Refresh the latest vectors for serving.
+    """刷新在线特征：全部企业的最新特征与事实，供评级与服务读取。 Refresh the latest vectors for serving.
 
     例 Example: xinqiao features online --as-of 2020-02-29
     """
     built = refresh_online(load_settings(), as_of.date())
     rows, columns = built.vectors.shape
     show(
-        f"{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
-        f"{rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
+        f"{rows} 家企业 × {columns} 个特征与事实，截至 {built.as_of_date} → {built.folder}",
+        f"{rows} enterprises × {columns} features and facts as of {built.as_of_date} → {built.folder}",
     )
 
 
@@ -148,14 +149,14 @@ def refresh(as_of: AsOf) -> None:
     how = ("全量重建", "rebuilt whole") if is_whole else ("增量刷新", "brought up to date")
     rows, columns = built.vectors.shape
     show(
-        f"{how[0]}：{rows} 家企业 × {columns} 个特征，截至 {built.as_of_date} → {built.folder}",
-        f"{how[1]}: {rows} enterprises × {columns} features as of {built.as_of_date} → {built.folder}",
+        f"{how[0]}：{rows} 家企业 × {columns} 个特征与事实，截至 {built.as_of_date} → {built.folder}",
+        f"{how[1]}: {rows} enterprises × {columns} features and facts as of {built.as_of_date} → {built.folder}",
     )
 
 
 def shelf_of(settings: Settings) -> Shelf:
     """The online vectors of one home."""
-    return Shelf(settings.lake, settings.online, REGISTRY)
+    return Shelf(settings.lake, settings.online, COLUMNS)
 
 
 @app.command()

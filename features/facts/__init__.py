@@ -4,9 +4,12 @@ A fact is declared as a feature is (grain, aggregate, datasets, words), but ente
 use both.
 """
 
+from features.definitions import REGISTRY
 from features.facts import activity, matching, public
 from features.facts.feeds import FEED_FACTS
 from features.facts.mortgages import MORTGAGE_FACTS
 from features.registry import Registry
 
 FACTS = Registry((*public.FACTS, *activity.FACTS, *MORTGAGE_FACTS, *FEED_FACTS, *matching.FACTS))
+#: What models learn from, and what only rules ask about.
+COLUMNS = Registry((*REGISTRY, *FACTS))

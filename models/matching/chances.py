@@ -153,6 +153,7 @@ def load_belief(as_of_date: date, path: Path = APPROVAL_PATH) -> Belief:
     return found
 
 
+@cache
 def letters_of_scale() -> tuple[str, ...]:
     """All letters of the scale in force, the one of default last."""
     version = load_scale().version

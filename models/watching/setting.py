@@ -7,8 +7,7 @@ from pathlib import Path
 
 from features.definitions import REGISTRY
 from features.errors import BundleError
-from features.facts import FACTS
-from features.registry import Registry
+from features.facts import COLUMNS
 from features.rules.vocabulary import Vocabulary
 from models.alert import ALERT_6M
 from models.aliases import CHAMPION, named_bundle
@@ -18,8 +17,6 @@ from models.signals.exposure_facts import EXPOSURE_FACTS
 from models.watching.opinions import Judge
 from models.watching.watch import Watch
 
-#: Columns of a watch: what models learn from, and what only rules ask about.
-COLUMNS = Registry((*REGISTRY, *FACTS))
 #: Which models take part: the early warning, and the rating whose grades are followed.
 MODELS = (ALERT_6M, CHAMPION)
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from features.rules.evaluate import Column
 from models.arrays import BoolArray
+from models.matching.chances import letters_of_scale
 from models.matching.conditions import FALSE, UNKNOWN, StateArray
 from models.matching.matcher import Matcher, Verdicts
-from models.scale import load_scale
 from models.tags.book import Audience, Tag, Tags
 from models.tags.held import Claims, ask_tags
 from serving.matching.asked import Value
@@ -147,9 +147,7 @@ def rank_of(grade: str | None) -> float | None:
     """
     if grade is None:
         return None
-    version = load_scale().version
-    letters = [*(one.code for one in version.grades), version.default_grade.code]
-    return float(letters.index(grade) + 1)
+    return float(letters_of_scale().index(grade) + 1)
 
 
 def _count(matcher: Matcher, flags: BoolArray) -> npt.NDArray[np.int64]:

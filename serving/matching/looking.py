@@ -1,7 +1,6 @@
 """One look at a firm for matching: what rules ask of its records, and its grade, under one scope.
 
-Features of a firm that nothing has happened to stand ready in the online build; the rest is read through
-a snapshot of that firm. What was read is kept for a minute, since only a repair that falls due can change
+What was read (`serving.matching.records`) is kept for a minute, since only a repair that falls due can change
 it while the lake stands still.
 """
 
@@ -9,13 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-import numpy as np
-
-from features.errors import UnknownEnterpriseError
 from features.rules.evaluate import Column
-from features.scope import DataScope, Purpose
-from features.snapshot import open_snapshot
-from models.matching.inputs import datasets_of, read_columns
+from models.matching.inputs import FirmColumns
+from serving.matching.records import Question
 from serving.ratings.desk import Desk
 from serving.ratings.sight import Opened
 from serving.reading import Stop
@@ -89,24 +84,15 @@ def look_at(
 ) -> Firm | None:
     """Look at one firm; None if it is on no register.
 
-    Takes a fraction of a second: not for the event loop.
+    May take a fraction of a second: not for the event loop.
 
     Parameters
     ----------
     names : sequence of str
         What rules ask about; those no record answers are left out.
     """
-    withheld = opened.withheld(desk.catalogue)
-    try:
-        ready = _ready(desk, uscc, withheld, names)
-        wanted = [name for name in names if name not in ready]
-        read = _read(desk, [uscc], withheld, wanted, now, stop)
-    except UnknownEnterpriseError:
-        return None
-    if list(read) != [uscc]:
-        return None
-    grade, score, scopes = _rated(desk, uscc, opened, now)
-    return Firm(uscc, desk.as_of_date, ready | read[uscc], grade, score, withheld, scopes)
+    found = look_at_many(desk, [uscc], opened, names, now, stop)
+    return found[0] if found else None
 
 
 def look_at_many(
@@ -117,12 +103,12 @@ def look_at_many(
     now: datetime,
     stop: Stop,
 ) -> list[Firm]:
-    """Look at firms that opened the same; those on no register are left out."""
+    """Look at firms that opened the same, in any order; those on no register are left out."""
     withheld = opened.withheld(desk.catalogue)
-    known = [uscc for uscc in usccs if _is_known(desk, uscc)]
-    read = _read(desk, known, withheld, names, now, stop) if known else {}
+    read = Question(desk, names, withheld, now, stop).of(usccs)
     found: list[Firm] = []
-    for uscc, columns in read.items():
+    for row, uscc in enumerate(read.usccs):
+        columns = {name: column[row : row + 1] for name, column in read.columns.items()}
         grade, score, scopes = _rated(desk, uscc, opened, now)
         found.append(Firm(uscc, desk.as_of_date, columns, grade, score, withheld, scopes))
     return found
@@ -130,80 +116,14 @@ def look_at_many(
 
 def look_at_everybody(
     desk: Desk, opened: Opened, names: Sequence[str], now: datetime, stop: Stop
-) -> tuple[list[str], Mapping[str, Column]]:
-    """Codes and columns of every firm of the register under one scope."""
-    return _columns(desk, None, opened.withheld(desk.catalogue), names, now, stop)
+) -> FirmColumns:
+    """Every firm of the register under one scope."""
+    return Question(desk, names, opened.withheld(desk.catalogue), now, stop).of_everybody()
 
 
 def _key(desk: Desk, uscc: str, opened: Opened, names: Sequence[str]) -> _Key:
     build, version = desk.online.folder.name, desk.stale.lake_version
     return _Key(uscc, opened, desk.bundle.id, build, version, hash(tuple(names)))
-
-
-def _is_known(desk: Desk, uscc: str) -> bool:
-    try:
-        desk.lake.find_enterprise(uscc)
-    except UnknownEnterpriseError:
-        return False
-    return True
-
-
-def _ready(
-    desk: Desk, uscc: str, withheld: frozenset[str], names: Sequence[str]
-) -> dict[str, Column]:
-    """Features of a firm from the online build, where it still speaks for the firm."""
-    row = desk.online.find(uscc)
-    if row is None or desk.stale.holds(uscc):
-        return {}
-    wanted = [name for name in names if name in set(desk.online.names)]
-    found = np.array(desk.online.vectors[row][desk.online.columns(wanted)], dtype=np.float64)
-    found[desk.online.hidden(withheld)[desk.online.columns(wanted)]] = np.nan
-    return {name: found[place : place + 1] for place, name in enumerate(wanted)}
-
-
-def _read(
-    desk: Desk,
-    usccs: Sequence[str],
-    withheld: frozenset[str],
-    names: Sequence[str],
-    now: datetime,
-    stop: Stop,
-) -> dict[str, dict[str, Column]]:
-    """Columns of some firms from the lake, firm by firm."""
-    keys = [desk.lake.find_enterprise(uscc).key for uscc in usccs]
-    found, columns = _columns(desk, keys, withheld, names, now, stop)
-    return {
-        uscc: {name: column[row : row + 1] for name, column in columns.items()}
-        for row, uscc in enumerate(found)
-    }
-
-
-def _columns(
-    desk: Desk,
-    keys: Sequence[int] | None,
-    withheld: frozenset[str],
-    names: Sequence[str],
-    now: datetime,
-    stop: Stop,
-) -> tuple[list[str], Mapping[str, Column]]:
-    scope = DataScope(
-        frozenset(desk.catalogue.datasets) - withheld, Purpose.SELF_REPORT, until=now.date()
-    )
-    with (
-        open_snapshot(
-            desk.lake,
-            desk.catalogue,
-            desk.as_of_date,
-            scope,
-            now=now,
-            enterprises=keys,
-            threads=1,
-            datasets=datasets_of(names),
-        ) as snapshot,
-        stop.watch(snapshot),
-    ):
-        read = read_columns(snapshot, names)
-    return read.usccs, read.columns
 
 
 def _rated(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from models.matching.conditions import FALSE
 from models.products.base import base_rule
 from models.products.shelf import Shelf
 from models.products.terms import TermsTable
+from models.tags.book import Tags
 from models.tags.held import Claims
 from serving.access.decision import Resource, not_found
 from serving.audit.record import write_entry
@@ -56,6 +58,12 @@ class Search:
         """What the product asks about."""
         return names_of(self.shelf)
 
+    @cached_property
+    def tags(self) -> Tags:
+        """Tags the product and its terms ask for, and those that these use."""
+        asked = {*self.shelf.shelf.matcher.conditions.names, *self.shelf.terms.names}
+        return only_used(self.shelf.tags, asked)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -83,9 +91,9 @@ async def firms_that_fit(look: Look, asked: ReverseRequest) -> ReverseAnswer:
     opened = await open_firms(look.connection, own, look.now.date(), rules.looked_at_most.value)
     claims = await claims_of(look.connection, [one.uscc for one in opened])
     search = replace(search, claims=claims)
-    fits = await look.house.reading.read(lambda stop: _look(search, opened, stop))
+    fits = await look.house.reading.read(lambda stop: fits_of(search, opened, stop))
     others = await look.house.reading.read(
-        lambda stop: _count_others(search, {one.uscc for one in opened}, stop)
+        lambda stop: count_others(search, {one.uscc for one in opened}, stop)
     )
     named = [fit for fit in fits if fit.is_fit][: rules.named_at_most.value]
     consents = {one.uscc: one.consents for one in opened}
@@ -139,7 +147,7 @@ async def _search(look: Look, asked: ReverseRequest) -> Search:
     return Search(desk, one, said, Claims(), look.now)
 
 
-def _look(search: Search, opened: Sequence[OpenFirm], stop: Stop) -> list[Fit]:
+def fits_of(search: Search, opened: Sequence[OpenFirm], stop: Stop) -> list[Fit]:
     """Every consenting firm under what it opened; those that opened the same are read together."""
     groups: defaultdict[frozenset[str], list[str]] = defaultdict(list)
     for one in opened:
@@ -156,7 +164,7 @@ def _look(search: Search, opened: Sequence[OpenFirm], stop: Stop) -> list[Fit]:
 
 def _fit(search: Search, firm: Firm) -> Fit:
     day = search.shelf.shelf.as_of_date
-    values = values_of(firm, search.shelf.tags, search.said, search.claims, "open", day)
+    values = values_of(firm, search.tags, search.said, search.claims, "open", day)
     judged = judge(search.shelf.shelf.matcher, values)
     offers, version = search.shelf.terms.offers(values), search.shelf.shelf.products[0][1]
     terms = told_terms(version, offers, 0, float(values["need_amount_cny"] or 0))
@@ -165,16 +173,15 @@ def _fit(search: Search, firm: Firm) -> Fit:
     return Fit(firm, None if judged.verdicts.unknown[0] else True, terms)
 
 
-def _count_others(search: Search, consenting: set[str], stop: Stop) -> int:
+def count_others(search: Search, consenting: set[str], stop: Stop) -> int:
     """Firms without a consent of which nothing that is public speaks against the product."""
-    usccs, read = look_at_everybody(search.desk, Opened("grantee"), search.names, search.now, stop)
+    read = look_at_everybody(search.desk, Opened("grantee"), search.names, search.now, stop)
     conditions = search.shelf.shelf.matcher.conditions
-    tags = only_used(search.shelf.tags, conditions.names)
-    columns = _complete(search, read, tags.names, len(usccs))
-    columns |= tags.ask(columns, rows=len(usccs))
-    columns = _complete(search, columns, conditions.names, len(usccs))
+    columns = _complete(search, read.columns, search.tags.names, len(read))
+    columns |= search.tags.ask(columns, rows=len(read))
+    columns = _complete(search, columns, conditions.names, len(read))
     states = conditions.ask(conditions.matrix(columns))
-    is_other = np.array([uscc not in consenting for uscc in usccs], dtype=np.bool_)
+    is_other = np.array([uscc not in consenting for uscc in read.usccs], dtype=np.bool_)
     return int(((states != FALSE).all(axis=1) & is_other).sum())
 
 

@@ -73,7 +73,11 @@ class Desk:
     Attributes
     ----------
     stale : Stale
-        Firms whose vectors in the build no longer hold.
+        Firms of whose rating something in the build no longer holds.
+    held : Registry
+        Columns of the build that are defined as they were when it was made.
+    unsure : Stale
+        Firms of which any of these columns, or what kind of firm it is, no longer holds.
     """
 
     bundle: Bundle
@@ -82,6 +86,8 @@ class Desk:
     stale: Stale
     registry: Registry
     catalogue: Catalogue
+    held: Registry
+    unsure: Stale
     _sights: dict[Opened, Sight] = field(default_factory=dict[Opened, Sight], repr=False)
 
     @cached_property

@@ -17,6 +17,7 @@ from typing import TypeVar
 from features.contracts import Catalogue, load_catalogue
 from features.definitions import REGISTRY
 from features.errors import XinqiaoError
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.online import CURRENT, OnlineVectors, open_online
 from features.registry import Registry
@@ -205,12 +206,16 @@ class Desks:
     ) -> Desk:
         lake = Lake(self.home / "lake").view()
         unknown = Stale(frozenset(), is_everyone=True, lake_version=lake.version)
-        draft = Desk(bundle, online, lake, unknown, self.registry, self.catalogue)
+        held = online.defined_as(COLUMNS)
+        draft = Desk(bundle, online, lake, unknown, self.registry, self.catalogue, held, unknown)
         read = draft.columns_for(draft.knockouts)
         everything = frozenset(self.catalogue.datasets)
         scope = DataScope(everything, Purpose.SELF_REPORT, until=max(now.date(), draft.as_of_date))
-        stale = stale_firms(online, lake, self.catalogue, read, scope, now=now)
-        made = replace(draft, stale=stale)
+        stale, unsure = (
+            stale_firms(online, lake, self.catalogue, columns, scope, now=now)
+            for columns in (read, held)
+        )
+        made = replace(draft, stale=stale, unsure=unsure)
         for opened in {Opened("self"), Opened("grantee"), *scopes}:
             sight = made.sight(opened)
             if not sight.sees_nothing and len(online.usccs):

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from features.definitions import REGISTRY
-from features.facts import FACTS
+from features.facts import COLUMNS
 from features.lake import Lake
 from features.online import OnlineVectors
-from features.registry import Registry
 from features.renewal import Shelf, is_behind, rebuilt, renewed
 from features.windows import months_before
 from models.arrays import FloatArray
@@ -26,14 +25,13 @@ DUE_EVERY = timedelta(minutes=1)
 class Builds:
     """The features and facts of everybody today, and what the models read of three months ago."""
 
-    features: OnlineVectors
-    facts: OnlineVectors
+    today: OnlineVectors
     before: OnlineVectors
 
     @property
-    def stamps(self) -> tuple[str, str, str]:
+    def stamps(self) -> tuple[str, str]:
         """Which builds these are."""
-        return (self.features.folder.name, self.facts.folder.name, self.before.folder.name)
+        return (self.today.folder.name, self.before.folder.name)
 
 
 @dataclass
@@ -43,7 +41,7 @@ class Shelves:
     Parameters
     ----------
     home : Path
-        `online` is the ratings' too; `watch` is the watch's own.
+        `online` is everybody's; `watch` is the watch's own.
     """
 
     home: Path
@@ -66,17 +64,14 @@ class Shelves:
 
     def _renewed(self, now: datetime, names_before: Sequence[str]) -> Builds:
         today = now.date()
-        features = self._kept(Shelf(self.home / "lake", self.home / "online", REGISTRY), today, now)
-        facts = self._kept(self._shelf("facts", FACTS), today, now)
+        build = self._kept(Shelf(self.home / "lake", self.home / "online", COLUMNS), today, now)
         earlier = months_before(today, MIGRATION_MONTHS)
-        shelf = self._shelf("before", REGISTRY.select(names_before))
+        registry = REGISTRY.select(names_before)
+        shelf = Shelf(self.home / "lake", self.home / "watch" / "before", registry)
         before = shelf.current()
         if before is None or before.as_of_date != earlier or before.names != shelf.registry.names:
             before = rebuilt(shelf, earlier, now=now)
-        return Builds(features, facts, before)
-
-    def _shelf(self, name: str, registry: Registry) -> Shelf:
-        return Shelf(self.home / "lake", self.home / "watch" / name, registry)
+        return Builds(build, before)
 
     @staticmethod
     def _kept(shelf: Shelf, today: date, now: datetime) -> OnlineVectors:
@@ -96,14 +91,11 @@ def firms_of(
     usccs : sequence of str
         Firms of which every build of today has a row.
     """
-    columns = {
-        name: column
-        for build in (builds.facts, builds.features)
-        for name, column in _columns(build, usccs, [one for one in names if one in build.names])
-    }
+    today = builds.today
+    columns = dict(_columns(today, usccs, [name for name in names if name in today.names]))
     earlier = dict(_columns(builds.before, usccs, names_before))
     return (
-        Firms(usccs, builds.features.as_of_date, columns),
+        Firms(usccs, today.as_of_date, columns),
         Firms(usccs, builds.before.as_of_date, earlier),
     )
 

@@ -163,7 +163,7 @@ class Watcher:
     def _arrays(
         self, portfolio: Portfolio, watch: Watch, builds: Builds, lake: LakeView, now: datetime
     ) -> tuple[Exposures, Firms, Firms]:
-        usccs = [uscc for uscc in portfolio.usccs if builds.features.find(uscc) is not None]
+        usccs = [uscc for uscc in portfolio.usccs if builds.today.find(uscc) is not None]
         firms, before = firms_of(builds, usccs, watch.names, watch.names_before)
         exposures = exposures_in(
             portfolio,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -156,7 +157,8 @@ def test_everything_found_is_found_by_a_naive_loop(
         firms = read_columns(look, desk.offering.names)
     ratings = {row["uscc"]: row for row in night.rows("ratings")}
     own = [ratings[uscc] for uscc in firms.usccs]
-    rated = Rated.of(desk.raters.letters, [o["grade"] for o in own], [o["score"] for o in own])
+    table = pa.Table.from_pylist(own)
+    rated = Rated.of(desk.raters.letters, table["grade"], table["score"])
     seen = desk.offering.seen(firms.columns, rated)
     judged = [judge(desk.offering, place, seen) for place in range(len(desk.offering.shelf))]
     codes = [entry.code for entry, _ in desk.offering.shelf.products]

@@ -5,11 +5,13 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from features.firm_segments import PUBLIC_SIZE, add_segments, kinds_of, segment_of
 from features.online import KIND
+from features.register_attributes import read_attributes
 from features.snapshot import Snapshot, open_snapshot
 from tests.builders import CATALOGUE, NOW, TinyLake, seeded, whole_scope
 from tests.whole_worlds import land_whole, whole_world
@@ -99,7 +101,10 @@ def test_kinds_are_the_segments_of_the_snapshot(tmp_path: Path) -> None:
             table = add_segments(firms.to_arrow_table(), snapshot)
             usccs = table["uscc"].to_pylist()
             kinds = kinds_of(snapshot, [*reversed(usccs), "nobody"])
-        for name in KIND.names or ():
+            numbers = read_attributes(snapshot)
+        for name in ("industry_code", "region_code"):
+            np.testing.assert_array_equal(kinds[name], [*getattr(numbers, name)[::-1], np.nan])
+        for name in set(KIND.names or ()) - {"industry_code", "region_code"}:
             told = [each.decode() for each in kinds[name].tolist()]
             assert told == [*reversed(segment_of(table, name)), ""], name
         assert len({each for each in segment_of(table, "size_class") if each}) > 1

@@ -9,7 +9,7 @@ import pytest
 
 from features.definitions import REGISTRY
 from features.errors import OnlineError, UnknownEnterpriseError
-from features.online import CURRENT, open_online, write_online
+from features.online import CURRENT, KIND, open_online, write_online
 from features.pipeline import FeatureTable
 
 AS_OF = date(2020, 2, 29)
@@ -112,4 +112,16 @@ def test_damage_is_said_and_never_read(tmp_path: Path) -> None:
     vectors.write_bytes(whole)
     (tmp_path / CURRENT / "manifest.json").write_text("{}")
     with pytest.raises(OnlineError, match=r"are damaged \(TypeError\)"):
+        open_online(tmp_path)
+
+
+def test_kinds_from_when_less_was_kept_are_not_read(tmp_path: Path) -> None:
+    online = write_online(
+        table(["A", "B"]), tmp_path, lake_version=1, now=NOW, kinds=np.zeros(2, dtype=KIND)
+    )
+    assert open_online(tmp_path).kinds is not None
+    np.save(online.folder / "kinds.npy", np.zeros(2, dtype=KIND.descr[:2]))
+    assert open_online(tmp_path).kinds is None
+    np.save(online.folder / "kinds.npy", np.zeros(3, dtype=KIND))
+    with pytest.raises(OnlineError, match=r"are damaged \(kinds.npy\)"):
         open_online(tmp_path)

@@ -46,7 +46,7 @@ def test_kinds_of_firms_follow_what_they_rest_on(tmp_path: Path) -> None:
     assert not is_whole
     assert first.kinds is not None
     assert second.kinds is not None
-    assert second.kinds.tolist() == first.kinds.tolist()
+    assert second.kinds.tobytes() == first.kinds.tobytes()
     figures = {
         "report_year": str(TODAY.year - 1),
         "filed_on": (TODAY - timedelta(days=9)).isoformat(),
@@ -61,4 +61,4 @@ def test_kinds_of_firms_follow_what_they_rest_on(tmp_path: Path) -> None:
     assert not is_whole
     assert third.kinds is not None
     assert whole.kinds is not None
-    assert third.kinds.tolist() == whole.kinds.tolist() != first.kinds.tolist()
+    assert third.kinds.tobytes() == whole.kinds.tobytes() != first.kinds.tobytes()
