@@ -95,7 +95,8 @@ def stage(ledger: Ledger) -> Generator[Stage]:
 @contextmanager
 def staged(ledger: Ledger) -> Generator[Stage]:
     """The planted firm with its consents and warnings, before anybody has asked."""
-    with service(ledger.clone()) as running:
+    # Everybody is to be answered, however slow the machine.
+    with service(ledger.clone(), request_seconds=60.0) as running:
         running.clock.now = datetime(2026, 6, 2, 12)
         world = make_world(running)
         own = world.things["own"]
