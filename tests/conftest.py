@@ -17,7 +17,7 @@ pytest_plugins = ["tests.databases", "tests.page_fixtures"]
 
 #: Files that take long come first, so that all cores end together.
 LONG = ("tests/integration/", "tests/browser/", "tests/property/", "tests/docs/")
-#: These walk over and over through code that other tests measure; counting its lines would double their time.
+#: These walk over and over through code that other tests measure; counting its lines would only cost time.
 UNCOUNTED = (
     "tests/property/",
     "tests/integration/test_nothing_leaves.py",
