@@ -57,7 +57,7 @@ lint: setup
 
 # The test on Spark runs where Java is; .ci/run brings one.
 test: lint $(if $(shell command -v java),spark)
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered $(if $(SEED),--randomly-seed=$(SEED))
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(if $(SEED),--randomly-seed=$(SEED))
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -p no:randomly

@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.codes.industries import industry_table_sql
-from features.codes.sizes import size_class_sql
 from features.online import KIND
-from features.register_attributes import ATTRIBUTE_DATASETS, latest_report, read_attributes
+from features.register_attributes import ATTRIBUTE_DATASETS, StrArray, read_attributes
 from features.snapshot import Snapshot
 
 #: Beyond what the features read, a look for segments opens these.
@@ -36,9 +34,18 @@ def add_segments(table: pa.Table, snapshot: Snapshot) -> pa.Table:
     table : pyarrow.Table
         One row a firm of the snapshot, in key order.
     """
-    found = snapshot.connection.sql(_SQL).to_arrow_table()
-    for name in found.column_names:
-        table = table.append_column(_PREFIX + name, found[name])
+    read = read_attributes(snapshot)
+    found = {
+        "size_class": read.size_class,
+        PUBLIC_SIZE: read.size_class_public,
+        "region": read.region,
+        "industry_section": read.industry_section,
+        "entity_type": read.entity_type,
+    }
+    columns = {name: _text(values) for name, values in found.items()}
+    columns["first_loan"] = snapshot.connection.sql(_FIRST_LOAN).to_arrow_table()["first_loan"]
+    for name, column in columns.items():
+        table = table.append_column(_PREFIX + name, column)
     return table
 
 
@@ -50,8 +57,7 @@ def segment_of(table: pa.Table, name: str) -> list[str]:
 def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
     """Attributes of firms in the order asked, as `features.online.KIND`; blank where not in the snapshot.
 
-    The same classes as `add_segments`, worked out in arrays: for one firm the engine takes longer to plan
-    the standard as SQL than to read everything else.
+    The same classes as `add_segments`.
     """
     read = read_attributes(snapshot)
     found = np.zeros(len(read.usccs) + 1, dtype=KIND)
@@ -63,31 +69,17 @@ def kinds_of(snapshot: Snapshot, usccs: Sequence[str]) -> npt.NDArray[np.void]:
     return found[[place.get(uscc, -1) for uscc in usccs]]
 
 
-def _size(revenue: str, assets: str) -> str:
-    sized = size_class_sql("r.industry_code", "p.employees", revenue, assets)
-    return (
-        f"CASE {sized} WHEN 1 THEN 'large' WHEN 2 THEN 'medium' WHEN 3 THEN 'small' "
-        "WHEN 4 THEN 'micro' ELSE '' END"
+def _text(values: StrArray) -> pa.Array:
+    """A column of texts; `pa.array` would load pandas, which takes a second."""
+    texts: list[bytes] = np.char.encode(values, "utf-8").tolist()
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return pa.StringArray.from_buffers(
+        len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts))
     )
 
 
 #: A loan granted by then is the firm's first if the firm has no other, and so is one granted soon after.
-_SQL = f"""
-    WITH r AS (SELECT enterprise_key, max(industry_code) AS industry_code,
-        max(region_code) AS region_code, max(entity_type) AS entity_type
-        FROM visible_reg_basic GROUP BY enterprise_key),
-    p AS ({latest_report("reg_annual_report", "employees, revenue_fen, assets_fen")}),
-    h AS ({latest_report("annual_figures", "revenue_fen, assets_fen")}),
-    l AS (SELECT enterprise_key, count(*) AS loans FROM visible_loan_account GROUP BY enterprise_key)
-    SELECT {_size("coalesce(p.revenue_fen, h.revenue_fen)", "coalesce(p.assets_fen, h.assets_fen)")}
-            AS size_class,
-        {_size("p.revenue_fen", "p.assets_fen")} AS {PUBLIC_SIZE},
-        coalesce(r.region_code, '') AS region,
-        coalesce(industry.section, '') AS industry_section,
-        coalesce(r.entity_type, '') AS entity_type,
-        CASE WHEN coalesce(l.loans, 0) <= 1 THEN 'yes' ELSE 'no' END AS first_loan
-    FROM enterprise e LEFT JOIN r USING (enterprise_key) LEFT JOIN p USING (enterprise_key)
-    LEFT JOIN h USING (enterprise_key) LEFT JOIN l USING (enterprise_key)
-    LEFT JOIN {industry_table_sql()}
-        ON industry.division = left(ltrim(r.industry_code, 'ABCDEFGHIJKLMNOPQRST'), 2)
-    ORDER BY e.enterprise_key"""
+_FIRST_LOAN = """
+    WITH l AS (SELECT enterprise_key, count(*) AS loans FROM visible_loan_account GROUP BY enterprise_key)
+    SELECT CASE WHEN coalesce(l.loans, 0) <= 1 THEN 'yes' ELSE 'no' END AS first_loan
+    FROM enterprise e LEFT JOIN l USING (enterprise_key) ORDER BY e.enterprise_key"""

@@ -33,14 +33,17 @@ class Attributes:
     Attributes
     ----------
     usccs : list of str, length n
+    region : ndarray of str, shape (n,)
+        As registered, by GB/T 2260.
     region_code : ndarray of float64, shape (n,)
-        Six digits of GB/T 2260 as a number; a province or prefecture alone ends in noughts.
+        Its six digits as a number; a province or prefecture alone ends in noughts.
     industry_code : ndarray of float64, shape (n,)
         Four digits of GB/T 4754; division 26 is 2600, a section alone is NaN.
     industry_section, entity_type, size_class, size_class_public : ndarray of str, shape (n,)
     """
 
     usccs: list[str]
+    region: StrArray
     region_code: FloatArray
     industry_code: FloatArray
     industry_section: StrArray
@@ -58,6 +61,7 @@ def read_attributes(snapshot: Snapshot) -> Attributes:
     forms, form_codes = _listed(raw["entity_type"])
     return Attributes(
         usccs=raw["uscc"].to_pylist(),
+        region=np.array(region_codes, dtype=np.str_)[regions],
         region_code=_numbers(region_codes, _region_number)[regions],
         industry_code=_numbers(codes, _industry_number)[places],
         industry_section=np.array([section_of(code) or "" for code in codes], "<U1")[places],

@@ -116,10 +116,11 @@ def site(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
+    hands = Running(app, addresses, clock, logged, asyncio.Runner(), httpx.AsyncClient())
     try:
-        hands = Running(app, addresses, clock, logged, asyncio.Runner(), httpx.AsyncClient())
         yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", hands, home)
     finally:
+        hands.close()
         server.should_exit = True
         thread.join(20)
         listening.close()

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator,
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar
@@ -119,11 +120,20 @@ class Running:
 
         return self.run(all_of_them())
 
+    @cached_property
+    def owner_connection(self) -> psycopg.Connection:
+        """Kept open for `sql`: a new one costs the server more than most statements do."""
+        return psycopg.connect(self.addresses.owner, autocommit=True, prepare_threshold=None)
+
     def sql(self, query: LiteralString, **values: object) -> list[tuple[Any, ...]]:
-        """Ask or change the ledger directly, as its owner."""
-        with psycopg.connect(self.addresses.owner) as connection:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
+        """Ask or change the ledger directly, as its owner; each call is a transaction."""
+        cursor = self.owner_connection.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        """Leave the ledger."""
+        if "owner_connection" in self.__dict__:
+            self.owner_connection.close()
 
     def institution(self, uscc: str = BANK, *, state: str = "active", kind: str = "bank") -> str:
         """An institution, whose yearly assessment holds for a year; made once."""
@@ -248,6 +258,8 @@ def service(
 
         try:
             client = runner.run(start())
-            yield Running(app, addresses, clock, logged, runner, client)
+            running = Running(app, addresses, clock, logged, runner, client)
+            stack.callback(running.close)
+            yield running
         finally:
             runner.run(stack.aclose())

@@ -1,4 +1,4 @@
-"""Size classes 企业规模 of the 2011 standard (工信部联企业〔2011〕300号), for arrays and as SQL."""
+"""Size classes 企业规模 of the 2011 standard (工信部联企业〔2011〕300号), for arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ UNKNOWN, LARGE, MEDIUM, SMALL, MICRO = range(5)
 #: On what a class rests: all indicators of its row, some of them, the firm's own word, nothing.
 BASES = ("full", "partial", "declared", "none")
 _YUAN_OF: Mapping[Unit, int] = {"persons": 1, "wan_yuan": 10_000}
-_FEN = 100
 
 
 class Row(Document):
@@ -125,32 +124,6 @@ def size_class(
     return Sizes(classes, basis)
 
 
-def size_class_sql(industry: str, employees: str, revenue_fen: str, assets_fen: str) -> str:
-    """The same rule as a SQL expression of type INTEGER: 1 large to 4 micro, 0 unknown.
-
-    Parameters
-    ----------
-    industry, employees, revenue_fen, assets_fen : str
-        SQL of the code, persons, and money in fen; NULL is missing.
-    """
-    document = load_size_classes()
-    figures: dict[Indicator, str] = {
-        "employees": employees,
-        "revenue": revenue_fen,
-        "assets": assets_fen,
-    }
-    digits = f"ltrim({industry}, 'ABCDEFGHIJKLMNOPQRST')"
-    cases: list[str] = []
-    for name, row in document.rows.items():
-        prefixes = [prefix for prefix, owner in _rows_by_prefix().items() if owner == name]
-        listed = ", ".join(f"'{prefix}'" for prefix in prefixes)
-        # Division 70 and 59 are split between rows: their prefixes have three digits, all others two.
-        met = f"left({digits}, 2) IN ({listed}) OR left({digits}, 3) IN ({listed})"
-        limits = {figures[i]: _in_lake_units(document.units[i], row.limits[i]) for i in row.limits}
-        cases.append(f"WHEN {met} THEN {_class_sql(limits)}")
-    return f"CASE {' '.join(cases)} ELSE {UNKNOWN} END"
-
-
 def _classify(
     row: Row, figures: Mapping[Indicator, FloatArray]
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.str_]]:
@@ -169,24 +142,6 @@ def _classify(
     )
     basis = np.select([known.all(axis=0), known.any(axis=0)], ["full", "partial"], "none")
     return classes.astype(np.int8), basis
-
-
-def _class_sql(limits: Mapping[str, tuple[int, int, int]]) -> str:
-    def below_any(place: int) -> str:
-        return " OR ".join(f"{figure} < {limit[place]}" for figure, limit in limits.items())
-
-    nothing = " AND ".join(f"{figure} IS NULL" for figure in limits)
-    return (
-        f"CASE WHEN {nothing} THEN {UNKNOWN} WHEN ({below_any(2)}) AND ({below_any(0)}) THEN {MICRO} "
-        f"WHEN ({below_any(1)}) AND ({below_any(0)}) THEN {SMALL} "
-        f"WHEN {below_any(0)} THEN {MEDIUM} ELSE {LARGE} END"
-    )
-
-
-def _in_lake_units(unit: Unit, limits: tuple[int, int, int]) -> tuple[int, int, int]:
-    factor = _YUAN_OF[unit] * _FEN if unit == "wan_yuan" else 1
-    ceiling, medium, small = limits
-    return ceiling * factor, medium * factor, small * factor
 
 
 @cache

@@ -1,8 +1,11 @@
 """Everything the service says, logs, counts and keeps, searched for planted identifiers and values."""
 
+import json
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import httpx
 import psycopg
@@ -47,6 +50,7 @@ class Stage:
     world: World
     firm: str
     requests: int = 0
+    heard: int = 0
 
     def send(self, sample: Sample, role: Role, language: str, world: World) -> httpx.Response:
         """One request; whatever comes back is searched at once."""
@@ -70,14 +74,29 @@ class Stage:
         said = f"{answer.headers}\n{answer.text}"
         own = ("authorised", "secret") if role is Role.OWNER else sample.shows
         assert not found_in(said, own), f"{sample.ask} as {role} in {language}"
-        broken = [line for line in self.running.log_lines if line["event"] == "request.broke"]
+        broken = [line for line in self.new_lines() if line["event"] == "request.broke"]
         assert not broken, f"{sample.ask} as {role}: {broken}"
         return answer
+
+    def new_lines(self) -> list[dict[str, Any]]:
+        """What was logged since this was asked last; reading leaves the log at its end."""
+        self.running.logged.seek(self.heard)
+        lines = [json.loads(line) for line in self.running.logged]
+        self.heard = self.running.logged.tell()
+        return lines
 
 
 @pytest.fixture
 def stage(ledger: Ledger) -> Generator[Stage]:
-    with service(ledger.clone()) as running:
+    with staged(ledger) as made:
+        yield made
+
+
+@contextmanager
+def staged(ledger: Ledger) -> Generator[Stage]:
+    """The planted firm with its consents and warnings, before anybody has asked."""
+    # Everybody is to be answered, however slow the machine.
+    with service(ledger.clone(), request_seconds=60.0) as running:
         running.clock.now = datetime(2026, 6, 2, 12)
         world = make_world(running)
         own = world.things["own"]
@@ -122,7 +141,23 @@ def test_a_planted_value_is_found_in_every_spelling() -> None:
     assert found_in("欧*** 1****************X 138******78 1,234.56") == []
 
 
-def test_nothing_leaves(stage: Stage) -> None:
+@dataclass
+class Told:
+    """The stage after everybody has asked for everything in the story, and what its owner was told."""
+
+    stage: Stage
+    owner: str
+
+
+@pytest.fixture(scope="module")
+def told(ledger: Ledger) -> Generator[Told]:
+    """Everything that comes back is searched here, at once."""
+    with staged(ledger) as stage:
+        yield Told(stage, tell_story(stage))
+
+
+def tell_story(stage: Stage) -> str:
+    """Send every sample as everybody in both languages; what the owner was answered."""
     told = ""
     for sample in story():
         roles = sorted(Role, key=lambda role: role != sample.by)
@@ -144,9 +179,15 @@ def test_nothing_leaves(stage: Stage) -> None:
         told += "".join(answer.text for (role, _), answer in answers.items() if role == "owner")
         if sample.ask == "GET /v1/reports/{raw}":
             assert AUTHORISED["pension"] in answers[Role.CLIENT, "zh"].text, "raw detail is shown"
+    return told
+
+
+def test_nothing_leaves(told: Told) -> None:
     # The search is alive: the firm was told its own values, and its persons behind masks.
-    assert [value for value in (*AUTHORISED.values(), *SECRET.values()) if value not in told] == []
-    assert "欧***" in told
+    assert [
+        value for value in (*AUTHORISED.values(), *SECRET.values()) if value not in told.owner
+    ] == []
+    assert "欧***" in told.owner
 
 
 def test_nothing_leaves_whoever_asks_for_whatever(stage: Stage) -> None:
@@ -161,11 +202,8 @@ def test_nothing_leaves_whoever_asks_for_whatever(stage: Stage) -> None:
                 stage.send(sample, role, language, world)
 
 
-def test_nothing_is_logged_counted_or_kept(stage: Stage) -> None:
-    """Runs after the requests, whose traces it searches."""
-    if not stage.requests:
-        test_nothing_leaves(stage)
-    running, home = stage.running, stage.running.house.settings.home
+def test_nothing_is_logged_counted_or_kept(told: Told) -> None:
+    running, home = told.stage.running, told.stage.running.house.settings.home
     with psycopg.connect(running.addresses.sealer, autocommit=True) as sealer:
         seal(sealer, Custody(home / "audit", home / "vault"), running.clock.now)
     places = dict(dump(running.addresses.owner)) | dict(files(home))

@@ -36,7 +36,9 @@ REPORTS = [
 @pytest.fixture
 def segments() -> pa.Table:
     connection = duckdb.connect()
-    connection.execute("CREATE TABLE enterprise AS SELECT unnest([1, 2, 3, 4]) AS enterprise_key")
+    connection.execute(
+        "CREATE TABLE enterprise AS SELECT unnest([1, 2, 3, 4]) AS enterprise_key, 'x' AS uscc"
+    )
     connection.execute(
         "CREATE TABLE visible_reg_basic (enterprise_key INT, industry_code TEXT, region_code TEXT, entity_type TEXT)"
     )
