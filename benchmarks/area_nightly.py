@@ -25,7 +25,7 @@ def compare(setting: Setting) -> Iterator[Entry]:
         yield from _night(setting, city, taken)
         if city is cities[-1]:
             firms = int(taken.figures["firms"])
-            times = -(-MILLION // firms)
+            times = max(1, round(MILLION / firms))
             yield from _million(setting, city, taken, _run(setting, "million", home, DAY, times))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.online import KIND
-from features.register_attributes import ATTRIBUTE_DATASETS, StrArray, read_attributes
+from features.register_attributes import ATTRIBUTE_DATASETS, Attributes, StrArray, read_attributes
 from features.snapshot import Snapshot
 
 #: Beyond what the features read, a look for segments opens these.
@@ -26,15 +26,19 @@ HIDDEN_FIGURES = "annual_figures"
 _PREFIX = "segment_"
 
 
-def add_segments(table: pa.Table, snapshot: Snapshot) -> pa.Table:
+def add_segments(
+    table: pa.Table, snapshot: Snapshot, attributes: Attributes | None = None
+) -> pa.Table:
     """Features with one text column a segment behind them; empty where unknown.
 
     Parameters
     ----------
     table : pyarrow.Table
         One row a firm of the snapshot, in key order.
+    attributes : Attributes, optional
+        Of the same snapshot, where they have been read.
     """
-    read = read_attributes(snapshot)
+    read = attributes or read_attributes(snapshot)
     found = {
         "size_class": read.size_class,
         PUBLIC_SIZE: read.size_class_public,

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 
 Confidence = Literal["H", "M", "L"]
 
-#: Least coverage of high and of medium confidence (domain.md 3.12).
+#: Least coverage of high and of medium confidence.
 _HIGH, _MEDIUM = 0.7, 0.4
 
 

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from features.errors import ModelInputError
 from models.arrays import FloatArray, IntArray
 
-#: A share counts as no less, so that a cell nobody is in has a logarithm (domain.md 3.7).
+#: A share counts as no less, so that a cell nobody is in has a logarithm.
 EMPTY_SHARE = 1e-4
 
 Values = FloatArray | npt.NDArray[np.str_]

@@ -134,8 +134,9 @@ def write_firms(
         datasets=SEGMENT_DATASETS | ATTRIBUTE_DATASETS,
     ) as snapshot:  # fmt: skip
         query = "SELECT enterprise_key, uscc FROM enterprise ORDER BY enterprise_key"
-        table = add_segments(snapshot.connection.sql(query).to_arrow_table(), snapshot)
         attributes = read_attributes(snapshot)
+        firms = snapshot.connection.sql(query).to_arrow_table()
+        table = add_segments(firms, snapshot, attributes)
     for name in ATTRIBUTES:
         table = table.append_column(name, pa.array(getattr(attributes, name)))
     beside = path.with_name(f".{path.name}.tmp")
