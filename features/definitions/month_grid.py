@@ -38,7 +38,9 @@ def on_grid(rows: str, *, if_none: str = "NULL", months: int = GRID_MONTHS) -> s
         Month 0 of a firm without a recent month: `NULL` leaves the firm off the grid (nothing is
         known of it), `0` takes its silence for a fact.
     """
-    dated = f"SELECT *, coalesce({newest('age')}, {if_none}) AS newest FROM ({rows}) AS aged WHERE age >= 0"
+    # Month 0 is no older than that, so what lies further back than the grid from it is in no month.
+    reach = f"age >= 0 AND age < {months + LATE_MONTHS - 1}"
+    dated = f"SELECT *, coalesce({newest('age')}, {if_none}) AS newest FROM ({rows}) AS aged WHERE {reach}"
     return f"SELECT *, age - newest AS month_no FROM ({dated}) AS dated WHERE age - newest BETWEEN 0 AND {months - 1}"
 
 

@@ -13,6 +13,7 @@ from features.definitions.month_grid import LATE_MONTHS, age_of, on_grid, year_b
 from features.registry import Grain
 
 ELECTRICITY, WATER, GAS = "electricity_month", "water_month", "gas_month"
+_YEAR = 12
 #: What a row says besides whose account it is.
 _BILL = "usage, billed_fen, paid_fen, arrears_fen"
 
@@ -71,13 +72,13 @@ def _bills(as_of_date: date) -> str:
     )
     dated = (
         "SELECT *, min(age) OVER (PARTITION BY enterprise_key, kind, account_no) AS last_age "
-        f"FROM ({each}) AS bills WHERE age >= 0"
+        f"FROM ({each}) AS bills WHERE age >= 0 AND age < {_YEAR + LATE_MONTHS - 1}"
     )
     metered = (
         f"SELECT DISTINCT enterprise_key, kind, age, {_BILL}, "
         f"age = last_age AND age < {LATE_MONTHS} AS is_latest FROM ({dated}) AS dated"
     )
-    return on_grid(metered, months=12)
+    return on_grid(metered, months=_YEAR)
 
 
 BILL = Grain("utility_bill", frozenset({ELECTRICITY, GAS, WATER}), _bills)

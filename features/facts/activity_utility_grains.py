@@ -16,7 +16,8 @@ _ACCOUNT = "PARTITION BY enterprise_key, kind, account_no"
 
 def _since_latest(rows: str, months: int) -> str:
     """Rows with `place`, months since the latest of an account that is still reported."""
-    dated = f"SELECT *, min(age) OVER ({_ACCOUNT}) AS last_age FROM ({rows}) AS aged WHERE age >= 0"
+    reach = f"age >= 0 AND age < {months + LATE_MONTHS - 1}"
+    dated = f"SELECT *, min(age) OVER ({_ACCOUNT}) AS last_age FROM ({rows}) AS aged WHERE {reach}"
     return (
         f"SELECT *, age - last_age AS place FROM ({dated}) AS dated "
         f"WHERE last_age < {LATE_MONTHS} AND age - last_age < {months}"
