@@ -73,12 +73,16 @@ def kill_transaction(server: Server, rng: random.Random) -> str:
 
 def kill_worker(server: Server, rng: random.Random) -> str:
     """One of the processes that answer."""
+    until(lambda: server.children("serving.worker"))
     os.kill(rng.choice(server.children("serving.worker")), signal.SIGKILL)
     return ""
 
 
 def kill_upkeep(server: Server, rng: random.Random) -> str:
     """The process that seals the record, beside other things."""
+    until(
+        lambda: server.children("serving.maintenance")
+    )  # after an earlier kill it may be on its way back
     os.kill(server.children("serving.maintenance")[0], signal.SIGKILL)
     return ""
 
