@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 
@@ -211,7 +211,7 @@ class History:
     async def _alone(self, connection: Connection) -> None:
         step = self._draw()
         self._count(step)
-        real, model = await step.real(connection), step.model(self.model)
+        real, model = self._labelled(await step.real(connection)), step.model(self.model)
         self._note(real)
         if real != model:
             raise LeakError(
@@ -224,7 +224,7 @@ class History:
         self._count(first)
         self._count(second)
         self.tally.at_once += 1
-        a, b = await asyncio.gather(first.real(one), second.real(other))
+        a, b = map(self._labelled, await asyncio.gather(first.real(one), second.real(other)))
         self._note(a)
         self._note(b)
         found: list[tuple[Seen, Seen]] = []
@@ -288,12 +288,20 @@ class History:
 
         async def real(connection: Connection) -> Seen:
             seen = await look(connection, key, needs, now)
-            return REFUSED if seen is None else ("seen", frozenset(map(self._label, seen.ids)))
+            return REFUSED if seen is None else ("seen", frozenset(seen.ids))
 
         return Step("look", real, lambda model: model.look(key, needs, now.date()))
 
-    def _label(self, consent_id: str) -> str:
-        return self.labels.get(consent_id, consent_id)
+    def _labelled(self, seen: Seen) -> Seen:
+        """What was seen, by the model's names.
+
+        Only when both of two steps are over: a look can see a consent before the one who granted
+        it has heard its number.
+        """
+        if seen[0] != "seen":
+            return seen
+        ids = cast(frozenset[str], seen[1])
+        return ("seen", frozenset(self.labels.get(one, one) for one in ids))
 
     def _grant(self, key: tuple[str, str, Purpose]) -> Step:
         rng, today = self.rng, self.now.date()
