@@ -231,10 +231,14 @@ def test_a_granted_one_is_revisited_once_and_a_late_lender_is_reminded(running: 
 
     wrong = step(running, officer, made, "revisit", outcome="no_luck")
     assert (wrong.status_code, "in_use" in wrong.json()["detail"]) == (422, True)
-    asked = step(running, officer, made, "revisit", outcome="hard_to_repay", text="已上门")
+    for text in ("长" * 501, "\x1b[2J"):
+        refused = step(running, officer, made, "revisit", outcome="in_use", text=text)
+        assert (refused.status_code, refused.json()["fields"][0]["place"]) == (422, "body.text")
+    remark = "<b>已上门</b>" + "。" * 490
+    asked = step(running, officer, made, "revisit", outcome="hard_to_repay", text=remark)
     assert (asked.status_code, asked.json()["words"]["zh"]) == (200, "还款有困难")
     assert step(running, owner, made, "revisit", outcome="in_use").status_code == 403
-    told = step(running, operator, reported, "revisit", outcome="in_use", satisfaction=4)
+    told = step(running, operator, reported, "revisit", outcome="in_use", satisfaction=4, text=remark)  # fmt: skip
     assert told.json().keys() == {
         "application_id", "institution", "product", "outcome", "words", "satisfaction",
     }  # fmt: skip
@@ -245,6 +249,10 @@ def test_a_granted_one_is_revisited_once_and_a_late_lender_is_reminded(running: 
     assert (found["state"], found["satisfaction"]) == ("granted", None)
     assert seen(running, officer, reported)["satisfaction"] == 4
     assert [one["step"] for one in found["history"]] == ["apply", "remind", "grant", "remind", "revisit"]  # fmt: skip
+    assert found["history"][-1]["said"]["text"] == remark
+    assert "&lt;b&gt;已上门" in running.get(f"/bank/applications/{made}", officer).text
+    recorded = "SELECT count(*) FROM audit_event WHERE strpos(audit_event::text, '上门') > 0"
+    assert (running.sql(recorded), "上门" in running.logged.getvalue()) == ([(0,)], False)
     running.clock.now = start
 
 
