@@ -78,7 +78,7 @@ async def find_contest(look: Look, contest_id: str) -> Contest:
 def told(contested: Contest) -> ContestAnswer:
     """A contest with the words of its tag; of one that has left the book the code is all there is."""
     code, entry = contested.tag, entry_of(contested.tag)
-    gone = Words(zh=f"{code}（标签已下架）", en=f"{code} (no longer in the book)")
+    gone = Words(zh=f"标签已下架（{code}）", en=f"no longer in the book ({code})")
     return ContestAnswer.of(contested, entry.words if entry else gone)
 
 

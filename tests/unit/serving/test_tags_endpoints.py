@@ -166,7 +166,7 @@ def test_the_platform_reads_of_a_contested_tag_the_rule_and_what_is_public(
     for page in (closed, running.get("/ops/tags?lang=en", operator).text):
         assert "public records only" in page
         assert "own words are all there is" in page
-    assert "只能以企业的说明为准" in running.get("/ops/tags?lang=zh", operator).text
+    assert "能依据的只有企业的说明" in running.get("/ops/tags?lang=zh", operator).text
     assert f"{running.clock.now.date()}" in declared
     listed = running.get("/ops/tags?lang=en", operator).text
     assert [listed.count(one) for one in ("/ops/tags/X-", "No contest waits")] == [3, 0]
@@ -190,7 +190,7 @@ def test_a_contest_outlives_its_tag_and_is_still_answered(running: Running, owne
         uscc=FIRM,
         now=running.clock.now,
     )
-    words = {"zh": "old_title（标签已下架）", "en": "old_title (no longer in the book)"}
+    words = {"zh": "标签已下架（old_title）", "en": "no longer in the book (old_title)"}
     for who in (owner, operator):
         (listed,) = running.get("/v1/tag-contests", who).json()["items"]
         assert (listed["tag"], listed["words"]) == ("old_title", words)
