@@ -59,10 +59,13 @@ class Look:
         )):  # fmt: skip
             for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
                 target[row] = column[source]
+        left = {name: table[name] for name in registry.names}
+        del table
         columns: dict[str, FloatArray] = {}
         for name in registry.names:
             values = np.full(len(self.keys), np.nan)
-            values[rows] = table[name].to_numpy(zero_copy_only=False).astype(np.float64)[mine]
+            # What has been copied is let go: a large portfolio is not held twice.
+            values[rows] = left.pop(name).to_numpy(zero_copy_only=False).astype(np.float64)[mine]
             columns[name] = values
         return Firms(usccs, day, columns), parts
 
