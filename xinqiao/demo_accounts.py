@@ -15,6 +15,7 @@ import psycopg
 
 from features.contracts import load_catalogue
 from features.lake import Lake
+from serving.access.callers import Caller, Role
 from serving.auth.clients import repository as clients
 from serving.auth.clients.repository import Client
 from serving.auth.clients.service import grantable
@@ -25,16 +26,20 @@ from serving.auth.people import first
 from serving.auth.people import repository as people
 from serving.auth.people.first import Newcomer
 from serving.consent.bring_in import bring_in
+from serving.database.addresses import Addresses
 from serving.database.embedded import embedded
 from serving.database.migrate import upgrade
 from serving.db import Connection
 from serving.loans.bring_in import bring_in as bring_loans_in
 from xinqiao.console import show
+from xinqiao.demo_lending import Cast, is_lending, lend, load_lending
+from xinqiao.demo_past import stage
 from xinqiao.settings import Settings
 
 #: Real-name level of the owner, enough to grant any consent.
 _CERTAIN = 3
 _CLIENT = "demo-bank"
+_OWNER, _OFFICER, _OPERATOR = "demo.owner", "demo.officer", "demo.operator"
 _NAMES = {
     "bank": ("演示银行 {}", "Demo Bank {}"),
     "guarantor": ("演示担保 {}", "Demo Guarantor {}"),
@@ -58,11 +63,14 @@ class Accounts:
     ----------
     firm, bank : str
         USCCs.
+    others : tuple of str
+        USCCs of firms that opened their data to the bank, the nearest to the owner's in score first.
     passwords : tuple of (login, role, password)
     """
 
     firm: str
     bank: str
+    others: tuple[str, ...]
     passwords: tuple[tuple[str, str, str], ...]
     client_id: str
     client_secret: str
@@ -79,17 +87,20 @@ def make_accounts(settings: Settings, rated: Sequence[str], now: datetime) -> Ac
         Of the demonstration's clock.
     """
 
-    async def work(address: str) -> Accounts:
-        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+    async def work(addresses: Addresses) -> Accounts:
+        owner = await psycopg.AsyncConnection.connect(addresses.owner, autocommit=True)
+        async with owner as connection:
             lake = Lake(settings.lake).view()
             await bring_in(connection, lake, load_catalogue(), now=now, request_id="demo")
             await bring_loans_in(connection, lake, load_catalogue(), now=now, request_id="demo")
             async with connection.transaction():
-                return await _make(connection, rated, now)
+                accounts = await _make(connection, rated, now)
+        await _lend(settings, addresses.app, accounts, now)
+        return accounts
 
     with embedded(settings.home / "database") as addresses:
         upgrade(addresses.owner)
-        return asyncio.run(work(addresses.owner))
+        return asyncio.run(work(addresses))
 
 
 def show_accounts(accounts: Accounts, address: str) -> None:
@@ -128,14 +139,50 @@ async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> 
     row = await (await connection.execute(_BANK, {"today": now.date()})).fetchone()
     bank, firms = (row[0], set(row[1])) if row else ("", set[str]())
     opened = [uscc for uscc in rated if uscc in firms] or list(rated)
-    firm = opened[len(opened) // 2]
+    middle = len(opened) // 2
+    # Whom the owner and the officer stand for stays what it was at the first demonstration.
+    firm = await _tenant_of(connection, _OWNER) or opened[middle]
+    bank = await _tenant_of(connection, _OFFICER) or bank
+    nearest = sorted(range(len(opened)), key=lambda place: abs(place - middle))
     passwords = [
-        await _person(connection, Newcomer("demo.owner", _password(), "owner", firm), now),
-        await _person(connection, Newcomer("demo.officer", _password(), "officer", bank), now),
-        await _person(connection, Newcomer("demo.operator", _password(), "operator"), now),
+        await _person(connection, Newcomer(_OWNER, _password(), "owner", firm), now),
+        await _person(connection, Newcomer(_OFFICER, _password(), "officer", bank), now),
+        await _person(connection, Newcomer(_OPERATOR, _password(), "operator"), now),
     ]
     secret = await _program(connection, bank, now)
-    return Accounts(firm, bank, tuple(passwords), _CLIENT, secret)
+    others = tuple(opened[place] for place in nearest if opened[place] != firm)
+    return Accounts(firm, bank, others, tuple(passwords), _CLIENT, secret)
+
+
+async def _lend(settings: Settings, ledger: str, accounts: Accounts, now: datetime) -> None:
+    """The bank's products and applications for them, unless they are there."""
+    lending = load_lending()
+    async with stage(settings.home, ledger, now) as on:
+        if await is_lending(on.connection, lending):
+            return
+        newcomers = (
+            Newcomer(f"{_OWNER}-{number}", _password(), "owner", uscc)
+            for number, uscc in enumerate(accounts.others, 2)
+        )
+        cast = Cast(
+            owner=await _caller(on.connection, _OWNER, Role.OWNER, accounts.firm),
+            officer=await _caller(on.connection, _OFFICER, Role.OFFICER, accounts.bank),
+            operator=await _caller(on.connection, _OPERATOR, Role.OPERATOR, ""),
+            others=newcomers,
+        )
+        await lend(on, cast, lending, now)
+
+
+async def _caller(connection: Connection, login: str, role: Role, tenant: str) -> Caller:
+    (person,) = await people.read_some(connection, login, "", 1)
+    return Caller(role, person.person_id, tenant, real_name_level=_CERTAIN)
+
+
+async def _tenant_of(connection: Connection, login: str) -> str:
+    """Whom somebody who is known already stands for; empty for nobody."""
+    known = await people.read_some(connection, login, "", 1)
+    rows = await people.memberships_of(connection, [person.person_id for person in known])
+    return next((row.tenant for row in rows if row.ended_at is None), "")
 
 
 async def _let_in(
