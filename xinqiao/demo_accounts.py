@@ -38,6 +38,8 @@ from xinqiao.settings import Settings
 
 #: Real-name level of the owner, enough to grant any consent.
 _CERTAIN = 3
+#: How long ago everybody was let in: before the first of the steps that are prepared.
+_LET_IN = timedelta(days=60)
 _CLIENT = "demo-bank"
 _OWNER, _OFFICER, _OPERATOR = "demo.owner", "demo.officer", "demo.operator"
 _NAMES = {
@@ -46,12 +48,14 @@ _NAMES = {
 }
 _GUARANTORS = "SELECT DISTINCT guarantor FROM loan WHERE guarantor <> '' ORDER BY 1"
 _GRANTEES = "SELECT DISTINCT grantee FROM consent WHERE grantee <> 'platform' ORDER BY 1"
-#: The bank that most firms opened their data to, and those firms.
+#: The bank that watches the loans of most firms under their consent, and those of them that have opened nothing to it
+#: for another application: they are asked for that when they apply.
 _BANK = """
-SELECT grantee, array_agg(DISTINCT uscc) FROM consent
-WHERE status = 'active' AND grantee <> 'platform' AND purpose IN ('apply', 'postloan')
-  AND valid_from <= %(today)s AND valid_to >= %(today)s
-GROUP BY grantee ORDER BY count(DISTINCT uscc) DESC, grantee LIMIT 1
+SELECT grantee, array_agg(uscc) FROM (
+    SELECT grantee, uscc FROM consent
+    WHERE status = 'active' AND grantee <> 'platform' AND valid_from <= %(today)s AND valid_to >= %(today)s
+    GROUP BY grantee, uscc HAVING bool_or(purpose = 'postloan') AND NOT bool_or(purpose = 'apply')) AS watched
+GROUP BY grantee ORDER BY count(*) DESC, grantee LIMIT 1
 """
 
 
@@ -64,7 +68,7 @@ class Accounts:
     firm, bank : str
         USCCs.
     others : tuple of str
-        USCCs of firms that opened their data to the bank, the nearest to the owner's in score first.
+        USCCs of other firms that the bank watches, the nearest to the owner's in score first.
     passwords : tuple of (login, role, password)
     """
 
@@ -132,10 +136,11 @@ def _password() -> str:
 
 
 async def _make(connection: Connection, rated: Sequence[str], now: datetime) -> Accounts:
+    then = now - _LET_IN
     for number, (uscc,) in enumerate(await (await connection.execute(_GUARANTORS)).fetchall(), 1):
-        await _let_in(connection, uscc, number, now, "guarantor")
+        await _let_in(connection, uscc, number, then, "guarantor")
     for number, (uscc,) in enumerate(await (await connection.execute(_GRANTEES)).fetchall(), 1):
-        await _let_in(connection, uscc, number, now)
+        await _let_in(connection, uscc, number, then)
     row = await (await connection.execute(_BANK, {"today": now.date()})).fetchone()
     bank, firms = (row[0], set(row[1])) if row else ("", set[str]())
     opened = [uscc for uscc in rated if uscc in firms] or list(rated)
@@ -210,7 +215,7 @@ async def _person(
         await people.end_memberships(connection, person_id, "", "", now)
         await people.grant_membership(connection, person_id, newcomer.role, newcomer.tenant, now)
     else:
-        person_id = await first.take_in(connection, newcomer, now)
+        person_id = await first.take_in(connection, newcomer, now - _LET_IN)
     await people.set_level(connection, person_id, _CERTAIN)
     return newcomer.login, newcomer.role, newcomer.password
 

@@ -63,12 +63,18 @@ class Taken(Document):
 class Applied(Document):
     """One application and what came of it."""
 
-    firm: Literal["owner", "another"]
     product: str
-    need: Need
-    statements: dict[str, Given] = Field(default_factory=dict[str, Given])
-    days_ago: int = Field(ge=1)
     steps: list[Taken] = Field(default_factory=list[Taken])
+
+
+class Asking(Document):
+    """One firm's need, matched on one day, and what it applied for."""
+
+    firm: Literal["owner", "another"]
+    need: Need
+    offers: dict[str, Given] = Field(default_factory=dict[str, Given])
+    days_ago: int = Field(ge=1)
+    applications: list[Applied] = Field(min_length=1)
 
 
 class Lending(Document):
@@ -77,7 +83,7 @@ class Lending(Document):
     published_days_ago: int = Field(ge=1)
     review_note: str
     products: list[Offer] = Field(min_length=1)
-    applications: list[Applied]
+    firms: list[Asking]
 
 
 @dataclass(frozen=True)
@@ -122,11 +128,11 @@ async def lend(on: Stage, cast: Cast, lending: Lending, now: datetime) -> int:
     """
     await _publish(on, cast, lending, now)
     made = 0
-    for applied in lending.applications:
-        application = await _applied(on, cast, applied, _moment(now, applied.days_ago, 0))
-        if application is not None:
+    for asking in lending.firms:
+        found = await _first_fitting(on, cast, asking, _moment(now, asking.days_ago, 0))
+        for application, applied in zip(found, asking.applications, strict=False):
             await _answer(on, cast.officer, application, applied, now)
-            made += 1
+        made += len(found)
     return made
 
 
@@ -145,40 +151,46 @@ async def _publish(on: Stage, cast: Cast, lending: Lending, now: datetime) -> No
         await on.act(cast.operator, Action.PRODUCT_REVIEW, at + timedelta(hours=4), review)
 
 
-async def _applied(on: Stage, cast: Cast, applied: Applied, at: datetime) -> Application | None:
-    """The application of the first firm whose match shows the product; None if none of the first does."""
-    if applied.firm == "owner":
-        return await _tried(on, cast.owner, applied, at)
+async def _first_fitting(
+    on: Stage, cast: Cast, asking: Asking, at: datetime
+) -> list[Application]:
+    """What the first firm applies for whose match shows it all; nothing if none of the first does."""
+    if asking.firm == "owner":
+        return await _tried(on, cast.owner, asking, at)
     for newcomer in islice(cast.others, _TRIED):
-        found = await _tried(on, newcomer, applied, at)
-        if found is not None:
+        found = await _tried(on, newcomer, asking, at)
+        if found:
             return found
-    return None
+    return []
 
 
 async def _tried(
-    on: Stage, who: Caller | Newcomer, applied: Applied, at: datetime
-) -> Application | None:
-    """The firm's application; None if its match does not show the product, and then nothing is kept of it."""
+    on: Stage, who: Caller | Newcomer, asking: Asking, at: datetime
+) -> list[Application]:
+    """A firm's applications; none, and no trace of it, if its match does not show every product."""
     try:
         async with on.connection.transaction():
             caller = who if isinstance(who, Caller) else await _taken_in(on, who, at)
-            return await _apply(on, caller, applied, at)
+            return await _apply(on, caller, asking, at)
     except ConflictError:
-        return None
+        return []
 
 
-async def _apply(on: Stage, who: Caller, applied: Applied, at: datetime) -> Application:
-    """Match, and apply for the product that the match shows."""
+async def _apply(on: Stage, who: Caller, asking: Asking, at: datetime) -> list[Application]:
+    """Match, and apply for products that the match shows."""
     request = MatchRequest(
-        uscc=who.tenant,
-        purpose=Purpose.SELF_REPORT,
-        need=applied.need,
-        statements=applied.statements,
+        uscc=who.tenant, purpose=Purpose.SELF_REPORT, need=asking.need, offers=asking.offers
     )
     match, _ = await on.act(who, Action.MATCH_CREATE, at, partial(give_match, asked=request))
-    choose = partial(needs.apply_from, match_id=match.match_id, product=applied.product)
-    return await on.act(who, Action.APPLICATION_CREATE, at + timedelta(minutes=6), choose)
+    return [
+        await on.act(
+            who,
+            Action.APPLICATION_CREATE,
+            at + timedelta(minutes=6),
+            partial(needs.apply_from, match_id=match.match_id, product=applied.product),
+        )
+        for applied in asking.applications
+    ]
 
 
 async def _answer(
