@@ -115,6 +115,10 @@ def show_accounts(accounts: Accounts, address: str) -> None:
     for login, role, password in accounts.passwords:
         show(f"  {role:<9}{login:<15}密码 {password}", f"  {role:<9}{login:<15}password {password}")
     show(
+        "试一试申请：owner 在 /me/matches 匹配并申请，officer 在 /bank/applications 答复，operator 在 /ops/applications 督办",
+        "An application: owner matches and applies at /me/matches, officer answers at /bank/applications, operator sees /ops/applications",
+    )
+    show(
         f"机构程序：客户端 {accounts.client_id}，密钥 {accounts.client_secret}；试一试：",
         f"The bank's program: client {accounts.client_id}, secret {accounts.client_secret}; try:",
     )
@@ -163,7 +167,7 @@ async def _lend(settings: Settings, ledger: str, accounts: Accounts, now: dateti
     """The bank's products and applications for them, unless they are there."""
     lending = load_lending()
     async with stage(settings.home, ledger, now) as on:
-        if await is_lending(on.connection, lending):
+        if not accounts.bank or await is_lending(on.connection, lending):
             return
         newcomers = (
             Newcomer(f"{_OWNER}-{number}", _password(), "owner", uscc)

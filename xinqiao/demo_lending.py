@@ -151,9 +151,7 @@ async def _publish(on: Stage, cast: Cast, lending: Lending, now: datetime) -> No
         await on.act(cast.operator, Action.PRODUCT_REVIEW, at + timedelta(hours=4), review)
 
 
-async def _first_fitting(
-    on: Stage, cast: Cast, asking: Asking, at: datetime
-) -> list[Application]:
+async def _first_fitting(on: Stage, cast: Cast, asking: Asking, at: datetime) -> list[Application]:
     """What the first firm applies for whose match shows it all; nothing if none of the first does."""
     if asking.firm == "owner":
         return await _tried(on, cast.owner, asking, at)

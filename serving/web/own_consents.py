@@ -200,12 +200,13 @@ def kinds() -> Sequence[Kind]:
 
 
 async def _live_to(look: Look, firm: str, grantee: str) -> Sequence[Consent]:
-    """What the firm opens to somebody already: for a purpose it can be opened once at a time."""
+    """What the firm opens to somebody for applications already: that can be opened once at a time."""
     if not grantee:
         return []
-    return await consents.read_page(
+    found = await consents.read_page(
         look.connection, uscc=firm, grantee=grantee, status="active", after="", limit=_MOST
     )
+    return [one for one in found if one.purpose == Purpose.APPLY]
 
 
 async def _shown(look: Look, request: Request, consent_id: str, name: str) -> HTMLResponse:
