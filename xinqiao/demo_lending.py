@@ -24,7 +24,7 @@ from serving.auth.institutions import repository as institutions
 from serving.auth.people import first
 from serving.auth.people.first import Newcomer
 from serving.db import Connection
-from serving.errors import ConflictError
+from serving.errors import ConflictError, NotFoundError
 from serving.look import Look
 from serving.matching.schemas import Given, MatchRequest, Need
 from serving.matching.service import give_match
@@ -40,7 +40,7 @@ LENDING = Path(__file__).with_name("demo_lending.yaml")
 #: The hour of the first step of a day.
 _MORNING = time(10)
 #: Firms tried for one application before it is left out.
-_TRIED = 20
+_TRIED = 6
 
 
 class Offer(Document):
@@ -170,7 +170,7 @@ async def _tried(
         async with on.connection.transaction():
             caller = who if isinstance(who, Caller) else await _taken_in(on, who, at)
             return await _apply(on, caller, asking, at)
-    except ConflictError:
+    except (ConflictError, NotFoundError):  # the latter where it was on no register yet
         return []
 
 
