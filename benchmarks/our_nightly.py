@@ -1,13 +1,11 @@
-"""A night measured: `python -m benchmarks.our_nightly whole HOME LAKE DAY`, then `… million HOME DAY TIMES`.
+"""A night measured: `python -m benchmarks.our_nightly HOME LAKE DAY`.
 
 The models of the home are fitted to drawn rows with the size and the features of the real ones: what is
-measured is the work, not what it says. `million` streams the features of the night before several times over, so
-that the stages after the features see a million firms.
+measured is the work, not what it says.
 """
 
 import sys
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from models.aliases import Entry
 from models.bundle import BundleRecipe, write_bundle
 from models.calibration import fit_logit_line
 from models.metrics import grade_rates
-from models.night.firms import BLOCK, FirmBlock, NightFirms
 from models.rating import RatingSpec, base_12m
 from models.scale import load_scale
 from training.aliases import add_entry
@@ -31,22 +28,6 @@ from xinqiao.nightly import run_night
 from xinqiao.settings import Settings, load_settings
 
 SEED, ROWS = 20261123, 3_000
-
-
-@dataclass(frozen=True, eq=False)
-class Repeated(NightFirms):
-    """The firms of a night several times over."""
-
-    times: int = 1
-
-    def __len__(self) -> int:
-        """Count the firms."""
-        return super().__len__() * self.times
-
-    def blocks(self, names: Sequence[str], size: int = BLOCK) -> Generator[FirmBlock]:
-        """The blocks of the night, and again."""
-        for _ in range(self.times):
-            yield from super().blocks(names, size)
 
 
 def whole(home: Path, lake: Path, day: date) -> None:
@@ -67,19 +48,6 @@ def whole(home: Path, lake: Path, day: date) -> None:
         whole=sum(seconds.values()),
         **{f"{stage}_seconds": took for stage, took in seconds.items()},
     )
-
-
-def million(home: Path, day: date, times: int) -> None:
-    """Ratings, reasons and matches of a night's firms several times over."""
-    desk = open_desk(replace(load_settings(), home=home), day, now_in_shanghai())
-    made = desk.write_firms()
-    firms = Repeated(made.part, made.firms, times)
-    meter = Meter()
-    swept = desk.sweep(firms, home / "million")
-    meter.report(
-        firms=swept.firms, rated=swept.rated, rating_seconds=swept.rating_seconds,
-        matching_seconds=swept.matching_seconds, is_kept=float(made.is_kept),
-    )  # fmt: skip
 
 
 def _digest(folder: Path) -> dict[str, int]:
@@ -138,8 +106,4 @@ def _serve(bundles: Path, spec: RatingSpec, metrics: dict[str, float], day: date
 
 
 if __name__ == "__main__":
-    given = sys.argv[2:]
-    if sys.argv[1] == "whole":
-        whole(Path(given[0]), Path(given[1]), date.fromisoformat(given[2]))
-    else:
-        million(Path(given[0]), date.fromisoformat(given[1]), int(given[2]))
+    whole(Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3]))

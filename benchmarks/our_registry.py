@@ -91,7 +91,7 @@ def panel(look: Look, meter: Meter) -> None:
             dates,
             look.out,
             now=look.now,
-            threads=1,
+            workers=1,
         )
     )
     meter.report(features=len(look.registry), rows=sum(part.rows for part in parts))

@@ -2,35 +2,35 @@
 
 A part says in its own metadata what it was made from, so it is whole or not there, and a run that
 was killed goes on where it was. Parts of another state of the lake, of other definitions or under
-another scope are made again. DuckDB writes a part as it computes it: no date's table is ever in
-Python's memory, and what does not fit the limit is spilled to disk.
+another scope are made again. A part is computed and written a slice of firms at a time: no date's
+table is ever whole in memory, and what does not fit a slice's limit is spilled to disk.
 """
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.contracts import Catalogue
-from features.engine import literal
 from features.errors import PanelError
 from features.lake import LakeView
-from features.pipeline import staged
 from features.registry import Registry
 from features.repairs import repaired_between
 from features.scope import DataScope
-from features.snapshot import Snapshot, open_snapshot
+from features.slices import WORKERS, Cut
 from features.windows import months_before
 
 Step = Literal["month", "quarter"]
 _MONTHS: dict[Step, int] = {"month": 1, "quarter": 3}
 _METADATA = "xinqiao"
-MEMORY_LIMIT = "2GB"
+#: Of a slice.
+MEMORY_LIMIT = "1GB"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def write_panel(
     *,
     now: datetime,
     memory_limit: str = MEMORY_LIMIT,
-    threads: int | None = None,
+    workers: int = WORKERS,
 ) -> Generator[PanelPart]:
     """Make the parts that are not there yet, in the order of the dates.
 
@@ -102,7 +102,9 @@ def write_panel(
     folder : Path
         Gets `<as_of>.parquet` for each date.
     memory_limit : str
-        Of DuckDB; it spills below the folder beyond that.
+        Of DuckDB for each slice; it spills below the folder beyond that.
+    workers : int
+        Slices under way.
 
     Raises
     ------
@@ -118,10 +120,8 @@ def write_panel(
         if _is_current(path, manifest, lake, catalogue, now):
             yield PanelPart(path, as_of_date, _rows(path), is_kept=True)
             continue
-        with open_snapshot(
-            lake, catalogue, as_of_date, scope, now=now, threads=threads, memory_limit=memory_limit
-        ) as snapshot:
-            _write(snapshot, registry, path, manifest)
+        cut = Cut(lake, catalogue, as_of_date, scope, now, memory_limit, folder / ".spill")
+        _write(cut.tables(registry, workers=workers), path, manifest)
         yield PanelPart(path, as_of_date, _rows(path), is_kept=False)
 
 
@@ -134,16 +134,18 @@ def read_manifest(path: Path) -> PartManifest | None:
         return None
 
 
-def _write(snapshot: Snapshot, registry: Registry, path: Path, manifest: PartManifest) -> None:
+def _write(tables: Iterable[pa.Table], path: Path, manifest: PartManifest) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
-    spill, said = literal(str(path.parent / ".spill")), literal(json.dumps(asdict(manifest)))
-    snapshot.connection.execute(f"SET temp_directory = {spill}")
+    said = {_METADATA: json.dumps(asdict(manifest))}
+    writer: pq.ParquetWriter | None = None
     try:
-        query = staged(snapshot, registry)
-        snapshot.connection.execute(
-            f"COPY ({query}) TO {literal(str(temporary))} "
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_METADATA}: {said}}})"
-        )
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata(said)
+                writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+            writer.write_table(table.replace_schema_metadata(said))
+        if writer is not None:
+            writer.close()
         temporary.replace(path)
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as failed:
         temporary.unlink(missing_ok=True)

@@ -66,21 +66,6 @@ def build_features(snapshot: Snapshot, registry: Registry) -> FeatureTable:
     return FeatureTable(table, snapshot.as_of_date, registry)
 
 
-def staged(snapshot: Snapshot, registry: Registry) -> str:
-    """Compute family by family into tables of the snapshot's engine; a query that reads them together.
-
-    Nothing comes into Python's memory, and the engine may spill the tables.
-    """
-    names: list[str] = []
-    for place, family in enumerate(families(registry) or [registry]):
-        query = render(family, snapshot.as_of_date)
-        names.append(f"family_{place}")
-        snapshot.connection.execute(f"CREATE OR REPLACE TEMP TABLE family_{place} AS {query}")
-    columns = ", ".join(["enterprise_key", "family_0.uscc", *map(identifier, registry.names)])
-    joined = " ".join(f"JOIN {name} USING (enterprise_key)" for name in names[1:])
-    return f"SELECT {columns} FROM family_0 {joined} ORDER BY enterprise_key"
-
-
 def families(registry: Registry) -> list[Registry]:
     """The registry cut into features that stand on the same records; each part is one query.
 

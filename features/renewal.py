@@ -14,8 +14,9 @@ from features.firm_segments import KIND_DATASETS, kinds_of
 from features.lake import Lake, LakeView
 from features.on_demand import datasets_since, needs_rebuild, refreshed, touched_since
 from features.online import OnlineVectors, Vectors, open_online, write_online, write_vectors
-from features.pipeline import FeatureTable, build_features
+from features.pipeline import FeatureTable
 from features.registry import Registry
+from features.slices import Cut
 from features.snapshot import open_snapshot
 
 
@@ -95,16 +96,8 @@ def self_features(
 ) -> FeatureTable:
     """Features under scope kind `self`: all that is held about each firm."""
     catalogue = load_catalogue()
-    with open_snapshot(
-        lake,
-        catalogue,
-        as_of_date,
-        self_scope(catalogue, now.date()),
-        now=now,
-        enterprises=enterprises,
-        datasets=registry.datasets,
-    ) as snapshot:
-        return build_features(snapshot, registry)
+    cut = Cut(lake, catalogue, as_of_date, self_scope(catalogue, now.date()), now)
+    return cut.table(registry, enterprises)
 
 
 def _kinds_after(

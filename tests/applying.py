@@ -2,10 +2,12 @@
 
 import json
 
+from features.identifiers import synthetic_uscc
 from serving.reports.sealing import seal_text
 from tests.matching_documents import match_document_by_hand
-from tests.service import BANK, FIRM, Ask, Running
+from tests.service import BANK, Ask, Running
 
+FIRM = synthetic_uscc("applying", "firm")
 PRODUCT = "TEST-LOAN"
 NEED = {"amount_cny": "500000.00", "term_months": 12, "purpose": "operation"}
 _OFFER = """

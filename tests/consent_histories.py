@@ -300,7 +300,7 @@ class History:
         """
         if seen[0] != "seen":
             return seen
-        ids = cast(frozenset[str], seen[1])
+        ids = cast("frozenset[str]", seen[1])
         return ("seen", frozenset(self.labels.get(one, one) for one in ids))
 
     def _grant(self, key: tuple[str, str, Purpose]) -> Step:

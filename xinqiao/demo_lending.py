@@ -29,6 +29,7 @@ from serving.look import Look
 from serving.matching.schemas import Given, MatchRequest, Need
 from serving.matching.service import give_match
 from serving.needs import service as needs
+from serving.needs.applying import apply_from
 from serving.needs.rows import Application
 from serving.needs.schemas import Contact, Decline, Grant
 from serving.products import repository as shelf
@@ -185,7 +186,7 @@ async def _apply(on: Stage, who: Caller, asking: Asking, at: datetime) -> list[A
             who,
             Action.APPLICATION_CREATE,
             at + timedelta(minutes=6),
-            partial(needs.apply_from, match_id=match.match_id, product=applied.product),
+            partial(apply_from, match_id=match.match_id, product=applied.product),
         )
         for applied in asking.applications
     ]

@@ -22,6 +22,10 @@ from xinqiao.settings import load_settings
 
 HELP = """匹配产品：全部企业输出为文件，或打印一家企业可申请的产品与所差条件。 Match products to firms.
 
+全部企业的结果不测算额度，额度为 0 的产品也计入符合；指定一家企业时逐一测算，额度为 0 的列入所差。
+
+Limits are worked out for one firm: a limit of 0 is short of something. For everyone they are not, and it counts as fitting.
+
 例 Example: xinqiao match --as-of 2026-06-30 --out matches    xinqiao match 91371399MAXWXXYY08
 """
 

@@ -12,7 +12,7 @@ from features.declared import self_scope
 from features.errors import UnknownEnterpriseError
 from features.firm_segments import SEGMENT_DATASETS, add_segments, segment_of
 from features.snapshot import open_snapshot
-from models.matching.explaining import Explanation, Teller
+from models.matching.explaining import Explanation, Teller, too_small
 from models.matching.facts import load_facts
 from models.matching.inputs import datasets_of, read_columns
 from models.matching.meanings import Meanings
@@ -40,7 +40,7 @@ class FirmMatches:
     left : dict of int to tuple of Explanation
         What the firm or the lender is still to be asked.
     near : dict of int to tuple of Explanation
-        Exactly one condition fails, and what it would take.
+        Exactly one condition fails, or all hold and the limit works out at 0; and what it would take.
     undecided : int
         Products of which records say too little.
     """
@@ -144,16 +144,22 @@ def _judged(
     missing = {rule: matcher.missing(rule, states) for rule in range(len(matcher))}
     rank = values[GRADE]
     order = offering.everyone.order[-1 if rank is None else int(float(rank)) - 1].tolist()
+    offers = offering.terms.offers(values)
     open_ = {rule for rule in order if not missing[rule].failed}
-    fits = [r for r in order if r in open_ and is_left[list(missing[r].unknown)].all()]
-    near = [rule for rule in order if verdicts.failed[rule] == 1 and rule not in fits][:MOST_NEAR]
-    told = {
-        rule: teller.tell_all(missing[rule], row, may_see_values=True) for rule in (*fits, *near)
-    }
+    held = [r for r in order if r in open_ and is_left[list(missing[r].unknown)].all()]
+    fits = [rule for rule in held if offers.may_lend[rule]]
+    small = [rule for rule in held if not offers.may_lend[rule]]
+    near = [*small, *(rule for rule in order if verdicts.failed[rule] == 1)][:MOST_NEAR]
+
+    def told(rule: int) -> tuple[Explanation, ...]:
+        found = teller.tell_all(missing[rule], row, may_see_values=True)
+        _, version = offering.shelf.products[rule]
+        return found if offers.may_lend[rule] else (*found, too_small(version))
+
     return FirmMatches(
-        uscc, desk.day, grade, offering, offering.terms.offers(values), fits,
-        {rule: told[rule] for rule in fits}, {rule: told[rule] for rule in near},
-        len(open_) - len(fits),
+        uscc, desk.day, grade, offering, offers, fits,
+        {rule: told(rule) for rule in fits}, {rule: told(rule) for rule in near},
+        len(open_) - len(held),
     )  # fmt: skip
 
 
@@ -192,8 +198,12 @@ def print_one(found: FirmMatches) -> None:
     out.print(table)
     for place, why in found.near.items():
         entry, _ = found.offering.shelf.products[place]
-        lacks = say("；", "; ").join(_told(one) for one in why if one.is_failed)
-        show(f"只差一项：{entry.code} {entry.name.zh}：{lacks}", f"One short: {entry.code} {entry.name.en}: {lacks}")  # fmt: skip
+        lacks = [_told(one) for one in why if one.is_failed]
+        zh, en = "；".join(lacks), "; ".join(lacks)
+        if len(lacks) == 1:
+            show(f"只差一项：{entry.code} {entry.name.zh}：{zh}", f"One short: {entry.code} {entry.name.en}: {en}")  # fmt: skip
+        else:
+            show(f"差 {len(lacks)} 项：{entry.code} {entry.name.zh}：{zh}", f"{len(lacks)} short: {entry.code} {entry.name.en}: {en}")  # fmt: skip
 
 
 def _told(one: Explanation) -> str:

@@ -38,6 +38,8 @@ from xinqiao.watch_report import run_document
 
 HELP = """夜间批量：特征、评级与原因、匹配、预警变化，一次完成；可续跑，重复运行结果不变。 The nightly whole.
 
+匹配不测算额度，额度为 0 的产品也计入符合。 Matches work no limit out: a product whose limit would be 0 counts as fitting.
+
 例 Example: xinqiao nightly --as-of 2026-06-30    xinqiao nightly --as-of 2026-06-30 --out night --json
 """
 RECORD, FINDINGS, MOVES = "night.json", "findings.parquet", "moves.parquet"

@@ -20,12 +20,15 @@ from models.matching.matcher import Missing
 from models.matching.meanings import Meaning, Meanings
 from models.matching.phrases import Phrase, joined, phrases_of
 from models.matching.wording import difference_words, value_words
+from models.products.book import ProductVersion, yuan
 
 #: What would settle it. Known and not met: a `tag` to gain or lose, a `threshold` to reach, another `fact`.
 #: Unknown: consent to `authorise`, an answer to `supply`, a lender to `confirm`, a `record` nobody holds.
 Kind = Literal["tag", "threshold", "fact", "authorise", "supply", "confirm", "record"]
 #: Units whose whole values differ by whole steps.
 _WHOLE = frozenset({"count", "days", "months", "level"})
+#: In place of a condition: the limit worked out, of which no rule speaks.
+LIMIT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Explanation:
     Attributes
     ----------
     place : int
-        Of the condition.
+        Of the condition; `LIMIT` for what `too_small` explains.
     is_failed : bool
         Known not to hold; else unknown.
     words : Words
@@ -193,6 +196,27 @@ _KIND_OF_UNKNOWN: dict[str, Kind] = {
     "certified": "tag",
     "institution": "confirm",
 }
+
+
+def too_small(version: ProductVersion) -> Explanation:
+    """What a product lacks whose limit works out at 0 (`OfferTerms.may_lend`), as if its rule asked for it.
+
+    Examples
+    --------
+    >>> from models.products.book import load_products
+    >>> found = too_small(load_products()[0].versions[0])
+    >>> found.is_failed, found.asks
+    (True, ())
+    """
+    if version.limit.at_least is None:
+        words = Words(zh="测算额度大于 0", en="the limit worked out is more than 0")
+    else:
+        least = value_words("cny", yuan(version.limit.at_least))
+        words = Words(
+            zh=f"测算额度达到该产品最低 {least.zh}",
+            en=f"the limit worked out reaches the product's least, {least.en}",
+        )
+    return Explanation(LIMIT, is_failed=True, words=words, asks=())
 
 
 def needs_of(explanations: Iterable[Explanation]) -> Needs:

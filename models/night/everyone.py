@@ -3,20 +3,18 @@
 Blocks are worked on by a few threads and written in their order, so the files do not depend on how many.
 """
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.rules.evaluate import Column
+from features.slices import in_order
 from models.arrays import FloatArray
 from models.bundle import Bundle
 from models.knockouts import Knockouts
@@ -34,8 +32,6 @@ RATINGS = "ratings.parquet"
 UNCLAIMED = Claims()
 #: A block with its ratings, tags and matches, and the seconds its two stages took.
 _Worked = tuple[FirmBlock, pa.Table | None, dict[str, Column], Matches, FloatArray]
-Given = TypeVar("Given")
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +132,8 @@ def sweep(
     with (
         MatchFiles(folder, offering) as files,
         TagFile(folder / TAGS, tag_names, day) as tags,
-        ThreadPoolExecutor(threads) as pool,
     ):
-        done_in_order = _in_order(pool, work, firms.blocks(names), threads + 1)
+        done_in_order = in_order(work, firms.blocks(names), workers=threads)
         for block, table, tagged, found, took in done_in_order:
             files.add(block.usccs, found)
             tags.add(block.usccs, tagged)
@@ -159,16 +154,3 @@ def sweep(
 
 def _numbers(block: FirmBlock, name: str) -> FloatArray:
     return np.asarray(block.columns[name], dtype=np.float64)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Given], Found], given: Iterable[Given], ahead: int
-) -> Generator[Found]:
-    """What becomes of each, in their order, with no more than a few under way."""
-    running = deque[Future[Found]]()
-    for one in given:
-        running.append(pool.submit(work, one))
-        if len(running) >= ahead:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()

@@ -68,6 +68,14 @@ class OfferTerms:
         """Whether the limit is a number, shape (p,)."""
         return ~np.isnan(self.limit_cny)
 
+    @property
+    def may_lend(self) -> BoolArray:
+        """Whether the smallest loan is within reach, as far as anybody can tell, shape (p,).
+
+        A limit that is not known speaks against nothing.
+        """
+        return self.limit_cny != 0.0
+
     def __len__(self) -> int:
         """Count the products."""
         return len(self.limit_cny)

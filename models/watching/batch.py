@@ -28,6 +28,7 @@ from models.watching.watch import MIGRATION_MONTHS, Watch, Watched, run_watch
 
 #: `(step, done, total)`; steps are `portfolio`, `features`, `before`, `signals`.
 Progress = Callable[[str, int, int], None]
+Closing = Callable[[str, Sequence[str]], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def watch_lake(
         portfolio.institutions,
         row,
         portfolio.opened,
-        lambda whose, opened: closed_to(catalogue, whose, opened, max(as_of_date, now.date())),
+        closing(catalogue, max(as_of_date, now.date())),
         portfolio.figures,
         [first for first, _ in portfolio.granted],
     )
@@ -136,14 +137,23 @@ def _silent(step: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def closed_to(
-    catalogue: Catalogue, institution: str, opened: Sequence[str], until: date
-) -> frozenset[str]:
-    """Datasets that an institution may not see when it watches a firm; to the platform none is closed."""
-    if institution == PLATFORM:
-        return frozenset()
-    scope = DataScope(frozenset(catalogue.datasets), Purpose.POSTLOAN, until, grantee=institution)
-    return withheld_datasets(catalogue, scope, opened)
+def closing(catalogue: Catalogue, until: date) -> Closing:
+    """`(institution, opened) -> datasets` that an institution may not see when it watches a firm.
+
+    To the platform none is closed; which other institution it is makes no difference.
+    """
+    known: dict[tuple[bool, tuple[str, ...]], frozenset[str]] = {}
+
+    def closed(institution: str, opened: Sequence[str]) -> frozenset[str]:
+        asked = institution == PLATFORM, tuple(opened)
+        if asked not in known:
+            scope = DataScope(
+                frozenset(catalogue.datasets), Purpose.POSTLOAN, until, grantee=institution
+            )
+            known[asked] = frozenset() if asked[0] else withheld_datasets(catalogue, scope, opened)
+        return known[asked]
+
+    return closed
 
 
 def _wanted(portfolio: Portfolio, institution: str, as_of_date: date) -> Portfolio:

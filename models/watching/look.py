@@ -13,11 +13,10 @@ from features.engine import connect, literal
 from features.facts.mortgages import DATASET, NewMortgage, new_mortgages
 from features.firm_segments import SEGMENT_DATASETS, add_segments, segment_of
 from features.lake import LakeView
-from features.pipeline import build_features
-from features.portfolio import PORTFOLIO_DATASETS
 from features.registry import Registry
 from features.renewal import self_features
 from features.scope import DataScope, Purpose
+from features.slices import Cut
 from features.snapshot import open_snapshot
 from models.arrays import FloatArray, IntArray
 from models.watching.exposures import Firms
@@ -70,16 +69,19 @@ class Look:
     def _built(self, registry: Registry, day: date) -> pa.Table:
         datasets = frozenset(self.catalogue.datasets)
         scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
+        cut = Cut(self.lake, self.catalogue, day, scope, self.now)
+        keys = self.keys.tolist()
+        table = cut.table(registry, keys).table
         with open_snapshot(
             self.lake,
             self.catalogue,
             day,
             scope,
             now=self.now,
-            enterprises=self.keys.tolist(),
-            datasets=registry.datasets | SEGMENT_DATASETS | PORTFOLIO_DATASETS,
+            enterprises=keys,
+            datasets=SEGMENT_DATASETS,
         ) as snapshot:
-            return add_segments(build_features(snapshot, registry).table, snapshot)
+            return add_segments(table, snapshot)
 
 
 @dataclass(frozen=True)

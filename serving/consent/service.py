@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from features.identifiers import uscc_is_valid
 from features.scope import PLATFORM
 from serving.access.callers import Caller
 from serving.access.decision import Action, not_found
 from serving.audit.record import Entry, write_entry
+from serving.codes import require_code
 from serving.consent import repository
 from serving.consent.repository import Ending
 from serving.consent.rules import known_scopes
@@ -41,7 +41,7 @@ async def grant(connection: Connection, caller: Caller, wish: Wish, now: datetim
         for the same stands.
     """
     require_grantable(wish, caller, now.date())
-    _require_code(caller.tenant)
+    require_code(caller.tenant)
     await _require_grantee(connection, wish.grantee)
     consent = _granted(caller, wish, now)
     same = await repository.add(connection, consent)
@@ -148,17 +148,6 @@ async def _locked(connection: Connection, consent_id: str) -> Consent:
     if consent is None:
         raise not_found()
     return consent
-
-
-def _require_code(uscc: str) -> None:
-    """An event the lake would reject must not be: it could not be taken back there."""
-    if not uscc_is_valid([uscc], strict=True)[0]:
-        raise ConflictError(
-            en="The enterprise's unified social credit code is not valid, so its consent cannot be "
-            "shared with the registry. Correct it first.",
-            zh="企业统一社会信用代码校验不通过，授权无法同步至数据湖，请先更正。",
-            details={"rule": "uscc"},
-        )
 
 
 async def _require_grantee(connection: Connection, grantee: str) -> None:

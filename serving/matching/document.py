@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from models.arrays import BoolArray
-from models.products.book import yuan
+from models.matching.explaining import too_small
 from models.products.terms import OfferTerms
 from serving.matching import judging
 from serving.matching.admitting import Sight
@@ -67,13 +67,14 @@ class Found:
     @cached_property
     def eligible(self) -> list[int]:
         """Products that would lend: all conditions hold, and the smallest loan is within reach."""
-        return [place for place in self.sections.eligible.tolist() if self._lends(place)]
+        held = self.sections.eligible
+        return held[self.offers.may_lend[held]].tolist()
 
     @cached_property
     def near(self) -> list[int]:
         """Products a condition or two away, or whose smallest loan is out of reach."""
-        small = [place for place in self.sections.eligible.tolist() if not self._lends(place)]
-        return [*small, *self.sections.near.tolist()]
+        held = self.sections.eligible
+        return [*held[~self.offers.may_lend[held]].tolist(), *self.sections.near.tolist()]
 
     @cached_property
     def reader(self) -> Reader:
@@ -94,11 +95,10 @@ class Found:
         terms = told_terms(version, self.offers, place, amount)
         if standing == "eligible":
             conditions = self.reader.met(place)
-        elif self._lends(place):
-            conditions = self.reader.missing(place)
         else:
-            least = yuan(version.limit.at_least or "0 元")
-            conditions = [*self.reader.missing(place), _too_small(least)]
+            conditions = self.reader.missing(place)
+            if not self.offers.may_lend[place]:
+                conditions.append(self.reader.condition(too_small(version)))
         return {
             **told_product(entry, version, terms, standing),
             "conditions": conditions,
@@ -116,10 +116,6 @@ class Found:
         if place in sections.need_authorisation:
             return "need_authorisation"
         return "need_data" if place in sections.need_data else "not_eligible"
-
-    def _lends(self, place: int) -> bool:
-        """Whether the smallest loan is within reach, as far as anybody can tell."""
-        return bool(self.offers.limit_cny[place] != 0)
 
 
 def match_document(
@@ -185,15 +181,3 @@ def _others(found: Found, limit: int) -> Document:
 
 def _told(found: Found, places: Sequence[int], standing: Standing) -> list[Document]:
     return [found.tell(place, standing) for place in places]
-
-
-def _too_small(least_cny: float) -> Document:
-    """The condition that a limit worked out reaches the smallest loan."""
-    return {
-        "words": {
-            "zh": f"测算额度达到该产品最低 {least_cny / 10_000:g} 万元",
-            "en": f"the limit worked out reaches the product's least, CNY {least_cny:,.0f}",
-        },
-        "is_met": False,
-        "asks": [],
-    }

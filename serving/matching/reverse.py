@@ -168,7 +168,7 @@ def _fit(search: Search, firm: Firm) -> Fit:
     judged = judge(search.shelf.shelf.matcher, values)
     offers, version = search.shelf.terms.offers(values), search.shelf.shelf.products[0][1]
     terms = told_terms(version, offers, 0, float(values["need_amount_cny"] or 0))
-    if judged.verdicts.failed[0] or offers.limit_cny[0] == 0:
+    if judged.verdicts.failed[0] or not offers.may_lend[0]:
         return Fit(firm, False, terms)  # noqa: FBT003 - the field says it
     return Fit(firm, None if judged.verdicts.unknown[0] else True, terms)
 

@@ -70,9 +70,10 @@ class Reader:
         """Conditions of a rule that fail or are not known."""
         missing = self.matcher.missing(rule, self.judged.states)
         told = self.teller.tell_all(missing, self.row, self.closed, may_see_values=self.is_owner)
-        return [self._condition(one) for one in told]
+        return [self.condition(one) for one in told]
 
-    def _condition(self, one: Explanation) -> Document:
+    def condition(self, one: Explanation) -> Document:
+        """One of them."""
         return {
             "words": words(one.words),
             "is_met": False if one.is_failed else None,

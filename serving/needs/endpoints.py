@@ -8,7 +8,7 @@ from serving.access.callers import Role
 from serving.access.decision import Action, Resource
 from serving.door import Door, asks
 from serving.look import CurrentLook
-from serving.needs import repository, service
+from serving.needs import applying, repository, service
 from serving.needs.machine import State
 from serving.needs.rules import reasons, revisits
 from serving.needs.schemas import (
@@ -69,7 +69,7 @@ async def apply(body: ApplicationMade, look: CurrentLook, response: Response) ->
 
     `need_authorisation` names what the lender cannot see: ask yourself whether to open it.
     """
-    found, is_new = await service.apply(look, body)
+    found, is_new = await applying.apply(look, body)
     if not is_new:
         response.status_code = 200
     response.headers["Location"] = f"/v1/applications/{found.application_id}"

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from features.contracts import Words
-from serving.disputes.schemas import Body, ShortText
+from serving.disputes.schemas import Body, ShortText, StatementText
 from serving.loans.reports import Number, Positive, Rate
 from serving.loans.schemas import yuan
 from serving.matching.schemas import Facts, Given, ProductCode
@@ -110,7 +110,9 @@ class Revisit(Body):
         le=5,
         description="The firm's own mark, 5 the best; null if it gave none.",
     )
-    text: ShortText | None = None
+    text: StatementText | None = Field(
+        default=None, description="A remark, kept with what was done; firm and lender may read it."
+    )
 
 
 class RevisitAnswer(Body):

@@ -4,24 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from features.contracts import load_catalogue
-from models.matching.chances import family_of
 from models.products.book import ProductEntry, ProductVersion
 from serving.access.callers import Role
 from serving.access.decision import Resource, not_found
 from serving.auth.marks import new_id
+from serving.codes import require_code
 from serving.errors import ConflictError, MalformedError
 from serving.look import Look
 from serving.matching.asked import need_values, said_values
-from serving.matching.schemas import MatchDocument
-from serving.matching.service import read_match
 from serving.needs import repository
-from serving.needs.machine import By, applied, take
+from serving.needs.machine import By, take
 from serving.needs.rows import Application, Need, NewEvent, Said
 from serving.needs.rules import reasons, revisits
 from serving.needs.schemas import (
     ApplicationAnswer,
     ApplicationDetail,
-    ApplicationMade,
     Contact,
     Decline,
     Grant,
@@ -55,12 +52,15 @@ async def make_need(look: Look, made: NeedMade, source: str) -> Need:
 
     Raises
     ------
+    ConflictError
+        If the firm's code is none that the lake takes.
     MalformedError
         If a statement is unknown or not what it must be.
     """
     is_owner = look.caller.role is Role.OWNER
     institution = "" if is_owner else look.caller.tenant
     await look.allow(Resource(uscc=made.uscc, institution=institution))
+    require_code(made.uscc)
     need_values(made.need)
     said_values(made.statements, _FIRMS_WORD, "body.statements")
     said: dict[str, Said] = dict(made.statements)
@@ -111,75 +111,6 @@ async def list_needs(look: Look, pager: Pager) -> list[Need]:
     )
     look.says(fields=["need"], count=min(len(rows), pager.limit))
     return rows
-
-
-async def apply(look: Look, made: ApplicationMade) -> tuple[Application, bool]:
-    """Apply for a product of the firm's own match; who has applied already gets that application.
-
-    Returns
-    -------
-    tuple of (Application, bool)
-        And whether it is new.
-
-    Raises
-    ------
-    NotFoundError
-        If need or match is not the firm's.
-    ConflictError
-        If the match has run out or does not show the product, or no lender offers it now.
-    """
-    need = await find_need(look, made.need_id)
-    shown = await repository.shown_in(look.connection, made.match_id, need.uscc)
-    if shown is None:
-        raise not_found()
-    if shown.valid_until < look.now.date():
-        raise _refused("match_expired")
-    if made.product not in shown.eligible:
-        raise _refused("not_in_match")
-    product = (await offered(look)).get(made.product)
-    if product is None or not product.entry.institution:
-        raise _refused("no_lender")
-    application = Application(
-        application_no=0,
-        application_id=new_id("Q"),
-        need_id=need.need_id,
-        match_id=made.match_id,
-        uscc=need.uscc,
-        institution=product.entry.institution,
-        product=made.product,
-        family=family_of(product.version),
-        grade=await repository.own_grade(look.connection, need.uscc),
-        standing=applied(look.now),
-        applied_by=look.caller.id,
-        applied_at=look.now,
-    )
-    look.says(fields=["application"])
-    if not await repository.add_application(look.connection, application):
-        known = await repository.open_application(look.connection, need.uscc, made.product)
-        return known or application, False
-    await _write_event(look, application, "apply", {})
-    await tell(look.connection, application, need, look.now)
-    return application, True
-
-
-async def apply_from(look: Look, match_id: str, product: str) -> Application:
-    """Apply for a product of the firm's own match with the need and the statements it was made for.
-
-    Raises
-    ------
-    NotFoundError
-        If the match is not one the firm made itself.
-    ConflictError
-        As `apply` does.
-    """
-    match, text = await read_match(look, match_id)
-    if match.institution:
-        raise not_found()
-    told = MatchDocument.model_validate_json(text)
-    said = told.offers | told.statements
-    need = await make_need(look, NeedMade(uscc=match.uscc, need=told.need, statements=said), "page")
-    made = ApplicationMade(need_id=need.need_id, match_id=match_id, product=product)
-    return (await apply(look, made))[0]
 
 
 async def find_application(look: Look, application_id: str, *, lock: bool = False) -> Application:
@@ -233,7 +164,7 @@ async def grant(look: Look, application_id: str, said: Grant) -> Application:
     loan_id = said.loan_id or ""
     firm = await repository.firm_of_loan(look.connection, found.institution, loan_id)
     if firm is not None and firm != found.uscc:
-        raise _refused("loan_of_another")
+        raise refused("loan_of_another")
     granted = replace(
         found,
         amount_fen=int(said.amount_cny * _FEN),
@@ -353,14 +284,15 @@ async def _take(
     given = {name: text for name, text in said.items() if text}
     moved = replace(found, standing=take(found.standing, step, by, now=look.now, given=given))
     await repository.move_application(look.connection, moved)
-    await _write_event(look, moved, step, given)
+    await write_event(look, moved, step, given)
     look.says(step=step, state=moved.standing.state)
     return moved
 
 
-async def _write_event(
+async def write_event(
     look: Look, application: Application, step: str, said: dict[str, str]
 ) -> None:
+    """Append a step of the caller's to an application's history."""
     event = NewEvent(
         application_id=application.application_id,
         step=step,
@@ -390,7 +322,8 @@ def _require_listed(field: str, code: str, codes: Collection[str]) -> None:
         )
 
 
-def _refused(because: str) -> ConflictError:
+def refused(because: str) -> ConflictError:
+    """What stands in the way, by its code."""
     en, zh = _WORDS[because]
     return ConflictError(en=en, zh=zh, details={"because": because})
 
@@ -407,6 +340,10 @@ _WORDS = {
     "no_lender": (
         "No institution offers this product now. Match again to see what is offered.",
         "目前没有机构提供该产品，请重新匹配。",
+    ),
+    "just_closed": (
+        "The application that was open for this product has just ended. Apply again.",
+        "该产品原有的申请刚刚办结，请重新申请。",
     ),
     "loan_of_another": (
         "The loan of that number was reported of another firm. Give the number of this firm's loan.",

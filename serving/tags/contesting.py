@@ -1,7 +1,9 @@
 """Contests of tags: a firm says that it should not have one, the platform looks at why it does, and answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from features.contracts import Words
 from models.tags.held import answers_of
 from serving.access.decision import not_found
 from serving.auth.marks import new_id
@@ -11,8 +13,8 @@ from serving.look import Look
 from serving.ratings.sight import Opened
 from serving.tags import repository
 from serving.tags.rows import Claim, Contest
-from serving.tags.schemas import ContestAnswered, TagAnswer
-from serving.tags.service import find_entry, read_records, setting_of, tell_tag
+from serving.tags.schemas import ContestAnswer, ContestAnswered, TagAnswer
+from serving.tags.service import entry_of, find_entry, read_records, setting_of, tell_tag
 
 #: What the platform may look at without any firm's consent.
 PUBLIC = Opened("grantee")
@@ -24,11 +26,13 @@ class Grounds:
 
     Attributes
     ----------
+    tag : TagAnswer or None
+        None if the book has it no longer: then nobody holds it.
     claim : Claim or None
         The certificate or declaration that gave it, if it was not a rule.
     """
 
-    tag: TagAnswer
+    tag: TagAnswer | None
     claim: Claim | None
 
 
@@ -71,20 +75,30 @@ async def find_contest(look: Look, contest_id: str) -> Contest:
     return found
 
 
+def told(contested: Contest) -> ContestAnswer:
+    """A contest with the words of its tag; of one that has left the book the code is all there is."""
+    code, entry = contested.tag, entry_of(contested.tag)
+    gone = Words(zh=f"标签已下架（{code}）", en=f"no longer in the book ({code})")
+    return ContestAnswer.of(contested, entry.words if entry else gone)
+
+
 async def grounds_of(look: Look, contested: Contest) -> Grounds:
     """What the contested tag rests on today: its rule with public values, or what was certified or declared."""
-    uscc, connection = contested.uscc, look.connection
-    setting = await setting_of(look)
+    claims = await repository.read_claims(look.connection, [contested.uscc])
+    claim = next((one for one in claims if one.tag == contested.tag), None)
+    if entry_of(contested.tag) is None:
+        return Grounds(None, claim)
+    return Grounds(await _tag_today(look, contested, claims), claim)
+
+
+async def _tag_today(look: Look, contested: Contest, claims: Sequence[Claim]) -> TagAnswer:
+    uscc, setting = contested.uscc, await setting_of(look)
     found = await read_records(look, uscc, PUBLIC)
-    claims = await repository.read_claims(connection, [uscc])
-    removed = {tag for _, tag in await repository.removed_tags(connection, [uscc])}
+    removed = {tag for _, tag in await repository.removed_tags(look.connection, [uscc])}
     given = [*found.given, *(one.given for one in claims)]
     answers = answers_of(setting.tags, found.values, uscc, given, removed, look.now.date())
     answer = next(one for one in answers if one.tag.entry.code == contested.tag)
-    return Grounds(
-        tag=tell_tag(answer, setting, PUBLIC.withheld(shared_catalogue()), contested),
-        claim=next((one for one in claims if one.tag == contested.tag), None),
-    )
+    return tell_tag(answer, setting, PUBLIC.withheld(shared_catalogue()), contested)
 
 
 async def answer_contest(look: Look, contested: Contest, answered: ContestAnswered) -> None:

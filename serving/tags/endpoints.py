@@ -11,7 +11,6 @@ from serving.door import Door, asks
 from serving.look import CurrentLook, Look
 from serving.pages import CurrentPager, Page
 from serving.tags import contesting, repository, service
-from serving.tags.rows import Contest
 from serving.tags.schemas import (
     CertificateList,
     CertificatesAnswer,
@@ -96,7 +95,7 @@ async def contest_tag(tag: Tag, made: ContestMade, look: CurrentLook) -> Contest
     await _own(look, tag)
     contest_id = await contesting.contest(look, tag, made.text)
     look.says(contest_id=contest_id)
-    return _told(await contesting.find_contest(look, contest_id))
+    return contesting.told(await contesting.find_contest(look, contest_id))
 
 
 @certificates.post("", status_code=201)
@@ -125,7 +124,7 @@ async def list_contests(
         look.connection, uscc=uscc, only_open=state == "open", after=after, limit=pager.fetch
     )
     look.says(fields=["tags", "list"], count=min(len(found), pager.limit))
-    return pager.page(found, _told, lambda one: (one.contest_no,))
+    return pager.page(found, contesting.told, lambda one: (one.contest_no,))
 
 
 @contests.post("/{contest_id}/answer")
@@ -138,13 +137,9 @@ async def answer(
     await look.allow(Resource(uscc=contested.uscc))
     await contesting.answer_contest(look, contested, answered)
     look.says(fields=["tags"], contest_id=contest_id, outcome=answered.outcome)
-    return _told(await contesting.find_contest(look, contest_id))
+    return contesting.told(await contesting.find_contest(look, contest_id))
 
 
 async def _own(look: Look, tag: str) -> None:
     await look.allow(Resource(uscc=look.caller.tenant))
     look.says(fields=["tags"], tag=tag)
-
-
-def _told(contested: Contest) -> ContestAnswer:
-    return ContestAnswer.of(contested, service.find_entry(contested.tag).words)

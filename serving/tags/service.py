@@ -36,6 +36,11 @@ _SEEN: dict[str, frozenset[Audience]] = {
 }
 
 
+def entry_of(code: str) -> TagEntry | None:
+    """The tag of a code; None if the book has none, or none any more."""
+    return next((one for one in load_tags().entries if one.code == code), None)
+
+
 def find_entry(code: str) -> TagEntry:
     """The tag of a code.
 
@@ -44,7 +49,7 @@ def find_entry(code: str) -> TagEntry:
     NotFoundError
         If there is none.
     """
-    found = next((one for one in load_tags().entries if one.code == code), None)
+    found = entry_of(code)
     if found is None:
         raise not_found()
     return found

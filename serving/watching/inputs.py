@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from features.contracts import Catalogue
 from features.scope import PLATFORM
 from models.arrays import FloatArray
-from models.watching.batch import closed_to
+from models.watching.batch import closing
 from models.watching.exposures import Exposures, Firms, exposures_of
 from models.watching.loan_facts import Behind, MortgageLook, complete_facts
 from models.watching.watch import Watch
@@ -161,7 +161,7 @@ def exposures_in(
         [institution for institution, _ in pairs],
         np.array([row_of[uscc] for _, uscc in pairs], dtype=np.int64),
         [tuple(one.scopes) if one else () for one in opened],
-        lambda whose, scopes: closed_to(catalogue, whose, scopes, today),
+        closing(catalogue, today),
         _figures(portfolio, pairs, today),
         [portfolio.first_granted.get(pair) for pair in pairs],
     )

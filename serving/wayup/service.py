@@ -3,22 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from features.errors import UnknownEnterpriseError
+from features.errors import NoRecordError, UnknownEnterpriseError
 from features.scope import DataScope, Purpose
 from features.snapshot import open_snapshot
 from models.matching.facts import load_facts
 from models.products.book import ProductEntry, ProductVersion
+from models.scale import load_scale
 from models.tags.book import Tags
 from models.wayup.document import NamedFact, WayUpTold, way_up_told
 from models.wayup.guide import Guide
 from models.wayup.targets import Target
 from serving.access.callers import Role
-from serving.access.decision import Resource, not_found
-from serving.errors import MalformedError
+from serving.access.decision import LiveConsent, Resource, not_found
+from serving.errors import MalformedError, NotFoundError
 from serving.look import Look
 from serving.products.shelves import ProductShelf
 from serving.ratings.desk import Desk
-from serving.ratings.service import unknown_firm
+from serving.ratings.errors import NoModelError
+from serving.ratings.service import Order, rate, unknown_firm
 from serving.reading import Stop
 from serving.wayup.peers import ranges_for
 from serving.wayup.schemas import WayUpRequest
@@ -62,6 +64,32 @@ async def show_way_up(look: Look, asked: WayUpRequest) -> WayUpTold:
         raise unknown_firm()
     look.says(fields=FIELDS, sha256=told.sha256, bundle=told.bundle_id[:12], verdict=told.verdict)
     return told
+
+
+async def grade_today(look: Look) -> str | None:
+    """The grade that the caller's own firm would be given now; None where it can be given none."""
+    uscc = look.caller.tenant
+    await look.allow(Resource(uscc=uscc))
+    order = Order(uscc, Purpose.SELF_REPORT, institution="", asked_by=look.caller.id)
+    desks = look.house.desks
+    try:
+        desk = await desks.desk(look.now)
+        rating = await rate(desks, desk, order, LiveConsent(), look.now)
+    except (NoModelError, NoRecordError, NotFoundError):
+        return None
+    return rating.grade
+
+
+def grades_above(grade: str | None) -> list[str]:
+    """Grades to aim at, the next one first; all of them from default, or without a grade.
+
+    Examples
+    --------
+    >>> grades_above("BBB"), grades_above("AAA")
+    (['A', 'AA', 'AAA'], [])
+    """
+    codes = [one.code for one in load_scale().version.grades]
+    return codes[: codes.index(grade) if grade in codes else len(codes)][::-1]
 
 
 def _computed(

@@ -99,6 +99,6 @@ async def revisit(
 ) -> RedirectResponse:
     """The firm was asked how it went."""
     require_role(look, Role.OFFICER)
-    said = as_body(Revisit, form.filled("outcome", "satisfaction"))
+    said = as_body(Revisit, form.filled("outcome", "satisfaction", "text"))
     await service.revisit(look, application_id, said)
     return go_to(f"/bank/applications/{application_id}")

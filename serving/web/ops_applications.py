@@ -46,6 +46,6 @@ async def revisit(
 ) -> RedirectResponse:
     """Enter what a lender reported of a revisit."""
     require_role(look, Role.OPERATOR)
-    said = as_body(Revisit, form.filled("outcome", "satisfaction"))
+    said = as_body(Revisit, form.filled("outcome", "satisfaction", "text"))
     await service.revisit(look, application_id, said)
     return go_to("/ops/applications")

@@ -12,8 +12,7 @@ from serving.look import CurrentLook, Look
 from serving.pages import CurrentPager, cursor_of
 from serving.tags import contesting, repository
 from serving.tags.rows import Contest
-from serving.tags.schemas import ContestAnswer, ContestAnswered
-from serving.tags.service import find_entry
+from serving.tags.schemas import ContestAnswered
 from serving.web.callers import require_role
 from serving.web.forms import CurrentForm, as_body
 from serving.web.site import Pages, go_to, page
@@ -38,7 +37,7 @@ async def list_open(look: CurrentLook, request: Request, pager: CurrentPager) ->
         look,
         request,
         "ops_tags.html",
-        contests=[_told(one) for one in shown],
+        contests=[contesting.told(one) for one in shown],
         following=cursor_of(pager.vault, pager.listing, (shown[-1].contest_no,)) if is_more else None,
     )  # fmt: skip
 
@@ -50,7 +49,7 @@ async def read_one(contest_id: ContestId, look: CurrentLook, request: Request) -
     contested = await _find(look, contest_id)
     grounds = await contesting.grounds_of(look, contested)
     look.says(fields=["tags"], contest_id=contest_id)
-    return page(look, request, "ops_tag.html", contest=_told(contested), grounds=grounds)
+    return page(look, request, "ops_tag.html", contest=contesting.told(contested), grounds=grounds)
 
 
 @door.post("/{contest_id}/answer", response_model=None)
@@ -69,7 +68,3 @@ async def _find(look: Look, contest_id: str) -> Contest:
     contested = await contesting.find_contest(look, contest_id)
     await look.allow(Resource(uscc=contested.uscc))
     return contested
-
-
-def _told(contested: Contest) -> ContestAnswer:
-    return ContestAnswer.of(contested, find_entry(contested.tag).words)

@@ -9,7 +9,7 @@ from serving.access.callers import Role
 from serving.access.decision import Action
 from serving.door import asks
 from serving.look import CurrentLook
-from serving.needs import service
+from serving.needs import applying, service
 from serving.needs.schemas import Chosen
 from serving.pages import CurrentPager, cursor_of
 from serving.web import repository
@@ -49,7 +49,7 @@ async def apply(look: CurrentLook, form: CurrentForm) -> RedirectResponse:
     """Apply for a product of a match, with what was stated for it; the form names both and says no more."""
     await own_firm(look)
     chosen = as_body(Chosen, form.filled("match_id", "product"))
-    await service.apply_from(look, chosen.match_id, chosen.product)
+    await applying.apply_from(look, chosen.match_id, chosen.product)
     return go_to("/me/applications")
 
 

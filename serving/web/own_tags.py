@@ -30,6 +30,7 @@ async def show_tags(look: CurrentLook, request: Request) -> HTMLResponse:
     by_group: dict[str, list[TagAnswer]] = {one.code: [] for one in found.groups}
     for one in found.tags:
         by_group[one.group].append(one)
+    contests = await repository.latest_contests(look.connection, uscc)
     return page(
         look,
         request,
@@ -37,7 +38,10 @@ async def show_tags(look: CurrentLook, request: Request) -> HTMLResponse:
         groups=[(group, by_group[group.code]) for group in found.groups],
         held=[one for one in found.tags if one.state == "yes"],
         declarable={one.code for one in load_tags().entries if one.kind == "self_declared"},
-        contests=await repository.latest_contests(look.connection, uscc),
+        contests=contests,
+        gone=[
+            contesting.told(one) for code, one in contests.items() if service.entry_of(code) is None
+        ],
         as_of=found.as_of,
     )
 

@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
-from models.scale import load_scale
 from models.wayup.document import load_wayup_words
 from serving.access.decision import Action
 from serving.door import asks
 from serving.look import CurrentLook
 from serving.wayup.schemas import WayUpRequest
-from serving.wayup.service import show_way_up
+from serving.wayup.service import grade_today, grades_above, show_way_up
 from serving.web.callers import own_firm
 from serving.web.site import Pages, page
 
@@ -28,19 +27,21 @@ async def show(
 ) -> HTMLResponse:
     """The way to a grade or a product; without one, the question where to."""
     await own_firm(look)
-    grades = [one.code for one in load_scale().version.grades]
     told = None
     if grade or product:
         asked = WayUpRequest(target_grade=None if product else grade, product=product or None)
         told = await show_way_up(look, asked)
+        today = told.today.grade
     else:
-        look.says(fields=["grades"])
+        today = await grade_today(look)
+        look.says(fields=["grade"])
     return page(
         look,
         request,
         "way_up.html",
         told=told,
-        grades=grades,
+        today=today,
+        grades=grades_above(today),
         grade=grade,
         peer_words=load_wayup_words().peers,
     )

@@ -85,7 +85,9 @@ def _publish(running: Running) -> None:
         "AA-EXPIRED": {"valid_until": f"{DAY - timedelta(days=1)}", "valid_from": "2026-01-01"},
         "AA-COMING": {"valid_from": f"{DAY + timedelta(days=1)}"},
         "AA-GONE": {},
-    }
+        # Half of what was won in tenders, which is known to be nothing: 0.5 * 0 < 100,000.
+        "AA-SMALL": {"limit": {"at_least": "10 万元", "bounds": [[{"of": "bid_awards_sum_24m_cny", "times": 0.5}]]}},
+    }  # fmt: skip
     for code, rule in rules.items():
         put_on_shelf(running, BANK, code, **rule)
     for code in ("AA-GONE", STARTER):
@@ -138,7 +140,7 @@ def _is_said(condition: dict[str, Any]) -> bool:
 
 def test_a_night_finds_what_the_service_finds(house: House) -> None:
     said = json.loads((house.night / "night.json").read_text("utf-8"))["ratings"]["said"]
-    assert said["ledger"] == {"is_read": True, "products": 7, "tags_given": 3, "tags_removed": 3}
+    assert said["ledger"] == {"is_read": True, "products": 8, "tags_given": 3, "tags_removed": 3}
     assert said["products"].keys() >= {"AA-PLAIN", "AA-AWAY"}
     assert said["products"].keys().isdisjoint({"AA-EXPIRED", "AA-COMING", "AA-GONE", STARTER})
     # Two firms fail on the region alone; on the household one, for of the other nobody may know.
@@ -188,8 +190,20 @@ def test_what_is_entered_later_makes_the_night_work_again(house: House) -> None:
 
 def test_one_firm_is_told_the_same(house: House) -> None:
     told = house.said("match", YOUNG)
-    assert told["ledger"]["products"] == 7
-    assert [one["product"] for one in told["fits"]] == house.products(YOUNG)
+    assert told["ledger"]["products"] == 8
+    # A night works no limit out.
+    assert "AA-SMALL" in house.products(YOUNG)
+    assert [one["product"] for one in told["fits"]] == [
+        code for code in house.products(YOUNG) if code != "AA-SMALL"
+    ]
+    (small,) = [one for one in told["near"] if one["product"] == "AA-SMALL"]
+    (served,) = [one for one in online(house, YOUNG)["near"] if one["code"] == "AA-SMALL"]
+    # The command is told no need, so what only a need says is missing, too.
+    said = "the limit worked out reaches the product's least, CNY 100,000"
+    assert [small["missing"][-1]] == [one["words"]["en"] for one in served["conditions"]] == [said]
+    code, printed = run(house.patch, "match", YOUNG, "--as-of", DAY.isoformat())
+    assert code == 0, printed
+    assert "One short: AA-SMALL loan AA-SMALL: the limit worked out" in printed
     (plain,) = [one for one in told["fits"] if one["product"] == "AA-PLAIN"]
     assert (plain["limit_cny"], plain["rate_percent"], plain["term_months"]) == (3e6, 4.0, 36)
 

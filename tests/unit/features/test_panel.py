@@ -46,7 +46,7 @@ def parts(
         DATES,
         folder,
         now=at(str(now)),
-        threads=1,
+        workers=1,
     )
 
 

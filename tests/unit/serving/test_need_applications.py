@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from features.identifiers import synthetic_uscc
 from models.matching.chances import FILE_NAME, load_belief, read_chances
 from serving.database.addresses import Addresses
 from serving.needs.tasks import BATCH, Desk, refit, tend_applications
-from tests.applying import NEED, PRODUCT, apply, match, offer, state_need
+from tests.applying import FIRM, NEED, PRODUCT, apply, match, offer, state_need
 from tests.consents_by_hand import grant
-from tests.service import BANK, FIRM, OTHER_BANK, Ask, Running, service
+from tests.service import BANK, OTHER_BANK, Ask, Running, service
+from tests.service import FIRM as UNKNOWN
 
-OTHER_FIRM = "91370000MA3OTHER1X"
+OTHER_FIRM = synthetic_uscc("applying", "other firm")
 MAY = ["need:create", "need:read", "application:read", "application:change"]
 _BANKS = (
     "UPDATE match SET institution = %(bank)s, scope = 'grantee', opened = '{tax}', consents = '{C-0}' "
@@ -47,7 +49,7 @@ def seen(running: Running, who: Ask, application_id: str) -> Any:
 
 
 def test_a_need_is_its_firms_and_of_the_officer_who_took_it_down(running: Running) -> None:
-    owner, officer = running.owner(), running.officer()
+    owner, officer = running.owner(FIRM), running.officer()
     own, taken = state_need(running, owner), state_need(running, officer)
     stranger = running.owner(OTHER_FIRM)
     statuses = [running.get(f"/v1/needs/{one}", who).status_code for who in (owner, officer, stranger) for one in (own, taken)]  # fmt: skip
@@ -62,8 +64,21 @@ def test_a_need_is_its_firms_and_of_the_officer_who_took_it_down(running: Runnin
     )
 
 
+def test_no_need_is_kept_of_a_code_that_the_lake_would_reject(running: Running) -> None:
+    # Right in form; its check characters are not.
+    body = {"uscc": UNKNOWN, "need": NEED}
+    before = running.sql("SELECT count(*) FROM financing_need")
+    for who in (running.owner(UNKNOWN), running.officer()):
+        refused = running.post("/v1/needs", who, json=body)
+        assert (refused.status_code, refused.json()["rule"]) == (409, "uscc")
+    form = {"match_id": match(running, UNKNOWN), "product": PRODUCT}
+    pressed = running.post("/me/applications", running.owner(UNKNOWN), data=form)
+    assert (pressed.status_code, pressed.json()["rule"]) == (409, "uscc")
+    assert running.sql("SELECT count(*) FROM financing_need") == before
+
+
 def test_applying_twice_gives_the_open_application(running: Running) -> None:
-    owner = running.owner()
+    owner = running.owner(FIRM)
     body = {"need_id": state_need(running, owner), "match_id": match(running), "product": PRODUCT}
     first, again = (running.post("/v1/applications", owner, json=body) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
@@ -80,7 +95,7 @@ def test_applying_twice_gives_the_open_application(running: Running) -> None:
 
 
 def test_only_what_a_valid_match_of_ones_own_shows_may_be_applied_for(running: Running) -> None:
-    owner = running.owner()
+    owner = running.owner(FIRM)
     need_id = state_need(running, owner)
     offer(running, code="UNSEEN")
 
@@ -101,7 +116,7 @@ def test_only_what_a_valid_match_of_ones_own_shows_may_be_applied_for(running: R
 
 
 def test_a_page_applies_with_the_need_and_words_its_match_was_made_for(running: Running) -> None:
-    owner = running.owner()
+    owner = running.owner(FIRM)
 
     def press(match_id: str, **more: str) -> Any:
         form = {"match_id": match_id, "product": PRODUCT, **more}
@@ -118,6 +133,21 @@ def test_a_page_applies_with_the_need_and_words_its_match_was_made_for(running: 
     assert (made["amount_cny"], made["term_months"]) == (NEED["amount_cny"], NEED["term_months"])
     assert made["statements"] == {"offers_guarantor": True, "monthly_turnover_cny": 300000.0}
 
+    kept = "SELECT (SELECT count(*) FROM financing_need), (SELECT count(*) FROM need_change)"
+    before = running.sql(kept)
+    assert press(match(running, told=given)).status_code == 303
+    assert running.sql(kept) == before
+    step(running, owner, made["application_id"], "withdraw")
+    ((needs, changes),) = running.sql(kept)
+    form = {"match_id": mine, "product": PRODUCT}
+    pressed = running.together(
+        *(running.asking("POST", "/me/applications", owner, data=form) for _ in range(4))
+    )
+    assert {one.status_code for one in pressed} == {303}
+    # The application has the need that was stated with it: one line of each for the export.
+    assert running.sql(kept) == [(needs + 1, changes + 2)]
+    assert len(running.get("/v1/applications?state=open", owner).json()["items"]) == 1
+
     banks = match(running, told=given)
     running.sql(_BANKS, bank=BANK, match=banks)
     assert press(banks).status_code == 404
@@ -131,7 +161,7 @@ def test_a_page_applies_with_the_need_and_words_its_match_was_made_for(running: 
 def test_an_institution_sees_its_own_products_applications_and_what_consent_opens(
     running: Running,
 ) -> None:
-    owner, bank, other = running.owner(), running.bank(MAY), running.bank(MAY, uscc=OTHER_BANK)
+    owner, bank, other = running.owner(FIRM), running.bank(MAY), running.bank(MAY, uscc=OTHER_BANK)
     made = apply(running, owner)
     closed = seen(running, bank, made)
     assert closed["statements"] is None
@@ -148,7 +178,7 @@ def test_an_institution_sees_its_own_products_applications_and_what_consent_open
 
 
 def test_from_contact_to_grant_with_the_loan_it_became(running: Running) -> None:
-    owner, officer = running.owner(), running.officer()
+    owner, officer = running.owner(FIRM), running.officer()
     made = apply(running, owner)
     assert step(running, owner, made, "contact").status_code == 403
     assert step(running, officer, made, "contact", text="已电话联系").status_code == 200
@@ -195,16 +225,20 @@ def test_a_granted_one_is_revisited_once_and_a_late_lender_is_reminded(running: 
     running.clock.move(days=31)
     assert duties() == [(made, "revisit", True), (reported, "revisit", True)]
     assert [running.run(tend_applications(desk, running.clock.now)) for _ in range(2)] == [2, 0]
-    officer, operator, owner = running.officer(), running.operator(), running.owner()
+    officer, operator, owner = running.officer(), running.operator(), running.owner(FIRM)
     waiting = running.get("/v1/applications?state=revisit", officer).json()["items"]
     assert [one["overdue"] for one in waiting] == ["revisit", "revisit"]
 
     wrong = step(running, officer, made, "revisit", outcome="no_luck")
     assert (wrong.status_code, "in_use" in wrong.json()["detail"]) == (422, True)
-    asked = step(running, officer, made, "revisit", outcome="hard_to_repay", text="已上门")
+    for text in ("长" * 501, "\x1b[2J"):
+        refused = step(running, officer, made, "revisit", outcome="in_use", text=text)
+        assert (refused.status_code, refused.json()["fields"][0]["place"]) == (422, "body.text")
+    remark = "<b>已上门</b>" + "。" * 490
+    asked = step(running, officer, made, "revisit", outcome="hard_to_repay", text=remark)
     assert (asked.status_code, asked.json()["words"]["zh"]) == (200, "还款有困难")
     assert step(running, owner, made, "revisit", outcome="in_use").status_code == 403
-    told = step(running, operator, reported, "revisit", outcome="in_use", satisfaction=4)
+    told = step(running, operator, reported, "revisit", outcome="in_use", satisfaction=4, text=remark)  # fmt: skip
     assert told.json().keys() == {
         "application_id", "institution", "product", "outcome", "words", "satisfaction",
     }  # fmt: skip
@@ -215,11 +249,15 @@ def test_a_granted_one_is_revisited_once_and_a_late_lender_is_reminded(running: 
     assert (found["state"], found["satisfaction"]) == ("granted", None)
     assert seen(running, officer, reported)["satisfaction"] == 4
     assert [one["step"] for one in found["history"]] == ["apply", "remind", "grant", "remind", "revisit"]  # fmt: skip
+    assert found["history"][-1]["said"]["text"] == remark
+    assert "&lt;b&gt;已上门" in running.get(f"/bank/applications/{made}", officer).text
+    recorded = "SELECT count(*) FROM audit_event WHERE strpos(audit_event::text, '上门') > 0"
+    assert (running.sql(recorded), "上门" in running.logged.getvalue()) == ([(0,)], False)
     running.clock.now = start
 
 
 def test_a_refusal_gives_a_reason_of_the_list_and_the_firm_is_told(running: Running) -> None:
-    owner, bank = running.owner(), running.bank(MAY)
+    owner, bank = running.owner(FIRM), running.bank(MAY)
     made = apply(running, owner)
     refused = step(running, bank, made, "decline", reason="no_luck")
     assert (refused.status_code, "repayment_ability" in refused.json()["detail"]) == (422, True)
@@ -232,7 +270,7 @@ def test_a_refusal_gives_a_reason_of_the_list_and_the_firm_is_told(running: Runn
 def test_who_is_late_is_listed_alarmed_and_reminded_once_and_the_unanswered_ends(
     running: Running,
 ) -> None:
-    owner, operator = running.owner(), running.operator()
+    owner, operator = running.owner(FIRM), running.operator()
     made = apply(running, owner)
     start = running.clock.now
     desk = Desk(running.house.database, running.house.subject_of)
@@ -256,7 +294,7 @@ def test_who_is_late_is_listed_alarmed_and_reminded_once_and_the_unanswered_ends
     assert ([tend(), tend()], alarms()) == ([1, 0], 2)
     running.clock.move(days=30)
     assert tend() == 1
-    assert seen(running, running.owner(), made)["state"] == "expired"
+    assert seen(running, running.owner(FIRM), made)["state"] == "expired"
     running.clock.now = start
     assert BATCH > 1
 
@@ -268,7 +306,7 @@ def test_answers_teach_the_chances_of_approval(running: Running) -> None:
     assert running.run(refit(running.house.database, home, running.clock.now)) == 0
     bank = running.bank(MAY)
     for number in range(12):
-        owner = running.owner(f"91370000MA4{number:06d}X")
+        owner = running.owner(synthetic_uscc("applying", str(number)))
         running.sql(
             "INSERT INTO rating (rating_id, uscc, institution, asked_by, scope, opened, consents, purpose, need_id,"
             " is_public_only, as_of, rated_at, valid_until, model, bundle_id, lake_version, score, grade, feature_hash,"
@@ -297,7 +335,7 @@ def test_a_lender_hears_of_an_application_and_of_its_withdrawal(running: Running
         bank=BANK,
         now=running.clock.now - timedelta(days=1),
     )
-    owner = running.owner()
+    owner = running.owner(FIRM)
     made = apply(running, owner)
     step(running, owner, made, "withdraw")
     rows = running.sql(

@@ -173,7 +173,8 @@ def test_features_count_what_a_firm_stated_itself_and_a_wrong_code_stops_nobody(
     for _ in range(2):
         state_need(running, running.owner(firm), firm)
     state_need(running, officer, firm)
-    state_need(running, officer, UNKNOWN)
+    # Of before such codes were refused.
+    running.sql(_NEED, need="F-unknown", firm=UNKNOWN, now=running.clock.now)
     assert exported(running, to) == 4
     assert in_lake(to, NEEDS, "source, officer_id", running.clock.now) == [
         ("officer", officer.id),

@@ -163,7 +163,10 @@ def test_the_platform_reads_of_a_contested_tag_the_rule_and_what_is_public(
     assert "<dd>manufacturing</dd>" in public.lower()
     assert "tax_grade_level &lt;= 2" in closed
     assert "<dd>not authorised</dd>" in closed
-    assert "public records only" in closed
+    for page in (closed, running.get("/ops/tags?lang=en", operator).text):
+        assert "public records only" in page
+        assert "own words are all there is" in page
+    assert "能依据的只有企业的说明" in running.get("/ops/tags?lang=zh", operator).text
     assert f"{running.clock.now.date()}" in declared
     listed = running.get("/ops/tags?lang=en", operator).text
     assert [listed.count(one) for one in ("/ops/tags/X-", "No contest waits")] == [3, 0]
@@ -176,6 +179,30 @@ def test_the_platform_reads_of_a_contested_tag_the_rule_and_what_is_public(
     assert running.post(path, operator, data=said).status_code == 409
     assert "行业代码与登记一致。" in running.get("/me/tags", owner).text
     assert seen(running, owner)["ind_c"]["state"] == "yes"
+
+
+def test_a_contest_outlives_its_tag_and_is_still_answered(running: Running, owner: Ask) -> None:
+    operator = running.operator()
+    # Of a code that the book had once.
+    running.sql(
+        "INSERT INTO tag_contest (contest_id, uscc, tag, text, state, made_by, made_at)"
+        " VALUES ('X-old', %(uscc)s, 'old_title', '称号已过期。', 'open', 'U-0', %(now)s)",
+        uscc=FIRM,
+        now=running.clock.now,
+    )
+    words = {"zh": "标签已下架（old_title）", "en": "no longer in the book (old_title)"}
+    for who in (owner, operator):
+        (listed,) = running.get("/v1/tag-contests", who).json()["items"]
+        assert (listed["tag"], listed["words"]) == ("old_title", words)
+    assert words["zh"] in running.get("/ops/tags?lang=zh", operator).text
+    found = running.get("/ops/tags/X-old?lang=en", operator)
+    assert (found.status_code, "称号已过期。" in found.text) == (200, True)
+    said = {"outcome": "upheld", "answer_zh": "该称号已停止使用。"}
+    assert running.post("/ops/tags/X-old/answer", operator, data=said).status_code == 303
+    own = running.get("/me/tags?lang=en", owner).text
+    assert words["en"] in own
+    assert said["answer_zh"] in own
+    assert "old_title" not in seen(running, owner)
 
 
 def test_a_certificate_counts_while_it_runs(running: Running, owner: Ask) -> None:

@@ -1,5 +1,6 @@
 """Ways up through the whole application: only for the firm itself, on record by hash, and on its page."""
 
+import re
 import shutil
 from collections.abc import Generator
 from datetime import datetime
@@ -12,7 +13,9 @@ from models.products.book import load_products
 from models.wayup.document import WayUpTold
 from models.wayup.peers import PeerTable, Spread, scopes_of
 from serving.database.addresses import Addresses
+from serving.look import Look
 from serving.wayup.peers import refresh_peers
+from serving.web import own_way_up
 from tests.builders import TinyLake
 from tests.rated_town import CODE, build_vectors, model_features, promote_model
 from tests.service import FIRM as NOBODY
@@ -107,17 +110,40 @@ def test_a_product_is_a_target(running: Running) -> None:
     assert told.nearest.remaining == len(told.nearest.lacks) > 0
 
 
+def options(text: str) -> list[str]:
+    return re.findall(r"<option(?: selected)?>(\w+)</option>", text)
+
+
 def test_the_page_asks_where_to_and_tells(running: Running) -> None:
     owner = running.owner(USCC)
     empty = running.get("/me/way-up?lang=en", owner)
     assert empty.status_code == 200
     assert "Choose a grade" in empty.text
+    # The next grade first, and nothing but what lies above.
+    above = ["CC", "CCC", "B", "BB", "BBB", "A", "AA", "AAA"]
+    assert options(empty.text) == above[above.index("CCC") + 1 :]
+    assert "Your grade now: <b>CCC</b>" in empty.text
+    unknown = running.get("/me/way-up", running.owner(NOBODY)).text
+    assert options(unknown) == ["C", *above]
 
     shown = running.get("/me/way-up?grade=BB&lang=zh", owner)
     assert shown.status_code == 200
     assert "补办申报并解除税务非正常户" in shown.text
     assert "2,000.00" in shown.text
     assert "不构成评级或授信承诺" in shown.text
+    assert (options(shown.text)[0], "<option selected>BB</option>" in shown.text) == ("B", True)
+
+
+def test_the_best_grade_has_nothing_above_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def best(_look: Look) -> str:
+        return "AAA"
+
+    monkeypatch.setattr(own_way_up, "grade_today", best)
+    text = running.get("/me/way-up?lang=zh", running.owner(USCC)).text
+    assert "已是最高等级" in text
+    assert "<select" not in text
 
 
 def test_ranges_of_like_firms_stand_beside_the_plan_and_never_in_it(
