@@ -71,9 +71,14 @@ async def list_own(look: CurrentLook, request: Request) -> HTMLResponse:
 
 @door.get("/new", response_model=None)
 @asks(Action.CONSENT_READ)
-async def show_form(look: CurrentLook, request: Request) -> HTMLResponse:
-    """The first of two steps: to whom, for what, which kinds, how long."""
-    await own_firm(look)
+async def show_form(
+    look: CurrentLook,
+    request: Request,
+    grantee: Annotated[str, Query(max_length=18)] = "",
+    scope: Annotated[list[str], Query(max_length=32)] = [],  # noqa: B006 - FastAPI copies it
+) -> HTMLResponse:
+    """The first of two steps: to whom, for what, which kinds, how long; kinds asked for are marked, not ticked."""
+    firm = await own_firm(look)
     today = look.now.date()
     rules = rules_on(today)
     return page(
@@ -83,6 +88,9 @@ async def show_form(look: CurrentLook, request: Request) -> HTMLResponse:
         institutions=await repository.active_institutions(look.connection),
         purposes=rules.purposes,
         kinds=kinds(),
+        grantee=grantee,
+        asked=scope,
+        live=await _live_to(look, firm, grantee),
         until=today + timedelta(days=_USUAL_DAYS - 1),
         today=today,
         needed_level=rules.real_name_level,
@@ -189,6 +197,16 @@ def kinds() -> Sequence[Kind]:
         if dataset.document.consent_scope:
             opened.setdefault(dataset.document.consent_scope, []).append(dataset.name)
     return [Kind(code, opened.get(code, []), one.separate) for code, one in known_scopes().items()]
+
+
+async def _live_to(look: Look, firm: str, grantee: str) -> Sequence[Consent]:
+    """What the firm opens to somebody for applications already: that can be opened once at a time."""
+    if not grantee:
+        return []
+    found = await consents.read_page(
+        look.connection, uscc=firm, grantee=grantee, status="active", after="", limit=_MOST
+    )
+    return [one for one in found if one.purpose == Purpose.APPLY]
 
 
 async def _shown(look: Look, request: Request, consent_id: str, name: str) -> HTMLResponse:

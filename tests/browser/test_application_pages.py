@@ -32,6 +32,9 @@ def test_an_officer_contacts_and_grants_and_the_firm_sees_it(
     tab.reload()
     expect(word.locator(".tag")).to_have_text("未经核实")
     expect(word.locator("div", has_text="可提供保证人").locator("dd")).to_have_text("是")
+    follow(tab.locator("button:has-text('查询该企业评级')"))
+    expect(tab.locator("main")).to_contain_text(firm)
+    tab.go_back()
     follow(tab.locator("button:has-text('已联系企业')"))
     expect(tab.locator("h1")).to_contain_text("已联系")
     tab.fill("#amount_cny", "400000")
@@ -54,6 +57,13 @@ def test_an_officer_contacts_and_grants_and_the_firm_sees_it(
     expect(card).to_contain_text("40.00 万元 · 4.35%")
     expect(card).to_contain_text("有新的融资需求")
     expect(card.locator("button")).to_have_count(0)
+    # There is one consent for a purpose at a time, which is said before anything is chosen or read.
+    owner.goto(f"/me/consents/new?grantee={BANK}&scope=invoice")
+    expect(owner.locator(".note")).to_contain_text("同一用途只能有一项")
+    expect(owner.locator("#grantee")).to_have_value(BANK)
+    marked = owner.locator("label", has_text="申请的产品会查看")
+    expect(marked).to_have_count(1)
+    expect(marked.locator("input[value=invoice]")).not_to_be_checked()
 
 
 def test_a_firm_sees_what_is_closed_withdraws_and_is_told_why_not(
@@ -68,14 +78,16 @@ def test_a_firm_sees_what_is_closed_withdraws_and_is_told_why_not(
     declined = apply_by_hand(hands, firm, BANK, second, "no", second)["application"]
     granted = apply_by_hand(hands, firm, BANK, second, "yes")["application"]
     hands.sql(
-        "UPDATE application SET state = 'granted', contact_by = NULL, decide_by = NULL, amount_fen = 1,"
-        " revisit_by = applied_at WHERE application_id = %(id)s",
+        "UPDATE application SET state = 'granted', contact_by = NULL, decide_by = NULL, amount_fen = 1234567800,"
+        " rate_percent = 4.35, term_months = 12, revisit_by = applied_at WHERE application_id = %(id)s",
         id=granted,
     )
     tab = tabs.logged_in(place.member("owner", firm), width=360, language="en-GB")
     tab.goto("/me/applications")
     card = tab.locator("section", has_text=f"test loan {first}")
     expect(card.locator(".note")).to_contain_text("tax")
+    asking = card.locator(".note a").get_attribute("href")
+    assert asking == f"/me/consents/new?grantee={BANK}&scope=tax"
     require_readable(tab, "applications")
     follow(card.locator("button"))
     expect(tab.locator("section", has_text=f"test loan {first}")).to_contain_text("withdrawn")
