@@ -103,7 +103,9 @@ def panel(
     out: Annotated[Path, typer.Option(help="输出目录 · folder of parts")],
     every: Annotated[Every, typer.Option(help="间隔 · step")] = Every.MONTH,
     purpose: Annotated[Purpose, typer.Option(help="用途 · purpose")] = Purpose.SELF_REPORT,
-    memory: Annotated[str, typer.Option(help="每一批企业的内存上限 · memory limit of DuckDB for a slice of firms")] = MEMORY_LIMIT,
+    memory: Annotated[
+        str, typer.Option(help="每一批企业的内存上限 · memory limit of DuckDB for a slice of firms")
+    ] = MEMORY_LIMIT,
 ) -> None:
     """按月或按季逐期计算特征面板，中断后可续。 Features at many as-of dates, a part each; goes on after a break.
 
