@@ -130,6 +130,18 @@ def render(registry: Registry, as_of_date: date) -> str:
     )
 
 
+def render_nothing(registry: Registry, visibility: str) -> str:
+    """Some features of a firm without a row in any of their datasets, for each firm of a relation like `visibility`.
+
+    Every aggregate of nothing is NULL, on every day; what a feature makes of that it says itself.
+    """
+    selected = [
+        f"{_masked(feature, dict.fromkeys(feature.of, 'NULL'))} AS {identifier(feature.name)}"
+        for feature in registry
+    ]
+    return f"SELECT enterprise_key, {', '.join(selected)} FROM {visibility} AS v ORDER BY enterprise_key"
+
+
 def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:
     """The aggregate's value; equal aggregates of several features are computed once.
 

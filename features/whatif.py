@@ -2,21 +2,22 @@
 
 A change is made to facts, never to a feature. Every combination of changes becomes a firm of its own under the
 registry's own queries, so what several changes do together is computed and not added up. A query sees only
-the changes of the datasets it reads: combinations that differ elsewhere share its answer.
+the changes of the datasets it reads: combinations that differ elsewhere share its answer, and what no change
+touches is asked once for all the days that are looked at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from features.changes import Change
 from features.contracts import Dataset
-from features.engine import identifier
+from features.days import on_each_day
 from features.errors import RequestError
-from features.pipeline import build_features, families
+from features.pipeline import families, render, render_nothing
 from features.registry import Registry, lineage_of
 from features.snapshot import NEIGHBOURHOOD, Snapshot
 from features.usual import Usual, load_usual
@@ -24,31 +25,6 @@ from features.windows import months_before
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of a dataset's rows, in SQL over its lake columns.
-
-    Parameters
-    ----------
-    dataset : str
-    action : {"set", "remove", "add"}
-        Change rows, take them away, or add one: a copy of each row that meets `where`, or a row of
-        nothing but `values` where `where` is empty.
-    where : str
-        Which rows.
-    values : mapping of str to str
-        What columns become; none to remove.
-    unless : str
-        A row is not added where the dataset has one that meets this.
-    """
-
-    dataset: str
-    action: Literal["set", "remove", "add"]
-    where: str
-    values: Mapping[str, str]
-    unless: str = ""
 
 
 @dataclass
@@ -70,11 +46,9 @@ class WhatIf:
     datasets: tuple[Dataset, ...]
     usual: Usual
     empty: frozenset[str]
-    _later: date | None = None
-    _made: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    _of_nothing: dict[tuple[str, ...], FloatArray] = field(
-        default_factory=dict[tuple[str, ...], FloatArray]
-    )
+    _made: dict[str, tuple[str, str]]
+    _months: list[int] = field(default_factory=list[int])
+    _still: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
     @property
     def as_of_date(self) -> date:
@@ -88,6 +62,30 @@ class WhatIf:
     def day_after(self, months: int) -> date:
         """The as-of date so many months ahead."""
         return months_before(self.as_of_date, -months)
+
+    def look_ahead(self, months: Iterable[int]) -> None:
+        """Get ready for days that will be looked at: what stands still is then computed for all of them at once."""
+        more = [one for one in dict.fromkeys(months) if one not in self._months]
+        if not more:
+            return
+        self._months += more
+        listed = ", ".join(
+            f"({number}, {one}, DATE '{self.day_after(one)}')"
+            for number, one in enumerate(self._months, start=1)
+        )
+        self._execute(
+            f"CREATE OR REPLACE TABLE days AS FROM (VALUES {listed}) AS d(number_, months_, later_)"
+        )
+        for dataset in self.datasets:
+            if dataset.name not in self.empty:
+                self._arrive(dataset)
+
+    def then(self, dataset: str, months: int) -> str:
+        """Relation of the firm's rows as they stand months ahead if it does nothing; its key is of the day."""
+        self.look_ahead([months])
+        if dataset in self.empty:
+            return f"held_{dataset}"
+        return f"(SELECT * FROM then_{dataset} WHERE enterprise_key = {self._number(months)})"
 
     def build(
         self, months: int, steps: Sequence[Sequence[Change]], chosen: BoolArray, registry: Registry
@@ -108,106 +106,135 @@ class WhatIf:
         ndarray of shape (s, width of the registry)
             NaN where there is no value.
         """
-        later = self._advance(months)
+        self.look_ahead([months])
         found = np.empty((len(chosen), len(registry)))
         place = {name: column for column, name in enumerate(registry.names)}
+        still: list[Registry] = []
         for part in families(registry):
             touching = [
                 number
                 for number, changes in enumerate(steps)
                 if any(change.dataset in part.datasets for change in changes)
             ]
-            columns = [place[name] for name in part.names]
-            if not touching and part.datasets <= self.empty:
-                found[:, columns] = self._nothing(part, later)
-                continue
             kinds, which = np.unique(chosen[:, touching], axis=0, return_inverse=True)
-            changes = [
-                [change for on, number in zip(kind, touching, strict=True) if on for change in steps[number]]
-                for kind in kinds.tolist()
-            ]  # fmt: skip
-            values = self._part(part, changes, later)
-            found[:, columns] = values[which.ravel()]
+            if not kinds.any():
+                still.append(part)
+                continue
+            values = self._part(part, [steps[number] for number in touching], kinds, months)
+            found[:, [place[name] for name in part.names]] = values[which.ravel()]
+        self._stand(still, months)
+        for name in (name for part in still for name in part.names):
+            found[:, place[name]] = self._still[name, months]
         return found
 
     def would_change(self, months: int, changes: Sequence[Change]) -> bool:
         """Whether any row would be another, months ahead."""
-        self._advance(months)
-        return any(self._differs(change) for change in changes)
+        return any(self.rows(one.would_change(self.then(one.dataset, months))) for one in changes)
 
     def build_alone(
         self, months: int, steps: Sequence[Sequence[Change]], registry: Registry
     ) -> FloatArray:
         """Features after all of some steps, computed with nothing shared, shape (width,)."""
-        later = self._advance(months)
-        changes = [change for step in steps for change in step]
-        self._copy({d.name for d in self.datasets}, [changes], [self.key], later)
-        return build_features(self._seen(later), registry).matrix()[0]
+        self._copy({d.name for d in self.datasets}, steps, _all_of(steps), [self.key], months)
+        found: dict[str, float] = {}
+        changed = {change.dataset for step in steps for change in step}
+        for part in families(registry):
+            if part.datasets <= self.empty - changed:
+                values = self._nothing(part)
+            else:
+                values = self._asked(render(part, self.day_after(months)))
+            found |= dict(zip(part.names, values[0].tolist(), strict=True))
+        return np.array([found[name] for name in registry.names])
 
-    def _advance(self, months: int) -> date:
-        """Make `then_<dataset>`: the firm's rows as they stand months ahead if it does nothing."""
-        later = self.day_after(months)
-        if later != self._later:
-            for dataset in self.datasets:
-                if dataset.name in self.empty:
-                    continue
-                held = f"held_{dataset.name}"
-                ahead = self.usual.rows_ahead(dataset, held, self.as_of_date, months, later)
-                stays = is_public(dataset, later)
-                self._execute(
-                    f"CREATE OR REPLACE TABLE then_{dataset.name} AS SELECT * FROM {held} WHERE {stays} "
-                    f"UNION ALL BY NAME {ahead}"
-                )
-            self._later = later
-        return later
+    def _arrive(self, dataset: Dataset) -> None:
+        """Make `then_<dataset>`: the firm's rows as they stand on each day, under the day's number as the key."""
+        name = dataset.name
+        ahead = self.usual.rows_ahead(dataset, f"held_{name}", self.as_of_date, "days")
+        self._execute(
+            f"CREATE OR REPLACE TABLE then_{name} AS SELECT h.* REPLACE (CAST(d.number_ AS INTEGER) AS "
+            f"enterprise_key) FROM held_{name} AS h, days AS d WHERE {is_public(dataset, 'd.later_')} "
+            f"UNION ALL BY NAME {ahead}"
+        )
 
-    def _nothing(self, part: Registry, later: date) -> FloatArray:
+    def _number(self, months: int) -> int:
+        return self._months.index(months) + 1
+
+    def _stand(self, parts: Sequence[Registry], months: int) -> None:
+        """See to it that what these features are on a day without any change is known."""
+        new = [p for p in parts if any((name, months) not in self._still for name in p.names)]
+        nothing = [part for part in new if part.datasets <= self.empty]
+        if nothing:
+            joined = Registry(tuple(feature for part in nothing for feature in part))
+            self._keep(joined, np.repeat(self._nothing(joined), len(self._months), axis=0))
+        for part in (part for part in new if not part.datasets <= self.empty):
+            days = [self.day_after(one) for one in self._months]
+            query = on_each_day([render(part, day) for day in days])
+            if query is None or _looks_at_others(part, self.as_of_date):
+                values = self._part(part, [], np.zeros((1, 0), dtype=bool), months)
+                self._keep(part, values, [months])
+            else:
+                self._copy_days(part.datasets)
+                self._keep(part, self._asked(query))
+
+    def _keep(
+        self, part: Registry, values: FloatArray, months: Sequence[int] | None = None
+    ) -> None:
+        for one, row in zip(months or self._months, values.tolist(), strict=True):
+            self._still |= {
+                (name, one): value for name, value in zip(part.names, row, strict=True)
+            }
+
+    def _nothing(self, part: Registry) -> FloatArray:
         """Features of a firm without a row: an aggregate of nothing is the same on every day."""
-        if part.names not in self._of_nothing:
-            self._of_nothing[part.names] = self._part(part, [[]], later)[0]
-        return self._of_nothing[part.names]
+        return self._asked(render_nothing(part, "held_visibility"), keys=1)
 
     def _part(
-        self, part: Registry, variants: Sequence[Sequence[Change]], later: date
+        self, part: Registry, steps: Sequence[Sequence[Change]], kinds: BoolArray, months: int
     ) -> FloatArray:
         """Features of some variants of the firm, a row each."""
-        if len(variants) == 1 or _looks_at_others(part, later):
+        query = render(part, self.day_after(months))
+        if len(kinds) > 1 and not _looks_at_others(part, self.as_of_date):
+            self._copy(part.datasets, steps, kinds, range(len(kinds)), months)
+            return self._asked(query)
+        found: list[FloatArray] = []
+        for kind in kinds:
             # Variants of one firm are no neighbours of each other.
-            return np.vstack([self._variants(part, [v], [self.key], later) for v in variants])
-        return self._variants(part, variants, range(len(variants)), later)
+            self._copy(part.datasets, steps, kind[np.newaxis], [self.key], months)
+            found.append(self._asked(query))
+        return np.vstack(found)
 
-    def _variants(
-        self, part: Registry, variants: Sequence[Sequence[Change]], keys: Sequence[int], later: date
-    ) -> FloatArray:
-        self._copy(part.datasets, variants, keys, later)
-        return build_features(self._seen(later), part).matrix()
+    def _asked(self, query: str, keys: int = 2) -> FloatArray:
+        """Answers to a query of features without the columns that say whose they are; a handful of rows."""
+        rows = self.snapshot.connection.execute(query).fetchall()
+        return np.array([row[keys:] for row in rows], dtype=np.float64)
 
-    def _seen(self, later: date) -> Snapshot:
-        shot = self.snapshot
-        return Snapshot(shot.connection, later, shot.scope, shot.catalogue, shot.lake)
+    def _copy_days(self, datasets: Iterable[str]) -> None:
+        """Make the views a query reads: the firm once a day, as it stands then."""
+        self._make_firms(range(1, len(self._months) + 1))
+        for name in sorted(datasets):
+            held = f"held_{name}" if name in self.empty else f"then_{name}"
+            self._make(f"visible_{name}", "VIEW", f"SELECT * FROM {held}")
 
     def _copy(
-        self, datasets: frozenset[str] | set[str], variants: Sequence[Sequence[Change]], keys: Sequence[int], later: date
+        self, datasets: Iterable[str], steps: Sequence[Sequence[Change]], kinds: BoolArray, keys: Sequence[int], months: int
     ) -> None:  # fmt: skip
         """Make the views a query reads: the firm once a variant, each with its changes."""
-        listed = ", ".join(map(str, keys))
-        key = f"(SELECT CAST(unnest([{listed}]) AS INTEGER) AS enterprise_key)"
-        for table in ("enterprise", "visibility"):
-            columns = "k.enterprise_key, h.* EXCLUDE (enterprise_key)"
-            self._make(table, "TABLE", f"SELECT {columns} FROM {key} AS k, held_{table} AS h")
+        key = self._make_firms(keys)
+        changes = [
+            (change, np.array(keys)[kinds[:, number]].tolist())
+            for number, step in enumerate(steps)
+            for change in step
+        ]
         for name in sorted(datasets):
-            changes = [
-                (change, number)
-                for number, one in zip(keys, variants, strict=True)
-                for change in one
-                if change.dataset == name
-            ]
+            own = [(change, whose) for change, whose in changes if change.dataset == name and whose]
             columns = "h.* REPLACE (k.enterprise_key AS enterprise_key)"
-            copied = f"SELECT {columns} FROM then_{name} AS h, {key} AS k"
-            self._make(f"visible_{name}", "TABLE" if changes else "VIEW", copied)
-            for change, number in changes:
-                self._apply(change, number)
+            copied = f"SELECT {columns} FROM {self.then(name, months)} AS h, {key} AS k"
+            self._make(f"visible_{name}", "TABLE" if own else "VIEW", copied)
+            for change, whose in own:
+                dataset = self.snapshot.catalogue[name]
+                self._execute(change.statement(dataset, f"visible_{name}", whose))
             if name in NEIGHBOURHOOD:
+                later = f"DATE '{self.day_after(months)}'"
                 public = is_public(self.snapshot.catalogue[name], later)
                 self._make(
                     f"everyone_{name}",
@@ -215,39 +242,14 @@ class WhatIf:
                     f"SELECT * FROM others_{name} WHERE {public} UNION ALL BY NAME SELECT * FROM visible_{name}",
                 )
 
-    def _differs(self, change: Change) -> bool:
-        table = f"then_{change.dataset}"
-        if change.action == "add" and not change.where:
-            asked = f"SELECT 1 FROM {table} WHERE {change.unless or 'false'} LIMIT 1"
-            return not self.rows(asked)
-        said = [(name, sql) for name, sql in change.values.items() if name != "available_at"]
-        differs = [f"{identifier(name)} IS DISTINCT FROM ({sql})" for name, sql in said]
-        is_other = " OR ".join(differs) if change.action == "set" else "true"
-        where = change.where or "true"
-        return bool(self.rows(f"SELECT 1 FROM {table} WHERE ({where}) AND ({is_other}) LIMIT 1"))
-
-    def _apply(self, change: Change, number: int) -> None:
-        table = f"visible_{change.dataset}"
-        whose = f"enterprise_key = {number}"
-        where = f"{whose} AND ({change.where})" if change.where else whose
-        kinds = self.snapshot.catalogue[change.dataset].lake_columns()
-        values = {n: f"CAST({sql} AS {kinds[n]})" for n, sql in change.values.items()}
-        listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in values.items())
-        if change.action == "remove":
-            self._execute(f"DELETE FROM {table} WHERE {where}")
-        elif change.action == "set":
-            made = ", ".join(f"{identifier(name)} = {sql}" for name, sql in values.items())
-            self._execute(f"UPDATE {table} SET {made} WHERE {where}")
-        elif change.where:
-            self._execute(
-                f"INSERT INTO {table} SELECT * REPLACE ({listed}) FROM {table} WHERE {where}"
-            )
-        else:
-            known = f"SELECT 1 FROM {table} WHERE {whose} AND ({change.unless or 'false'})"
-            self._execute(
-                f"INSERT INTO {table} BY NAME SELECT CAST({number} AS INTEGER) AS enterprise_key, "
-                f"{listed} WHERE NOT EXISTS ({known})"
-            )
+    def _make_firms(self, keys: Iterable[int]) -> str:
+        """The firm under several keys; relation of the keys."""
+        listed = ", ".join(map(str, keys))
+        key = f"(SELECT unnest(CAST([{listed}] AS INTEGER[])) AS enterprise_key)"
+        for table in ("enterprise", "visibility"):
+            columns = "k.enterprise_key, h.* EXCLUDE (enterprise_key)"
+            self._make(table, "TABLE", f"SELECT {columns} FROM {key} AS k, held_{table} AS h")
+        return key
 
     def _make(self, name: str, kind: str, sql: str) -> None:
         """Make a relation anew, unless it is what it shall be; the engine replaces only like by like."""
@@ -298,26 +300,31 @@ def hold_firm(snapshot: Snapshot, key: int, usual: Usual | None = None) -> WhatI
         run(f"ALTER TABLE {table} RENAME TO held_{table}")
     for dataset in datasets:
         name = dataset.name
-        run(
+        found = run(
             f"CREATE TABLE held_{name} AS SELECT * FROM visible_{name} WHERE enterprise_key = {key}"
         )
-        run(f"CREATE TABLE then_{name} AS SELECT * FROM held_{name}")
-        if run(f"SELECT count(*) FROM held_{name}").fetchall() == [(0,)]:
+        if found.fetchall() == [(0,)]:
             empty.add(name)
         if f"everyone_{name}" in views:
             run(f"ALTER VIEW everyone_{name} RENAME TO every_{name}")
             run(
                 f"CREATE VIEW others_{name} AS SELECT * FROM every_{name} WHERE enterprise_key <> {key}"
             )
-        run(f"DROP VIEW visible_{name}")
-    return WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty))
+    made = {f"visible_{dataset.name}": ("VIEW", "") for dataset in datasets}
+    what = WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty), made)
+    what.look_ahead([0])
+    return what
 
 
-def is_public(dataset: Dataset, later: date) -> str:
-    """Predicate of a row whose publicity has not ended by then."""
+def is_public(dataset: Dataset, later: str) -> str:
+    """Predicate of a row whose publicity has not ended by a day, in SQL."""
     if not dataset.document.negative:
         return "true"
-    return f"(publicity_end IS NULL OR publicity_end > DATE '{later}')"
+    return f"(publicity_end IS NULL OR publicity_end > {later})"
+
+
+def _all_of(steps: Sequence[Sequence[Change]]) -> BoolArray:
+    return np.ones((1, len(steps)), dtype=bool)
 
 
 def _looks_at_others(part: Registry, later: date) -> bool:

@@ -13,7 +13,8 @@ from features.registry import Registry
 from features.scope import DataScope, Purpose
 from features.snapshot import Snapshot, open_snapshot
 from features.usual import load_usual
-from features.whatif import Change, WhatIf, hold_firm
+from features.changes import Change
+from features.whatif import WhatIf, hold_firm
 from models.watching.setting import COLUMNS
 from tests.builders import (
     CATALOGUE,
