@@ -1,6 +1,7 @@
 """A change of a firm's rows, and the statement that makes it for some variants of the firm."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,12 @@ class Change:
     values: Mapping[str, str]
     unless: str = ""
 
+    def is_seen_by(self, query: str, datasets: Collection[str]) -> bool:
+        """Whether a query of some datasets can tell: rows come or go, or a column is set that it names."""
+        if self.dataset not in datasets:
+            return False
+        return self.action != "set" or any(is_named(name, query) for name in self.values)
+
     def would_change(self, rows: str) -> str:
         """Query that has a row if any of a relation's rows would be another; of one to add, if it has none."""
         if self.action == "add" and not self.where:
@@ -62,3 +69,14 @@ class Change:
             f"INSERT INTO {table} BY NAME SELECT enterprise_key, {said} FROM ({variants}) "
             f"WHERE enterprise_key NOT IN ({known})"
         )
+
+
+def is_named(column: str, query: str) -> bool:
+    """Whether a query names a column.
+
+    Examples
+    --------
+    >>> is_named("paid", "SELECT sum(paid) FROM t"), is_named("paid", "SELECT paid_on FROM t")
+    (True, False)
+    """
+    return re.search(rf"\b{column}\b", query) is not None

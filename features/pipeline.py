@@ -130,16 +130,20 @@ def render(registry: Registry, as_of_date: date) -> str:
     )
 
 
-def render_nothing(registry: Registry, visibility: str) -> str:
-    """Some features of a firm without a row in any of their datasets, for each firm of a relation like `visibility`.
+def render_nothing(registry: Registry) -> str:
+    """As `render`, for firms without a row in any of the datasets.
 
     Every aggregate of nothing is NULL, on every day; what a feature makes of that it says itself.
     """
+    nothing = [dict.fromkeys(feature.of, "NULL") for feature in registry]
     selected = [
-        f"{_masked(feature, dict.fromkeys(feature.of, 'NULL'))} AS {identifier(feature.name)}"
-        for feature in registry
+        f"{_masked(feature, names)} AS {identifier(feature.name)}"
+        for feature, names in zip(registry, nothing, strict=True)
     ]
-    return f"SELECT enterprise_key, {', '.join(selected)} FROM {visibility} AS v ORDER BY enterprise_key"
+    return (
+        f"SELECT {', '.join(['enterprise_key', 'uscc', *selected])} "
+        "FROM enterprise JOIN visibility v USING (enterprise_key) ORDER BY enterprise_key"
+    )
 
 
 def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:

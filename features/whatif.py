@@ -10,21 +10,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from features.changes import Change
+from features.changes import Change, is_named
 from features.contracts import Dataset
 from features.days import on_each_day
+from features.engine import identifier
 from features.errors import RequestError
 from features.pipeline import families, render, render_nothing
-from features.registry import Registry, lineage_of
+from features.registry import Registry
 from features.snapshot import NEIGHBOURHOOD, Snapshot
 from features.usual import Usual, load_usual
 from features.windows import months_before
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+#: What we ask of others' rows ourselves.
+_ALWAYS = frozenset({"enterprise_key", "publicity_end"})
 
 
 @dataclass
@@ -48,6 +52,8 @@ class WhatIf:
     empty: frozenset[str]
     _made: dict[str, tuple[str, str]]
     _months: list[int] = field(default_factory=list[int])
+    _keys: set[int] = field(default_factory=set[int])
+    _others: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     _still: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
     @property
@@ -65,7 +71,7 @@ class WhatIf:
 
     def look_ahead(self, months: Iterable[int]) -> None:
         """Get ready for days that will be looked at: what stands still is then computed for all of them at once."""
-        more = [one for one in dict.fromkeys(months) if one not in self._months]
+        more = [one for one in dict.fromkeys((0, *months)) if one not in self._months]
         if not more:
             return
         self._months += more
@@ -111,16 +117,18 @@ class WhatIf:
         place = {name: column for column, name in enumerate(registry.names)}
         still: list[Registry] = []
         for part in families(registry):
+            query = render(part, self.day_after(months))
             touching = [
                 number
                 for number, changes in enumerate(steps)
-                if any(change.dataset in part.datasets for change in changes)
+                if any(change.is_seen_by(query, part.datasets) for change in changes)
             ]
             kinds, which = np.unique(chosen[:, touching], axis=0, return_inverse=True)
             if not kinds.any():
                 still.append(part)
                 continue
-            values = self._part(part, [steps[number] for number in touching], kinds, months)
+            taken = [steps[number] for number in touching]
+            values = self._part(part, query, taken, kinds, months)
             found[:, [place[name] for name in part.names]] = values[which.ravel()]
         self._stand(still, months)
         for name in (name for part in still for name in part.names):
@@ -135,14 +143,17 @@ class WhatIf:
         self, months: int, steps: Sequence[Sequence[Change]], registry: Registry
     ) -> FloatArray:
         """Features after all of some steps, computed with nothing shared, shape (width,)."""
-        self._copy({d.name for d in self.datasets}, steps, _all_of(steps), [self.key], months)
+        kind = np.ones((1, len(steps)), dtype=bool)
+        self._copy({d.name for d in self.datasets}, steps, kind, [self.key], months)
         found: dict[str, float] = {}
         changed = {change.dataset for step in steps for change in step}
         for part in families(registry):
             if part.datasets <= self.empty - changed:
                 values = self._nothing(part)
             else:
-                values = self._asked(render(part, self.day_after(months)))
+                query = render(part, self.day_after(months))
+                self._look_around(query, part.datasets, months)
+                values = self._asked(query, [self.key])
             found |= dict(zip(part.names, values[0].tolist(), strict=True))
         return np.array([found[name] for name in registry.names])
 
@@ -165,61 +176,66 @@ class WhatIf:
         nothing = [part for part in new if part.datasets <= self.empty]
         if nothing:
             joined = Registry(tuple(feature for part in nothing for feature in part))
-            self._keep(joined, np.repeat(self._nothing(joined), len(self._months), axis=0))
+            every = np.repeat(self._nothing(joined), len(self._months), axis=0)
+            self._keep(joined, self._months, every)
         for part in (part for part in new if not part.datasets <= self.empty):
-            days = [self.day_after(one) for one in self._months]
-            query = on_each_day([render(part, day) for day in days])
-            if query is None or _looks_at_others(part, self.as_of_date):
-                values = self._part(part, [], np.zeros((1, 0), dtype=bool), months)
-                self._keep(part, values, [months])
-            else:
-                self._copy_days(part.datasets)
-                self._keep(part, self._asked(query))
+            queries = [render(part, self.day_after(one)) for one in self._months]
+            query = None if _looks_at_others(queries[0]) else on_each_day(queries)
+            every = None if query is None else self._each_day(part, query)
+            if every is not None:
+                self._keep(part, self._months, every)
+                continue
+            own, kind = queries[self._months.index(months)], np.zeros((1, 0), dtype=bool)
+            self._keep(part, [months], self._part(part, own, [], kind, months))
 
-    def _keep(
-        self, part: Registry, values: FloatArray, months: Sequence[int] | None = None
-    ) -> None:
-        for one, row in zip(months or self._months, values.tolist(), strict=True):
-            self._still |= {
-                (name, one): value for name, value in zip(part.names, row, strict=True)
-            }
+    def _keep(self, part: Registry, months: Sequence[int], values: FloatArray) -> None:
+        for one, row in zip(months, values.tolist(), strict=True):
+            known = zip(part.names, row, strict=True)
+            self._still |= {(name, one): value for name, value in known}
 
     def _nothing(self, part: Registry) -> FloatArray:
         """Features of a firm without a row: an aggregate of nothing is the same on every day."""
-        return self._asked(render_nothing(part, "held_visibility"), keys=1)
+        self._make_firms([self.key])
+        return self._asked(render_nothing(part), [self.key])
 
     def _part(
-        self, part: Registry, steps: Sequence[Sequence[Change]], kinds: BoolArray, months: int
-    ) -> FloatArray:
+        self, part: Registry, query: str, steps: Sequence[Sequence[Change]], kinds: BoolArray, months: int
+    ) -> FloatArray:  # fmt: skip
         """Features of some variants of the firm, a row each."""
-        query = render(part, self.day_after(months))
-        if len(kinds) > 1 and not _looks_at_others(part, self.as_of_date):
-            self._copy(part.datasets, steps, kinds, range(len(kinds)), months)
-            return self._asked(query)
+        if not _looks_at_others(query):
+            keys = range(1, len(kinds) + 1)
+            self._copy(part.datasets, steps, kinds, keys, months)
+            return self._asked(query, keys)
         found: list[FloatArray] = []
         for kind in kinds:
             # Variants of one firm are no neighbours of each other.
             self._copy(part.datasets, steps, kind[np.newaxis], [self.key], months)
-            found.append(self._asked(query))
+            self._look_around(query, part.datasets, months)
+            found.append(self._asked(query, [self.key]))
         return np.vstack(found)
 
-    def _asked(self, query: str, keys: int = 2) -> FloatArray:
-        """Answers to a query of features without the columns that say whose they are; a handful of rows."""
-        rows = self.snapshot.connection.execute(query).fetchall()
-        return np.array([row[keys:] for row in rows], dtype=np.float64)
+    def _asked(self, query: str, keys: Sequence[int]) -> FloatArray:
+        """Answers to a query of features for these of the keys, a handful of rows."""
+        rows = {row[0]: row[2:] for row in self.rows(query)}
+        return np.array([rows[key] for key in keys], dtype=np.float64)
 
-    def _copy_days(self, datasets: Iterable[str]) -> None:
-        """Make the views a query reads: the firm once a day, as it stands then."""
-        self._make_firms(range(1, len(self._months) + 1))
-        for name in sorted(datasets):
+    def _each_day(self, part: Registry, query: str) -> FloatArray | None:
+        """Features of the firm without any change, a row a day; None if a join hides whose key is meant."""
+        days = range(1, len(self._months) + 1)
+        self._make_firms(days)
+        for name in sorted(part.datasets):
             held = f"held_{name}" if name in self.empty else f"then_{name}"
             self._make(f"visible_{name}", "VIEW", f"SELECT * FROM {held}")
+        try:
+            return self._asked(query, days)
+        except duckdb.BinderException:
+            return None
 
     def _copy(
         self, datasets: Iterable[str], steps: Sequence[Sequence[Change]], kinds: BoolArray, keys: Sequence[int], months: int
     ) -> None:  # fmt: skip
         """Make the views a query reads: the firm once a variant, each with its changes."""
-        key = self._make_firms(keys)
+        self._make_firms(keys)
         changes = [
             (change, np.array(keys)[kinds[:, number]].tolist())
             for number, step in enumerate(steps)
@@ -228,28 +244,39 @@ class WhatIf:
         for name in sorted(datasets):
             own = [(change, whose) for change, whose in changes if change.dataset == name and whose]
             columns = "h.* REPLACE (k.enterprise_key AS enterprise_key)"
-            copied = f"SELECT {columns} FROM {self.then(name, months)} AS h, {key} AS k"
+            copied = f"SELECT {columns} FROM {self.then(name, months)} AS h, {_listed(keys)} AS k"
             self._make(f"visible_{name}", "TABLE" if own else "VIEW", copied)
             for change, whose in own:
                 dataset = self.snapshot.catalogue[name]
                 self._execute(change.statement(dataset, f"visible_{name}", whose))
-            if name in NEIGHBOURHOOD:
-                later = f"DATE '{self.day_after(months)}'"
-                public = is_public(self.snapshot.catalogue[name], later)
-                self._make(
-                    f"everyone_{name}",
-                    "VIEW",
-                    f"SELECT * FROM others_{name} WHERE {public} UNION ALL BY NAME SELECT * FROM visible_{name}",
-                )
 
-    def _make_firms(self, keys: Iterable[int]) -> str:
-        """The firm under several keys; relation of the keys."""
-        listed = ", ".join(map(str, keys))
-        key = f"(SELECT unnest(CAST([{listed}] AS INTEGER[])) AS enterprise_key)"
+    def _look_around(self, query: str, datasets: Iterable[str], months: int) -> None:
+        """Make the views of everyone that a query reads; what it names of others is read from the lake once."""
+        for name in NEIGHBOURHOOD.intersection(datasets) if _looks_at_others(query) else ():
+            dataset = self.snapshot.catalogue[name]
+            columns = dataset.lake_columns()
+            named = {one for one in columns if is_named(one, query)} | _ALWAYS.intersection(columns)
+            held = self._others.get(name, frozenset())
+            listed = ", ".join(map(identifier, sorted(held | named)))
+            if not named <= held:
+                self._others[name] = held | named
+                own = f"enterprise_key <> {self.key}"
+                self._execute(
+                    f"CREATE OR REPLACE TABLE others_{name} AS SELECT {listed} FROM every_{name} WHERE {own}"
+                )
+            public = is_public(dataset, f"DATE '{self.day_after(months)}'")
+            both = f"SELECT * FROM others_{name} WHERE {public} UNION ALL SELECT {listed} FROM visible_{name}"
+            self._make(f"everyone_{name}", "VIEW", both)
+
+    def _make_firms(self, keys: Iterable[int]) -> None:
+        """The firm under these keys; that it has more of them is no matter to a query of features."""
+        if self._keys.issuperset(keys):
+            return
+        self._keys.update(keys)
         for table in ("enterprise", "visibility"):
             columns = "k.enterprise_key, h.* EXCLUDE (enterprise_key)"
-            self._make(table, "TABLE", f"SELECT {columns} FROM {key} AS k, held_{table} AS h")
-        return key
+            copied = f"SELECT {columns} FROM {_listed(self._keys)} AS k, held_{table} AS h"
+            self._execute(f"CREATE OR REPLACE TABLE {table} AS {copied}")
 
     def _make(self, name: str, kind: str, sql: str) -> None:
         """Make a relation anew, unless it is what it shall be; the engine replaces only like by like."""
@@ -307,13 +334,8 @@ def hold_firm(snapshot: Snapshot, key: int, usual: Usual | None = None) -> WhatI
             empty.add(name)
         if f"everyone_{name}" in views:
             run(f"ALTER VIEW everyone_{name} RENAME TO every_{name}")
-            run(
-                f"CREATE VIEW others_{name} AS SELECT * FROM every_{name} WHERE enterprise_key <> {key}"
-            )
     made = {f"visible_{dataset.name}": ("VIEW", "") for dataset in datasets}
-    what = WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty), made)
-    what.look_ahead([0])
-    return what
+    return WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty), made)
 
 
 def is_public(dataset: Dataset, later: str) -> str:
@@ -323,10 +345,10 @@ def is_public(dataset: Dataset, later: str) -> str:
     return f"(publicity_end IS NULL OR publicity_end > {later})"
 
 
-def _all_of(steps: Sequence[Sequence[Change]]) -> BoolArray:
-    return np.ones((1, len(steps)), dtype=bool)
+def _listed(keys: Iterable[int]) -> str:
+    listed = ", ".join(map(str, sorted(keys)))
+    return f"(SELECT unnest(CAST([{listed}] AS INTEGER[])) AS enterprise_key)"
 
 
-def _looks_at_others(part: Registry, later: date) -> bool:
-    grains = {grain for feature in part for own in feature.grains for grain in lineage_of(own)}
-    return any("everyone_" in grain.select(later) for grain in grains)
+def _looks_at_others(query: str) -> bool:
+    return "everyone_" in query
