@@ -42,7 +42,9 @@ class Change:
     def would_change(self, rows: str) -> str:
         """Query that has a row if any of a relation's rows would be another; of one to add, if it has none."""
         if self.action == "add" and not self.where:
-            return f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {rows} WHERE {self.unless or 'false'})"
+            return (
+                f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {rows} WHERE {self.unless or 'false'})"
+            )
         said = [(name, sql) for name, sql in self.values.items() if name != "available_at"]
         differs = [f"{identifier(name)} IS DISTINCT FROM ({sql})" for name, sql in said]
         is_other = " OR ".join(differs) if self.action == "set" else "true"

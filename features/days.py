@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 
 #: What a day can change in a query: a quoted text, a date or moment above all, or a number.
-_LITERAL = re.compile(r"((?:\b(?:DATE|TIMESTAMP) )?'(?:[^']|'')*'|(?<![\w.\"])\d+(?:\.\d+)?(?![\w.\"]))")
+_LITERAL = re.compile(
+    r"((?:\b(?:DATE|TIMESTAMP) )?'(?:[^']|'')*'|(?<![\w.\"])\d+(?:\.\d+)?(?![\w.\"]))"
+)
 
 
 def on_each_day(queries: Sequence[str]) -> str | None:

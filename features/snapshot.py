@@ -120,19 +120,22 @@ def open_snapshot(
     ScopeError
         If the scope has ended by now, or before `as_of_date`.
     """
-    statements = snapshot_sql(
-        lake,
-        catalogue,
-        as_of_date,
-        scope,
-        now=now,
-        made_at=made_at,
-        enterprises=enterprises,
-        datasets=datasets,
-    )
+    scope.require_live(as_of_date, today=now.date())
     connection = connect(threads=threads, memory_limit=memory_limit)
     try:
-        for statement in statements:
+        named = frozenset(catalogue.datasets if datasets is None else datasets)
+        one = enterprises[0] if enterprises is not None and len(enterprises) == 1 else None
+        for statement in snapshot_sql(
+            lake,
+            catalogue,
+            as_of_date,
+            scope,
+            now=now,
+            made_at=made_at,
+            enterprises=enterprises,
+            datasets=datasets,
+            without=() if one is None else _without(connection, lake, one, named),
+        ):
             connection.execute(f"CREATE {statement.kind} {statement.name} AS {statement.sql}")
     except BaseException as failed:
         connection.close()
@@ -152,11 +155,17 @@ def snapshot_sql(
     made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     datasets: Collection[str] | None = None,
+    without: Collection[str] = (),
 ) -> list[Statement]:
     """The cut as named statements, each reading files of the lake and the statements before it.
 
     Whatever engine runs them decides visibility in the same words. Parameters are those of
     `open_snapshot`.
+
+    Parameters
+    ----------
+    without : collection of str, optional
+        Datasets in which the lake has no row of these enterprises, seen or unseen: what they see of them is nothing.
 
     Raises
     ------
@@ -182,7 +191,9 @@ def snapshot_sql(
             Statement(
                 f"{whose}_{dataset.name}",
                 "VIEW",
-                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs),
+                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs)
+                if whose == "everyone" or dataset.name not in without
+                else f"SELECT * FROM {parquet([], dataset.lake_columns())}",
             )
             for dataset in catalogue
             if datasets is None or dataset.name in datasets
@@ -190,6 +201,23 @@ def snapshot_sql(
             if whose == "visible" or dataset.name in NEIGHBOURHOOD
         ),
     ]
+
+
+def _without(
+    connection: duckdb.DuckDBPyConnection, lake: LakeView, key: int, datasets: frozenset[str]
+) -> frozenset[str]:
+    """Datasets that have nothing of one firm; most have not, and their files need not be planned for.
+
+    Only the key is read, of every version.
+    """
+    files = {name: lake.files(name) for name in sorted(datasets)}
+    asked = [
+        f"(SELECT {literal(name)} FROM {parquet(paths, {})} WHERE enterprise_key = {int(key)} LIMIT 1)"
+        for name, paths in files.items()
+        if paths
+    ]
+    rows = connection.execute(" UNION ALL ".join(asked)).fetchall() if asked else []
+    return datasets - {str(name) for (name,) in rows}
 
 
 def _chosen(enterprises: Sequence[int] | None) -> tuple[str, list[Statement]]:

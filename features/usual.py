@@ -184,9 +184,7 @@ def _year_before(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, 
     )
 
 
-def _yearly(
-    habit: Habit, kinds: Mapping[str, str], held: str, as_of_date: date, days: str
-) -> str:
+def _yearly(habit: Habit, kinds: Mapping[str, str], held: str, as_of_date: date, days: str) -> str:
     values = _moved([habit.axis, *habit.dates, "available_at"], kinds, "12")
     if habit.year:
         values[habit.year] = f"{habit.year} + 1"

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from features.changes import Change
 from features.errors import PlanError
 from features.registry import Registry
-from features.changes import Change
 from features.whatif import WhatIf
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.wayup.steps import Step, Steps

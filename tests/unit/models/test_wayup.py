@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.changes import Change
 from features.contracts import load_catalogue
 from features.definitions import REGISTRY
 from features.errors import ModelDocumentError, RequestError
 from features.rules.vocabulary import Vocabulary
 from features.snapshot import open_snapshot
-from features.changes import Change
 from features.whatif import WhatIf, hold_firm
 from models.arrays import FloatArray
 from models.bundle import load_bundle
