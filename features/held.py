@@ -34,7 +34,9 @@ class HeldFirm:
     empty : frozenset of str
         Datasets of which the firm has no row.
     made : dict
-        Kind and query of the relations as they are now, by name.
+        Queries of the views as they are now, by name.
+    months : list of int
+        How far ahead the days lie that are looked at, in the order of their numbers, from 1.
     """
 
     snapshot: Snapshot
@@ -42,7 +44,7 @@ class HeldFirm:
     datasets: tuple[Dataset, ...]
     usual: Usual
     empty: frozenset[str]
-    made: dict[str, tuple[str, str]]
+    made: dict[str, str] = field(default_factory=dict[str, str])
     months: list[int] = field(default_factory=list[int])
     _keys: set[int] = field(default_factory=set[int])
     _others: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
@@ -90,7 +92,7 @@ class HeldFirm:
         self.show_under(days)
         for name in sorted(datasets):
             held = f"held_{name}" if name in self.empty else f"then_{name}"
-            self._make(f"visible_{name}", "VIEW", f"SELECT * FROM {held}")
+            self._make(f"visible_{name}", f"SELECT * FROM {held}")
         return days
 
     def show(
@@ -107,10 +109,12 @@ class HeldFirm:
             own = [(change, whose) for change, whose in changes if change.dataset == name and whose]
             columns = "h.* REPLACE (k.enterprise_key AS enterprise_key)"
             copied = f"SELECT {columns} FROM {self.then(name, months)} AS h, {_listed(keys)} AS k"
-            self._make(f"visible_{name}", "TABLE" if own else "VIEW", copied)
+            if own:
+                self._execute(f"CREATE OR REPLACE TABLE changed_{name} AS {copied}")
             for change, whose in own:
                 dataset = self.snapshot.catalogue[name]
-                self._execute(change.statement(dataset, f"visible_{name}", whose))
+                self._execute(change.statement(dataset, f"changed_{name}", whose))
+            self._make(f"visible_{name}", f"SELECT * FROM changed_{name}" if own else copied)
 
     def show_others(self, query: str, datasets: Iterable[str], months: int) -> None:
         """Let a query see everyone months ahead; what it names of others is read from the lake once."""
@@ -128,7 +132,7 @@ class HeldFirm:
                 )
             public = is_public(dataset, f"DATE '{self.day_after(months)}'")
             both = f"SELECT * FROM others_{name} WHERE {public} UNION ALL SELECT {listed} FROM visible_{name}"
-            self._make(f"everyone_{name}", "VIEW", both)
+            self._make(f"everyone_{name}", both)
 
     def show_under(self, keys: Iterable[int]) -> None:
         """The firm under these keys; that it has more of them is no matter to a query of features."""
@@ -153,16 +157,11 @@ class HeldFirm:
     def _number(self, months: int) -> int:
         return self.months.index(months) + 1
 
-    def _make(self, name: str, kind: str, sql: str) -> None:
-        """Make a relation anew, unless it is what it shall be; the engine replaces only like by like."""
-        before = self.made.get(name, ("", ""))
-        is_changed = name.startswith("visible_") and kind == "TABLE"
-        if before == (kind, sql) and not is_changed:
-            return
-        if before[0] not in {"", kind}:
-            self._execute(f"DROP {before[0]} {name}")
-        self._execute(f"CREATE OR REPLACE {kind} {name} AS {sql}")
-        self.made[name] = (kind, sql)
+    def _make(self, name: str, sql: str) -> None:
+        """Make a view anew, unless it is what it shall be."""
+        if self.made.get(name) != sql:
+            self._execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+            self.made[name] = sql
 
     def _execute(self, sql: str) -> None:
         self.snapshot.connection.execute(sql)

@@ -32,6 +32,7 @@ REPAIRS = "credit_repair"
 #: A few firms are listed in every view, so that files without them are not opened. Of many the list is a table: a
 #: list that is read anew for every view costs more than the work it saves.
 _MOST_LISTED = 100
+_NONE: frozenset[str] = frozenset()
 #: The latest event of a consent first; of events at one instant the most restrictive.
 _LATEST_FIRST = (
     "PARTITION BY enterprise_key, consent_id ORDER BY occurred_at DESC, "
@@ -61,6 +62,8 @@ class Snapshot:
     scope : DataScope
     catalogue : Catalogue
     lake : LakeView
+    without : frozenset of str
+        Datasets of which the lake has no row of the one firm that is looked at; empty for more than one.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -68,6 +71,7 @@ class Snapshot:
     scope: DataScope
     catalogue: Catalogue
     lake: LakeView
+    without: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         """Nothing to do; the snapshot is open."""
@@ -125,6 +129,7 @@ def open_snapshot(
     try:
         named = frozenset(catalogue.datasets if datasets is None else datasets)
         one = enterprises[0] if enterprises is not None and len(enterprises) == 1 else None
+        without = _NONE if one is None else _without(connection, lake, one, named)
         for statement in snapshot_sql(
             lake,
             catalogue,
@@ -134,7 +139,7 @@ def open_snapshot(
             made_at=made_at,
             enterprises=enterprises,
             datasets=datasets,
-            without=() if one is None else _without(connection, lake, one, named),
+            without=without,
         ):
             connection.execute(f"CREATE {statement.kind} {statement.name} AS {statement.sql}")
     except BaseException as failed:
@@ -142,7 +147,7 @@ def open_snapshot(
         if isinstance(failed, duckdb.Error):
             lake.require_files()
         raise
-    return Snapshot(connection, as_of_date, scope, catalogue, lake)
+    return Snapshot(connection, as_of_date, scope, catalogue, lake, without)
 
 
 def snapshot_sql(

@@ -58,6 +58,9 @@ class WhatIf(HeldFirm):
         place = {name: column for column, name in enumerate(registry.names)}
         still: list[Registry] = []
         for part in families(registry):
+            if not any(change.dataset in part.datasets for step in steps for change in step):
+                still.append(part)
+                continue
             query = render(part, self.day_after(months))
             touching = [
                 number
@@ -191,15 +194,16 @@ def hold_firm(snapshot: Snapshot, key: int, usual: Usual | None = None) -> WhatI
         run(f"ALTER TABLE {table} RENAME TO held_{table}")
     for dataset in datasets:
         name = dataset.name
-        found = run(
-            f"CREATE TABLE held_{name} AS SELECT * FROM visible_{name} WHERE enterprise_key = {key}"
-        )
-        if found.fetchall() == [(0,)]:
+        if name in snapshot.without:
+            run(f"ALTER VIEW visible_{name} RENAME TO held_{name}")
             empty.add(name)
+        else:
+            own = f"SELECT * FROM visible_{name} WHERE enterprise_key = {key}"
+            if run(f"CREATE TABLE held_{name} AS {own}").fetchall() == [(0,)]:
+                empty.add(name)
         if f"everyone_{name}" in views:
             run(f"ALTER VIEW everyone_{name} RENAME TO every_{name}")
-    made = {f"visible_{dataset.name}": ("VIEW", "") for dataset in datasets}
-    return WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty), made)
+    return WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty))
 
 
 def _looks_at_others(query: str) -> bool:
