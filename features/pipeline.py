@@ -115,6 +115,22 @@ def render(registry: Registry, as_of_date: date) -> str:
     )
 
 
+def render_nothing(registry: Registry) -> str:
+    """As `render`, for firms without a row in any of the datasets.
+
+    Every aggregate of nothing is NULL, on every day; what a feature makes of that it says itself.
+    """
+    nothing = [dict.fromkeys(feature.of, "NULL") for feature in registry]
+    selected = [
+        f"{_masked(feature, names)} AS {identifier(feature.name)}"
+        for feature, names in zip(registry, nothing, strict=True)
+    ]
+    return (
+        f"SELECT {', '.join(['enterprise_key', 'uscc', *selected])} "
+        "FROM enterprise JOIN visibility v USING (enterprise_key) ORDER BY enterprise_key"
+    )
+
+
 def _place(aggregate: Aggregate, as_of_date: date, aggregates: dict[str, dict[str, str]]) -> str:
     """The aggregate's value; equal aggregates of several features are computed once.
 

@@ -32,6 +32,7 @@ REPAIRS = "credit_repair"
 #: A few firms are listed in every view, so that files without them are not opened. Of many the list is a table: a
 #: list that is read anew for every view costs more than the work it saves.
 _MOST_LISTED = 100
+_NONE: frozenset[str] = frozenset()
 #: The latest event of a consent first; of events at one instant the most restrictive.
 _LATEST_FIRST = (
     "PARTITION BY enterprise_key, consent_id ORDER BY occurred_at DESC, "
@@ -61,6 +62,8 @@ class Snapshot:
     scope : DataScope
     catalogue : Catalogue
     lake : LakeView
+    without : frozenset of str
+        Datasets of which the lake has no row of the one firm that is looked at; empty for more than one.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -68,6 +71,7 @@ class Snapshot:
     scope: DataScope
     catalogue: Catalogue
     lake: LakeView
+    without: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         """Nothing to do; the snapshot is open."""
@@ -120,26 +124,30 @@ def open_snapshot(
     ScopeError
         If the scope has ended by now, or before `as_of_date`.
     """
-    statements = snapshot_sql(
-        lake,
-        catalogue,
-        as_of_date,
-        scope,
-        now=now,
-        made_at=made_at,
-        enterprises=enterprises,
-        datasets=datasets,
-    )
+    scope.require_live(as_of_date, today=now.date())
     connection = connect(threads=threads, memory_limit=memory_limit)
     try:
-        for statement in statements:
+        named = frozenset(catalogue.datasets if datasets is None else datasets)
+        one = enterprises[0] if enterprises is not None and len(enterprises) == 1 else None
+        without = _NONE if one is None else _without(connection, lake, one, named)
+        for statement in snapshot_sql(
+            lake,
+            catalogue,
+            as_of_date,
+            scope,
+            now=now,
+            made_at=made_at,
+            enterprises=enterprises,
+            datasets=datasets,
+            without=without,
+        ):
             connection.execute(f"CREATE {statement.kind} {statement.name} AS {statement.sql}")
     except BaseException as failed:
         connection.close()
         if isinstance(failed, duckdb.Error):
             lake.require_files()
         raise
-    return Snapshot(connection, as_of_date, scope, catalogue, lake)
+    return Snapshot(connection, as_of_date, scope, catalogue, lake, without)
 
 
 def snapshot_sql(
@@ -152,11 +160,17 @@ def snapshot_sql(
     made_at: datetime | None = None,
     enterprises: Sequence[int] | None = None,
     datasets: Collection[str] | None = None,
+    without: Collection[str] = (),
 ) -> list[Statement]:
     """The cut as named statements, each reading files of the lake and the statements before it.
 
     Whatever engine runs them decides visibility in the same words. Parameters are those of
     `open_snapshot`.
+
+    Parameters
+    ----------
+    without : collection of str, optional
+        Datasets in which the lake has no row of these enterprises, seen or unseen: what they see of them is nothing.
 
     Raises
     ------
@@ -182,7 +196,9 @@ def snapshot_sql(
             Statement(
                 f"{whose}_{dataset.name}",
                 "VIEW",
-                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs),
+                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs)
+                if whose == "everyone" or dataset.name not in without
+                else f"SELECT * FROM {parquet([], dataset.lake_columns())}",
             )
             for dataset in catalogue
             if datasets is None or dataset.name in datasets
@@ -190,6 +206,23 @@ def snapshot_sql(
             if whose == "visible" or dataset.name in NEIGHBOURHOOD
         ),
     ]
+
+
+def _without(
+    connection: duckdb.DuckDBPyConnection, lake: LakeView, key: int, datasets: frozenset[str]
+) -> frozenset[str]:
+    """Datasets that have nothing of one firm; most have not, and their files need not be planned for.
+
+    Only the key is read, of every version.
+    """
+    files = {name: lake.files(name) for name in sorted(datasets)}
+    asked = [
+        f"(SELECT {literal(name)} FROM {parquet(paths, {})} WHERE enterprise_key = {int(key)} LIMIT 1)"
+        for name, paths in files.items()
+        if paths
+    ]
+    rows = connection.execute(" UNION ALL ".join(asked)).fetchall() if asked else []
+    return datasets - {str(name) for (name,) in rows}
 
 
 def _chosen(enterprises: Sequence[int] | None) -> tuple[str, list[Statement]]:

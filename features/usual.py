@@ -21,6 +21,8 @@ from features.windows import months_before
 USUAL_PATH = Path(__file__).parent / "usual.yaml"
 #: Days one more month adds to what is overdue.
 _DAYS_OF_MONTH = 30
+#: Columns of the days looked at.
+_OF_DAY = ["number_", "months_", "later_"]
 
 
 class Habit(Document):
@@ -70,29 +72,28 @@ class Usual(Document):
     silent_after_months: int = Field(gt=0)
     datasets: Mapping[str, Habit]
 
-    def rows_ahead(
-        self, dataset: Dataset, held: str, as_of_date: date, months: int, later: date
-    ) -> str:
-        """Query of the rows that arrive between two days, in the columns of `held`.
+    def rows_ahead(self, dataset: Dataset, held: str, as_of_date: date, days: str) -> str:
+        """Query of the rows that have arrived by each of some days, in the columns of `held`.
 
         Parameters
         ----------
         held : str
             Relation of one firm's rows known by `as_of_date`.
-        months : int
-            Whole months from `as_of_date` to `later`.
+        days : str
+            Relation of `(number_, months_, later_)`: whole months from `as_of_date` to the day `later_`. In
+            the rows of a day its number stands as the firm's key.
         """
         habit = self.datasets.get(dataset.name)
         if habit is None:
             return f"SELECT * FROM {held} WHERE false"
         kinds = dataset.lake_columns()
         if habit.repeats == "yearly":
-            return _yearly(habit, kinds, held, as_of_date, later)
+            return _yearly(habit, kinds, held, as_of_date, days)
         alive = months_before(as_of_date, self.silent_after_months + 1)
         one = f"SELECT *, {_day(habit.axis, kinds)} AS day_ FROM {held}"
         if habit.repeats == "latest":
-            return _latest(habit, kinds, one, alive, months)
-        return _year_before(habit, kinds, one, alive, months)
+            return _latest(habit, kinds, one, alive, days)
+        return _year_before(habit, kinds, one, alive, days)
 
 
 @cache
@@ -126,7 +127,12 @@ def _moved(names: Iterable[str], kinds: Mapping[str, str], months: str) -> dict[
     return found
 
 
+def _all_but(*helpers: str) -> str:
+    return f"* EXCLUDE ({', '.join([*helpers, *_OF_DAY])})"
+
+
 def _replaced(values: Mapping[str, str]) -> str:
+    values = {**values, "enterprise_key": "CAST(number_ AS INTEGER)"}
     return ", ".join(f"{sql} AS {identifier(name)}" for name, sql in values.items())
 
 
@@ -134,20 +140,20 @@ def _over(habit: Habit) -> str:
     return f"OVER (PARTITION BY {', '.join(['enterprise_key', *map(identifier, habit.apart)])})"
 
 
-def _latest(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, months: int) -> str:
-    values = _moved([habit.axis, *habit.dates, "available_at"], kinds, "ahead")
+def _latest(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, days: str) -> str:
+    values = _moved([habit.axis, *habit.dates, "available_at"], kinds, "ahead_")
     for name in habit.ages:
-        aged = f"CASE WHEN {name} > 0 THEN {name} + {_DAYS_OF_MONTH} * ahead ELSE {name} END"
+        aged = f"CASE WHEN {name} > 0 THEN {name} + {_DAYS_OF_MONTH} * ahead_ ELSE {name} END"
         values[name] = f"CAST({aged} AS {kinds[name]})"
     newest = f"SELECT *, max(day_) {_over(habit)} AS newest_ FROM ({one})"
+    each = f"(SELECT *, unnest(range(1, CAST(months_ AS BIGINT) + 1)) AS ahead_ FROM {days})"
     return (
-        f"SELECT * EXCLUDE (day_, newest_, ahead) REPLACE ({_replaced(values)}) FROM ({newest}) "
-        f"CROSS JOIN range(1, {months + 1}) AS months_ahead(ahead) "
-        f"WHERE day_ = newest_ AND newest_ > DATE '{alive}'"
+        f"SELECT {_all_but('day_', 'newest_', 'ahead_')} REPLACE ({_replaced(values)}) FROM ({newest}) "
+        f"CROSS JOIN {each} WHERE day_ = newest_ AND newest_ > DATE '{alive}'"
     )
 
 
-def _year_before(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, months: int) -> str:
+def _year_before(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, days: str) -> str:
     over = _over(habit)
     newest = f"SELECT *, max(day_) {over} AS newest_ FROM ({one})"
     more = [f"arg_max({n}, day_) {over} AS stands_{p}_" for p, n in enumerate(habit.stands)]
@@ -171,21 +177,19 @@ def _year_before(habit: Habit, kinds: Mapping[str, str], one: str, alive: date, 
     helpers = ["day_", "newest_", *(f"stands_{p}_" for p in range(len(habit.stands)))]
     helpers += ["fall_"] if habit.level else []
     return (
-        f"SELECT * EXCLUDE ({', '.join(helpers)}) REPLACE ({_replaced(values)}) "
-        f"FROM (SELECT {told} FROM ({newest})) WHERE newest_ > DATE '{alive}' "
+        f"SELECT {_all_but(*helpers)} REPLACE ({_replaced(values)}) "
+        f"FROM (SELECT {told} FROM ({newest})) CROSS JOIN {days} WHERE newest_ > DATE '{alive}' "
         "AND day_ + INTERVAL 12 MONTH > newest_ "
-        f"AND day_ + INTERVAL 12 MONTH <= newest_ + INTERVAL {months} MONTH"
+        "AND day_ + INTERVAL 12 MONTH <= newest_ + to_months(CAST(months_ AS INTEGER))"
     )
 
 
-def _yearly(
-    habit: Habit, kinds: Mapping[str, str], held: str, as_of_date: date, later: date
-) -> str:
+def _yearly(habit: Habit, kinds: Mapping[str, str], held: str, as_of_date: date, days: str) -> str:
     values = _moved([habit.axis, *habit.dates, "available_at"], kinds, "12")
     if habit.year:
         values[habit.year] = f"{habit.year} + 1"
     again = f"{habit.axis} + INTERVAL 12 MONTH"
     return (
-        f"SELECT * REPLACE ({_replaced(values)}) FROM {held} "
-        f"WHERE {again} > DATE '{as_of_date}' AND {again} <= DATE '{later}'"
+        f"SELECT {_all_but()} REPLACE ({_replaced(values)}) FROM {held} CROSS JOIN {days} "
+        f"WHERE {again} > DATE '{as_of_date}' AND {again} <= later_"
     )

@@ -2,92 +2,37 @@
 
 A change is made to facts, never to a feature. Every combination of changes becomes a firm of its own under the
 registry's own queries, so what several changes do together is computed and not added up. A query sees only
-the changes of the datasets it reads: combinations that differ elsewhere share its answer.
+the changes of the datasets it reads: combinations that differ elsewhere share its answer, and what no change
+touches is asked once for all the days that are looked at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Literal
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from features.contracts import Dataset
-from features.engine import identifier
+from features.changes import Change
+from features.days import on_each_day
 from features.errors import RequestError
-from features.pipeline import build_features, families
-from features.registry import Registry, lineage_of
-from features.snapshot import NEIGHBOURHOOD, Snapshot
+from features.held import BoolArray, HeldFirm
+from features.pipeline import families, render, render_nothing
+from features.registry import Registry
+from features.snapshot import Snapshot
 from features.usual import Usual, load_usual
-from features.windows import months_before
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of a dataset's rows, in SQL over its lake columns.
-
-    Parameters
-    ----------
-    dataset : str
-    action : {"set", "remove", "add"}
-        Change rows, take them away, or add one: a copy of each row that meets `where`, or a row of
-        nothing but `values` where `where` is empty.
-    where : str
-        Which rows.
-    values : mapping of str to str
-        What columns become; none to remove.
-    unless : str
-        A row is not added where the dataset has one that meets this.
-    """
-
-    dataset: str
-    action: Literal["set", "remove", "add"]
-    where: str
-    values: Mapping[str, str]
-    unless: str = ""
 
 
 @dataclass
-class WhatIf:
+class WhatIf(HeldFirm):
     """One firm held in memory, ready to be changed and looked at later.
 
     Made by `hold_firm`. It keeps the snapshot's connection to itself: nothing else may be asked there.
-
-    Attributes
-    ----------
-    key : int
-        Surrogate key of the firm.
-    empty : frozenset of str
-        Datasets of which the firm has no row.
     """
 
-    snapshot: Snapshot
-    key: int
-    datasets: tuple[Dataset, ...]
-    usual: Usual
-    empty: frozenset[str]
-    _later: date | None = None
-    _made: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    _of_nothing: dict[tuple[str, ...], FloatArray] = field(
-        default_factory=dict[tuple[str, ...], FloatArray]
-    )
-
-    @property
-    def as_of_date(self) -> date:
-        """The day up to which everything is known."""
-        return self.snapshot.as_of_date
-
-    def rows(self, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # a row is whatever the query selects
-        """All rows of a query over `held_<dataset>`, the firm's rows as they are."""
-        return self.snapshot.connection.execute(sql).fetchall()
-
-    def day_after(self, months: int) -> date:
-        """The as-of date so many months ahead."""
-        return months_before(self.as_of_date, -months)
+    _still: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
     def build(
         self, months: int, steps: Sequence[Sequence[Change]], chosen: BoolArray, registry: Registry
@@ -108,160 +53,111 @@ class WhatIf:
         ndarray of shape (s, width of the registry)
             NaN where there is no value.
         """
-        later = self._advance(months)
+        self.look_ahead([months])
         found = np.empty((len(chosen), len(registry)))
         place = {name: column for column, name in enumerate(registry.names)}
+        still: list[Registry] = []
         for part in families(registry):
+            if not any(change.dataset in part.datasets for step in steps for change in step):
+                still.append(part)
+                continue
+            query = render(part, self.day_after(months))
             touching = [
                 number
                 for number, changes in enumerate(steps)
-                if any(change.dataset in part.datasets for change in changes)
+                if any(change.is_seen_by(query, part.datasets) for change in changes)
             ]
-            columns = [place[name] for name in part.names]
-            if not touching and part.datasets <= self.empty:
-                found[:, columns] = self._nothing(part, later)
-                continue
             kinds, which = np.unique(chosen[:, touching], axis=0, return_inverse=True)
-            changes = [
-                [change for on, number in zip(kind, touching, strict=True) if on for change in steps[number]]
-                for kind in kinds.tolist()
-            ]  # fmt: skip
-            values = self._part(part, changes, later)
-            found[:, columns] = values[which.ravel()]
+            if not kinds.any():
+                still.append(part)
+                continue
+            taken = [steps[number] for number in touching]
+            values = self._part(part, query, taken, kinds, months)
+            found[:, [place[name] for name in part.names]] = values[which.ravel()]
+        self._stand(still, months)
+        for name in (name for part in still for name in part.names):
+            found[:, place[name]] = self._still[name, months]
         return found
 
     def would_change(self, months: int, changes: Sequence[Change]) -> bool:
         """Whether any row would be another, months ahead."""
-        self._advance(months)
-        return any(self._differs(change) for change in changes)
+        return any(self.rows(one.would_change(self.then(one.dataset, months))) for one in changes)
 
     def build_alone(
         self, months: int, steps: Sequence[Sequence[Change]], registry: Registry
     ) -> FloatArray:
         """Features after all of some steps, computed with nothing shared, shape (width,)."""
-        later = self._advance(months)
-        changes = [change for step in steps for change in step]
-        self._copy({d.name for d in self.datasets}, [changes], [self.key], later)
-        return build_features(self._seen(later), registry).matrix()[0]
+        kind = np.ones((1, len(steps)), dtype=bool)
+        self.show({d.name for d in self.datasets}, steps, kind, [self.key], months)
+        found: dict[str, float] = {}
+        changed = {change.dataset for step in steps for change in step}
+        for part in families(registry):
+            if part.datasets <= self.empty - changed:
+                values = self._nothing(part)
+            else:
+                query = render(part, self.day_after(months))
+                if _looks_at_others(query):
+                    self.show_others(query, part.datasets, months)
+                values = self._asked(query, [self.key])
+            found |= dict(zip(part.names, values[0].tolist(), strict=True))
+        return np.array([found[name] for name in registry.names])
 
-    def _advance(self, months: int) -> date:
-        """Make `then_<dataset>`: the firm's rows as they stand months ahead if it does nothing."""
-        later = self.day_after(months)
-        if later != self._later:
-            for dataset in self.datasets:
-                if dataset.name in self.empty:
-                    continue
-                held = f"held_{dataset.name}"
-                ahead = self.usual.rows_ahead(dataset, held, self.as_of_date, months, later)
-                stays = is_public(dataset, later)
-                self._execute(
-                    f"CREATE OR REPLACE TABLE then_{dataset.name} AS SELECT * FROM {held} WHERE {stays} "
-                    f"UNION ALL BY NAME {ahead}"
-                )
-            self._later = later
-        return later
+    def _stand(self, parts: Sequence[Registry], months: int) -> None:
+        """See to it that what these features are on a day without any change is known."""
+        new = [p for p in parts if any((name, months) not in self._still for name in p.names)]
+        nothing = [part for part in new if part.datasets <= self.empty]
+        if nothing:
+            joined = Registry(tuple(feature for part in nothing for feature in part))
+            every = np.repeat(self._nothing(joined), len(self.months), axis=0)
+            self._keep(joined, self.months, every)
+        for part in (part for part in new if not part.datasets <= self.empty):
+            queries = [render(part, self.day_after(one)) for one in self.months]
+            query = None if _looks_at_others(queries[0]) else on_each_day(queries)
+            every = None if query is None else self._each_day(part, query)
+            if every is not None:
+                self._keep(part, self.months, every)
+                continue
+            own, kind = queries[self.months.index(months)], np.zeros((1, 0), dtype=bool)
+            self._keep(part, [months], self._part(part, own, [], kind, months))
 
-    def _nothing(self, part: Registry, later: date) -> FloatArray:
+    def _keep(self, part: Registry, months: Sequence[int], values: FloatArray) -> None:
+        for one, row in zip(months, values.tolist(), strict=True):
+            known = zip(part.names, row, strict=True)
+            self._still |= {(name, one): value for name, value in known}
+
+    def _nothing(self, part: Registry) -> FloatArray:
         """Features of a firm without a row: an aggregate of nothing is the same on every day."""
-        if part.names not in self._of_nothing:
-            self._of_nothing[part.names] = self._part(part, [[]], later)[0]
-        return self._of_nothing[part.names]
+        self.show_under([self.key])
+        return self._asked(render_nothing(part), [self.key])
 
     def _part(
-        self, part: Registry, variants: Sequence[Sequence[Change]], later: date
-    ) -> FloatArray:
+        self, part: Registry, query: str, steps: Sequence[Sequence[Change]], kinds: BoolArray, months: int
+    ) -> FloatArray:  # fmt: skip
         """Features of some variants of the firm, a row each."""
-        if len(variants) == 1 or _looks_at_others(part, later):
+        if not _looks_at_others(query):
+            keys = range(1, len(kinds) + 1)
+            self.show(part.datasets, steps, kinds, keys, months)
+            return self._asked(query, keys)
+        found: list[FloatArray] = []
+        for kind in kinds:
             # Variants of one firm are no neighbours of each other.
-            return np.vstack([self._variants(part, [v], [self.key], later) for v in variants])
-        return self._variants(part, variants, range(len(variants)), later)
+            self.show(part.datasets, steps, kind[np.newaxis], [self.key], months)
+            self.show_others(query, part.datasets, months)
+            found.append(self._asked(query, [self.key]))
+        return np.vstack(found)
 
-    def _variants(
-        self, part: Registry, variants: Sequence[Sequence[Change]], keys: Sequence[int], later: date
-    ) -> FloatArray:
-        self._copy(part.datasets, variants, keys, later)
-        return build_features(self._seen(later), part).matrix()
+    def _asked(self, query: str, keys: Sequence[int]) -> FloatArray:
+        """Answers to a query of features for these of the keys, a handful of rows."""
+        rows = {row[0]: row[2:] for row in self.rows(query)}
+        return np.array([rows[key] for key in keys], dtype=np.float64)
 
-    def _seen(self, later: date) -> Snapshot:
-        shot = self.snapshot
-        return Snapshot(shot.connection, later, shot.scope, shot.catalogue, shot.lake)
-
-    def _copy(
-        self, datasets: frozenset[str] | set[str], variants: Sequence[Sequence[Change]], keys: Sequence[int], later: date
-    ) -> None:  # fmt: skip
-        """Make the views a query reads: the firm once a variant, each with its changes."""
-        listed = ", ".join(map(str, keys))
-        key = f"(SELECT CAST(unnest([{listed}]) AS INTEGER) AS enterprise_key)"
-        for table in ("enterprise", "visibility"):
-            columns = "k.enterprise_key, h.* EXCLUDE (enterprise_key)"
-            self._make(table, "TABLE", f"SELECT {columns} FROM {key} AS k, held_{table} AS h")
-        for name in sorted(datasets):
-            changes = [
-                (change, number)
-                for number, one in zip(keys, variants, strict=True)
-                for change in one
-                if change.dataset == name
-            ]
-            columns = "h.* REPLACE (k.enterprise_key AS enterprise_key)"
-            copied = f"SELECT {columns} FROM then_{name} AS h, {key} AS k"
-            self._make(f"visible_{name}", "TABLE" if changes else "VIEW", copied)
-            for change, number in changes:
-                self._apply(change, number)
-            if name in NEIGHBOURHOOD:
-                public = is_public(self.snapshot.catalogue[name], later)
-                self._make(
-                    f"everyone_{name}",
-                    "VIEW",
-                    f"SELECT * FROM others_{name} WHERE {public} UNION ALL BY NAME SELECT * FROM visible_{name}",
-                )
-
-    def _differs(self, change: Change) -> bool:
-        table = f"then_{change.dataset}"
-        if change.action == "add" and not change.where:
-            asked = f"SELECT 1 FROM {table} WHERE {change.unless or 'false'} LIMIT 1"
-            return not self.rows(asked)
-        said = [(name, sql) for name, sql in change.values.items() if name != "available_at"]
-        differs = [f"{identifier(name)} IS DISTINCT FROM ({sql})" for name, sql in said]
-        is_other = " OR ".join(differs) if change.action == "set" else "true"
-        where = change.where or "true"
-        return bool(self.rows(f"SELECT 1 FROM {table} WHERE ({where}) AND ({is_other}) LIMIT 1"))
-
-    def _apply(self, change: Change, number: int) -> None:
-        table = f"visible_{change.dataset}"
-        whose = f"enterprise_key = {number}"
-        where = f"{whose} AND ({change.where})" if change.where else whose
-        kinds = self.snapshot.catalogue[change.dataset].lake_columns()
-        values = {n: f"CAST({sql} AS {kinds[n]})" for n, sql in change.values.items()}
-        listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in values.items())
-        if change.action == "remove":
-            self._execute(f"DELETE FROM {table} WHERE {where}")
-        elif change.action == "set":
-            made = ", ".join(f"{identifier(name)} = {sql}" for name, sql in values.items())
-            self._execute(f"UPDATE {table} SET {made} WHERE {where}")
-        elif change.where:
-            self._execute(
-                f"INSERT INTO {table} SELECT * REPLACE ({listed}) FROM {table} WHERE {where}"
-            )
-        else:
-            known = f"SELECT 1 FROM {table} WHERE {whose} AND ({change.unless or 'false'})"
-            self._execute(
-                f"INSERT INTO {table} BY NAME SELECT CAST({number} AS INTEGER) AS enterprise_key, "
-                f"{listed} WHERE NOT EXISTS ({known})"
-            )
-
-    def _make(self, name: str, kind: str, sql: str) -> None:
-        """Make a relation anew, unless it is what it shall be; the engine replaces only like by like."""
-        before = self._made.get(name, ("", ""))
-        is_changed = name.startswith("visible_") and kind == "TABLE"
-        if before == (kind, sql) and not is_changed:
-            return
-        if before[0] not in {"", kind}:
-            self._execute(f"DROP {before[0]} {name}")
-        self._execute(f"CREATE OR REPLACE {kind} {name} AS {sql}")
-        self._made[name] = (kind, sql)
-
-    def _execute(self, sql: str) -> None:
-        self.snapshot.connection.execute(sql)
+    def _each_day(self, part: Registry, query: str) -> FloatArray | None:
+        """Features of the firm without any change, a row a day; None if a join hides whose key is meant."""
+        days = self.show_days(part.datasets)
+        try:
+            return self._asked(query, days)
+        except duckdb.BinderException:
+            return None
 
 
 def hold_firm(snapshot: Snapshot, key: int, usual: Usual | None = None) -> WhatIf:
@@ -298,28 +194,17 @@ def hold_firm(snapshot: Snapshot, key: int, usual: Usual | None = None) -> WhatI
         run(f"ALTER TABLE {table} RENAME TO held_{table}")
     for dataset in datasets:
         name = dataset.name
-        run(
-            f"CREATE TABLE held_{name} AS SELECT * FROM visible_{name} WHERE enterprise_key = {key}"
-        )
-        run(f"CREATE TABLE then_{name} AS SELECT * FROM held_{name}")
-        if run(f"SELECT count(*) FROM held_{name}").fetchall() == [(0,)]:
+        if name in snapshot.without:
+            run(f"ALTER VIEW visible_{name} RENAME TO held_{name}")
             empty.add(name)
+        else:
+            own = f"SELECT * FROM visible_{name} WHERE enterprise_key = {key}"
+            if run(f"CREATE TABLE held_{name} AS {own}").fetchall() == [(0,)]:
+                empty.add(name)
         if f"everyone_{name}" in views:
             run(f"ALTER VIEW everyone_{name} RENAME TO every_{name}")
-            run(
-                f"CREATE VIEW others_{name} AS SELECT * FROM every_{name} WHERE enterprise_key <> {key}"
-            )
-        run(f"DROP VIEW visible_{name}")
     return WhatIf(snapshot, key, datasets, usual or load_usual(), frozenset(empty))
 
 
-def is_public(dataset: Dataset, later: date) -> str:
-    """Predicate of a row whose publicity has not ended by then."""
-    if not dataset.document.negative:
-        return "true"
-    return f"(publicity_end IS NULL OR publicity_end > DATE '{later}')"
-
-
-def _looks_at_others(part: Registry, later: date) -> bool:
-    grains = {grain for feature in part for own in feature.grains for grain in lineage_of(own)}
-    return any("everyone_" in grain.select(later) for grain in grains)
+def _looks_at_others(query: str) -> bool:
+    return "everyone_" in query

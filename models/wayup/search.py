@@ -11,9 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
+from features.changes import Change
 from features.errors import PlanError
 from features.registry import Registry
-from features.whatif import Change, WhatIf
+from features.whatif import WhatIf
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.wayup.steps import Step, Steps
 from models.wayup.targets import Rater, Standings, Target
@@ -174,6 +175,7 @@ class WaySearch:
         asked = (*self.rater.names, *target.names, *self.steps.names)
         registry = self.columns.select(dict.fromkeys(asked))
         none = np.zeros((1, 0), dtype=bool)
+        self.what.look_ahead(self.steps.book.horizons_months)
         now = _columns(registry, self.what.build(0, [], none, registry))
         standings = self.rater.rate(now)
         day, today = self.what.as_of_date, Standing.at(standings, 0)

@@ -10,13 +10,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from features.changes import Change
 from features.definitions.registration_grains import last_judged_year
 from features.documents import Document, load_document
 from features.errors import ModelDocumentError
 from features.rules.book import RuleEntry, RuleVersion, in_force
 from features.rules.compiled import CompiledRule, compile_rule
 from features.rules.vocabulary import Vocabulary
-from features.whatif import Change
 from features.windows import last_complete_month, months_before
 
 STEPS_PATH = Path(__file__).parent / "steps.yaml"
@@ -42,7 +42,7 @@ class Never(Document):
 
 
 class ChangeEntry(Document):
-    """One change of rows, as `features.whatif.Change` with places for days."""
+    """One change of rows, as `features.changes.Change` with places for days."""
 
     dataset: str
     action: Literal["set", "remove", "add"]

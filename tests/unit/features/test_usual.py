@@ -27,7 +27,8 @@ def ahead(
             marks = ", ".join("?" for _ in row)
             named = ", ".join(map(identifier, row))
             connection.execute(f"INSERT INTO held ({named}) VALUES ({marks})", list(row.values()))
-        sql = load_usual().rows_ahead(CATALOGUE[dataset], "held", AS_OF, months, later)
+        day = f"(SELECT 1 AS number_, {months} AS months_, DATE '{later}' AS later_)"
+        sql = load_usual().rows_ahead(CATALOGUE[dataset], "held", AS_OF, day)
         return connection.execute(f"SELECT {shows} FROM ({sql}) ORDER BY ALL").fetchall()
 
 

@@ -6,14 +6,15 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
+from features.changes import Change
 from features.definitions import REGISTRY
 from features.errors import RequestError
-from features.pipeline import build_features
+from features.pipeline import build_features, render_nothing
 from features.registry import Registry
 from features.scope import DataScope, Purpose
 from features.snapshot import Snapshot, open_snapshot
 from features.usual import load_usual
-from features.whatif import Change, WhatIf, hold_firm
+from features.whatif import WhatIf, hold_firm
 from models.watching.setting import COLUMNS
 from tests.builders import (
     CATALOGUE,
@@ -66,6 +67,41 @@ def test_a_held_firm_is_the_firm(lake: TinyLake, held: WhatIf) -> None:
         expected = build_features(snapshot, SOME).matrix()
 
     assert held.build(0, [], NOTHING, SOME).tobytes() == expected.tobytes()
+
+
+def test_days_together_are_each_alone(lake: TinyLake) -> None:
+    with look(lake, 5) as snapshot:
+        what = hold_firm(snapshot, 5)
+        what.look_ahead([1, 3, 12])
+        together = {months: what.build(months, [], NOTHING, COLUMNS) for months in (12, 3)}
+
+        for months, row in together.items():
+            assert what.build_alone(months, [], COLUMNS).tobytes() == row.tobytes()
+
+    assert not np.array_equal(together[3], together[12], equal_nan=True)
+
+
+def test_of_nothing_a_feature_is_what_its_query_says(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    bare = TinyLake(tmp_path_factory.mktemp("bare"))
+    bare.land("reg_basic", [registered(1)])
+    of_nothing = Registry(tuple(f for f in COLUMNS if "reg_basic" not in f.datasets))
+    with look(bare, 1) as snapshot:
+        expected = build_features(snapshot, of_nothing).matrix()
+        said = snapshot.connection.execute(render_nothing(of_nothing)).fetchall()
+
+    assert np.array([row[2:] for row in said], dtype=np.float64).tobytes() == expected.tobytes()
+
+
+def test_a_change_is_seen_by_queries_that_name_its_column() -> None:
+    paid = Change("reg_basic", "set", "", {"paid_in_capital_fen": "7"})
+    gone = Change("reg_basic", "remove", "true", {})
+
+    assert paid.is_seen_by("SELECT sum(paid_in_capital_fen) FROM visible_reg_basic", {"reg_basic"})
+    assert not paid.is_seen_by("SELECT reg_status FROM visible_reg_basic", {"reg_basic"})
+    assert not paid.is_seen_by("SELECT paid_in_capital_fen FROM visible_reg_change", {"reg_change"})
+    assert gone.is_seen_by("SELECT reg_status FROM visible_reg_basic", {"reg_basic"})
 
 
 def test_combinations_together_are_each_alone(held: WhatIf) -> None:
