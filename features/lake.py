@@ -33,11 +33,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from features.contracts import Dataset
 from features.engine import connect, parquet
 from features.errors import LakeError, UnknownEnterpriseError
-from features.segments import Rewrite, Segment, follow, read_rows
+from features.segments import Rewrite, Segment, follow, read_rows, span_of
 
 LINE_BITS = 32
 PARTY_COLUMNS = {"party_key": "INTEGER", "party_id": "VARCHAR", "origin": "VARCHAR"}
@@ -120,11 +121,17 @@ class LakeView:
     ----------
     last_batch : int or None
         Rows of later batches are not seen, see `as_at`.
+    firms : range or None
+        Files without a row of these keys are left out of `rows`, see `among`.
     """
 
     root: Path
     commits: tuple[Commit, ...]
     last_batch: int | None = None
+    firms: range | None = None
+    _spans: dict[str, tuple[int, int] | None] = field(
+        default_factory=dict[str, tuple[int, int] | None], repr=False, compare=False
+    )
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -149,6 +156,10 @@ class LakeView:
         """
         last = sum(len(commit.batches) for commit in self.commits if commit.number <= version)
         return replace(self, last_batch=last)
+
+    def among(self, firms: range) -> "LakeView":
+        """The lake for a look at firms with keys in a range: files without any of them are not opened."""
+        return replace(self, firms=firms)
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -182,8 +193,8 @@ class LakeView:
             If a stored column has another type now, or the view is older than a deletion of files.
         """
         try:
-            rows = read_rows(self.root, dataset, self.segments_of(dataset.name))
-        except duckdb.Error as failed:
+            rows = read_rows(self.root, dataset, self._segments_among(dataset.name))
+        except (duckdb.Error, OSError, pa.ArrowInvalid) as failed:
             self.require_files()
             raise LakeError(
                 en=f"The files of '{dataset.name}' in the lake {self.root} cannot be read. "
@@ -193,6 +204,22 @@ class LakeView:
         if self.last_batch is None:
             return rows
         return f"(SELECT * FROM {rows} WHERE row_id < {self.last_batch + 1 << LINE_BITS})"
+
+    def _segments_among(self, dataset: str) -> list[Segment]:
+        """Segments that may hold a row of the firms."""
+        segments = self.segments_of(dataset)
+        if self.firms is None:
+            return segments
+        first, last = self.firms[0], self.firms[-1]
+        found: list[Segment] = []
+        for segment in segments:
+            name = str(segment.data)
+            if segment.rows and name not in self._spans:
+                self._spans[name] = span_of(self.root / name)
+            span = self._spans.get(name)
+            if span is None or (span[0] <= last and span[1] >= first):
+                found.append(segment)
+        return found
 
     def retired_files(self, dataset: str) -> list[Path]:
         """Files that name superseded rows of one dataset."""

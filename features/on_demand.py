@@ -9,7 +9,7 @@ were rewritten) the caller is told to rebuild.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,8 @@ from features.contracts import REGISTER, Catalogue
 from features.engine import connect, literal, parquet
 from features.lake import RETIRED_COLUMNS, LakeView
 from features.online import OnlineVectors, Vectors
-from features.pipeline import build_features
-from features.registry import Feature, Registry, lineage_of
+from features.pipeline import build_features, reads_neighbours
+from features.registry import Registry
 from features.repairs import repaired_between
 from features.scope import DataScope
 from features.snapshot import REPAIRS, open_snapshot
@@ -119,13 +119,6 @@ def was_rewritten(build: OnlineVectors, lake: LakeView) -> bool:
     """Whether files that the build has seen were replaced since, or it has seen a lake other than this."""
     version = build.manifest.lake_version
     return version > lake.version or any(c.rewrites for c in lake.commits if c.number > version)
-
-
-def reads_neighbours(feature: Feature, datasets: frozenset[str], as_of_date: date) -> bool:
-    """Whether a feature looks up other firms in one of the datasets (views `everyone_…`)."""
-    grains = {grain for own in feature.grains for grain in lineage_of(own)}
-    texts = [grain.select(as_of_date) for grain in grains]
-    return any(f"everyone_{name}" in text for name in datasets for text in texts)
 
 
 def refreshed(

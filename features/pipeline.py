@@ -83,6 +83,13 @@ def families(registry: Registry) -> list[Registry]:
     return [Registry(tuple(features)) for features in parts.values()]
 
 
+def reads_neighbours(feature: Feature, datasets: frozenset[str], as_of_date: date) -> bool:
+    """Whether a feature looks up other firms in one of the datasets (views `everyone_…`)."""
+    grains = {grain for own in feature.grains for grain in lineage_of(own)}
+    texts = [grain.select(as_of_date) for grain in grains]
+    return any(f"everyone_{name}" in text for name in datasets for text in texts)
+
+
 def render(registry: Registry, as_of_date: date) -> str:
     """Some features as one query over the views of a snapshot, firms in key order.
 

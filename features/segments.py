@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from features.contracts import Dataset
 from features.engine import connect, identifier, parquet, readable
 from features.errors import LakeError
@@ -159,6 +161,17 @@ def _reshaped(dataset: Dataset, paths: Sequence[Path]) -> str:
             )
         selected.append(identifier(name))
     return f"SELECT {', '.join(selected)} FROM {parquet(paths, {})}"
+
+
+def span_of(path: Path) -> tuple[int, int] | None:
+    """First and last key of the firms in a data file, from what it says of its columns; None if it does not say."""
+    said = pq.read_metadata(path)
+    place = said.schema.names.index("enterprise_key")
+    groups = [said.row_group(number).column(place) for number in range(said.num_row_groups)]
+    found = [group.statistics for group in groups if group.is_stats_set]
+    if len(found) < len(groups) or not all(one.has_min_max for one in found):
+        return None
+    return min(int(one.min) for one in found), max(int(one.max) for one in found)
 
 
 def stored_columns(path: Path) -> dict[str, str]:

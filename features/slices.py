@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from features.contracts import REGISTER, Catalogue
 from features.engine import connect, literal
 from features.lake import LakeView
-from features.pipeline import FeatureTable, build_features
+from features.pipeline import FeatureTable, build_features, reads_neighbours
 from features.registry import Registry
 from features.scope import DataScope
-from features.snapshot import open_snapshot
+from features.snapshot import NEIGHBOURHOOD, open_snapshot
 
 #: Firms of a slice; some 0.9 GB for all features.
 SLICE = 50_000
@@ -61,8 +62,20 @@ class Cut:
         self, registry: Registry, keys: Sequence[int] | None = None, *, workers: int = WORKERS
     ) -> Generator[pa.Table]:
         """Feature tables of slices of firms, all when no keys are given; together they are in order of keys."""
-        parts = slices(keys, workers=workers) if keys is not None else self._register(workers)
-        return in_order(partial(self._table, registry), parts, workers=workers)
+        keys = None if keys is None else sorted(keys)
+        parts = self._register(workers) if keys is None else slices(keys, workers=workers)
+        if len(parts) == 1:
+            return in_order(partial(self._table, registry), parts, workers=1)
+        # What is read of everybody is read once, not once a slice.
+        tied = [f for f in registry if reads_neighbours(f, NEIGHBOURHOOD, self.as_of_date)]
+        own = Registry(tuple(feature for feature in registry if feature not in tied))
+        beside = self._table(Registry(tuple(tied)), keys) if tied else None
+
+        def work(part: Sequence[int]) -> pa.Table:
+            table = self._table(own, part)
+            return table if beside is None else _beside(table, beside, registry)
+
+        return in_order(work, parts, workers=workers)
 
     def table(
         self, registry: Registry, keys: Sequence[int] | None = None, *, workers: int = WORKERS
@@ -71,7 +84,7 @@ class Cut:
         whole = pa.concat_tables(self.tables(registry, keys, workers=workers))
         return FeatureTable(whole, self.as_of_date, registry)
 
-    def _table(self, registry: Registry, keys: Sequence[int]) -> pa.Table:
+    def _table(self, registry: Registry, keys: Sequence[int] | None) -> pa.Table:
         with open_snapshot(
             self.lake,
             self.catalogue,
@@ -94,6 +107,18 @@ class Cut:
         with connect(threads=1) as connection:
             keys = [int(key) for (key,) in connection.execute(query).fetchall()]
         return [range(part[0], part[-1] + 1) for part in slices(keys or [0], workers=workers)]
+
+
+def _beside(table: pa.Table, wider: pa.Table, registry: Registry) -> pa.Table:
+    """Columns of the same firms from a table of more of them, both in order of keys."""
+    start = 0
+    if table.num_rows:
+        keys, first = wider["enterprise_key"].to_numpy(), table["enterprise_key"].to_numpy()[0]
+        start = int(np.searchsorted(keys, first))
+    rows = wider.slice(start, table.num_rows)
+    names = ["enterprise_key", "uscc", *registry.names]
+    held = set(table.column_names)
+    return pa.table({name: (table if name in held else rows)[name] for name in names})
 
 
 def slices(

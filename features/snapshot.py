@@ -182,27 +182,26 @@ def snapshot_sql(
         # What was gone at the time of the look is gone in its replay: its own rule, at its own moment.
         scope, now = replace(scope, purpose=Purpose.SELF_REPORT), made_at
     chosen, asked = _chosen(enterprises)
+    own = _among(lake, enterprises)
     repairs = catalogue.datasets.get(REPAIRS)
     return [
         *asked,
+        Statement("enterprise", "TABLE", _register(own, catalogue, as_of_date, scope, now, chosen)),
         Statement(
-            "enterprise", "TABLE", _register(lake, catalogue, as_of_date, scope, now, chosen)
-        ),
-        Statement(
-            "live_consent", "TABLE", _consents(lake, catalogue, as_of_date, scope, now, chosen)
+            "live_consent", "TABLE", _consents(own, catalogue, as_of_date, scope, now, chosen)
         ),
         Statement("visibility", "TABLE", _visibility(catalogue, scope)),
         *(
             Statement(
                 f"{whose}_{dataset.name}",
                 "VIEW",
-                _visible_rows(lake, dataset, as_of_date, scope, now, firms, repairs)
+                _visible_rows(whole, dataset, as_of_date, scope, now, firms, repairs)
                 if whose == "everyone" or dataset.name not in without
                 else f"SELECT * FROM {parquet([], dataset.lake_columns())}",
             )
             for dataset in catalogue
             if datasets is None or dataset.name in datasets
-            for whose, firms in (("visible", chosen), ("everyone", "true"))
+            for whose, whole, firms in (("visible", own, chosen), ("everyone", lake, "true"))
             if whose == "visible" or dataset.name in NEIGHBOURHOOD
         ),
     ]
@@ -223,6 +222,13 @@ def _without(
     ]
     rows = connection.execute(" UNION ALL ".join(asked)).fetchall() if asked else []
     return datasets - {str(name) for (name,) in rows}
+
+
+def _among(lake: LakeView, enterprises: Sequence[int] | None) -> LakeView:
+    """The lake with the files of many firms; for a few it is not worth asking every file whose it is."""
+    if enterprises is None or len(enterprises) <= _MOST_LISTED:
+        return lake
+    return lake.among(range(int(min(enterprises)), int(max(enterprises)) + 1))
 
 
 def _chosen(enterprises: Sequence[int] | None) -> tuple[str, list[Statement]]:

@@ -13,9 +13,9 @@ from features.clock import end_of
 from features.contracts import Catalogue
 from features.firm_segments import SEGMENT_DATASETS
 from features.lake import LakeView
-from features.on_demand import codes_of, reads_neighbours, touched_since, was_rewritten
+from features.on_demand import codes_of, touched_since, was_rewritten
 from features.online import OnlineVectors
-from features.pipeline import build_features
+from features.pipeline import build_features, reads_neighbours
 from features.registry import Registry
 from features.scope import DataScope
 from features.snapshot import open_snapshot
