@@ -1,6 +1,6 @@
 """Looks into a lake: at the firms of a watch on any day, and back to when their loans were granted."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -44,47 +44,42 @@ class Look:
 
     def take(self, registry: Registry, day: date) -> tuple[Firms, dict[str, list[str]]]:
         """Columns and segments of the firms at a day; NaN and empty where one was not registered yet."""
-        table = self.ready(registry, day, self.keys) if self.ready is not None else None
-        if table is None:
-            table = self._built(registry, day)
-        known = table["enterprise_key"].to_numpy().astype(np.int64)
-        place = np.searchsorted(self.keys, known)
-        inside = np.minimum(place, len(self.keys) - 1)
-        mine = np.flatnonzero(self.keys[inside] == known)
-        rows = inside[mine]
         usccs = [""] * len(self.keys)
         parts = {name: [""] * len(self.keys) for name in ("region", "industry_section")}
-        for target, column in ((usccs, table["uscc"].to_pylist()), *(
-            (parts[name], segment_of(table, name)) for name in parts
-        )):  # fmt: skip
-            for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
-                target[row] = column[source]
-        left = {name: table[name] for name in registry.names}
-        del table
-        columns: dict[str, FloatArray] = {}
-        for name in registry.names:
-            values = np.full(len(self.keys), np.nan)
-            # What has been copied is let go: a large portfolio is not held twice.
-            values[rows] = left.pop(name).to_numpy(zero_copy_only=False).astype(np.float64)[mine]
-            columns[name] = values
+        columns = {name: np.full(len(self.keys), np.nan) for name in registry.names}
+        ready = self.ready(registry, day, self.keys) if self.ready is not None else None
+        for table in self._built(registry, day) if ready is None else [ready]:
+            known = table["enterprise_key"].to_numpy().astype(np.int64)
+            place = np.searchsorted(self.keys, known)
+            inside = np.minimum(place, len(self.keys) - 1)
+            mine = np.flatnonzero(self.keys[inside] == known)
+            rows = inside[mine]
+            for target, column in ((usccs, table["uscc"].to_pylist()), *(
+                (parts[name], segment_of(table, name)) for name in parts
+            )):  # fmt: skip
+                for row, source in zip(rows.tolist(), mine.tolist(), strict=True):
+                    target[row] = column[source]
+            for name, values in columns.items():
+                found = table[name].to_numpy(zero_copy_only=False).astype(np.float64)
+                values[rows] = found[mine]
         return Firms(usccs, day, columns), parts
 
-    def _built(self, registry: Registry, day: date) -> pa.Table:
+    def _built(self, registry: Registry, day: date) -> Generator[pa.Table]:
+        """Slices of the firms: a large portfolio is never whole in memory twice."""
         datasets = frozenset(self.catalogue.datasets)
         scope = DataScope(datasets, Purpose.POSTLOAN, max(day, self.now.date()))
         cut = Cut(self.lake, self.catalogue, day, scope, self.now)
-        keys = self.keys.tolist()
-        table = cut.table(registry, keys).table
-        with open_snapshot(
-            self.lake,
-            self.catalogue,
-            day,
-            scope,
-            now=self.now,
-            enterprises=keys,
-            datasets=SEGMENT_DATASETS,
-        ) as snapshot:
-            return add_segments(table, snapshot)
+        for table in cut.tables(registry, self.keys.tolist()):
+            with open_snapshot(
+                self.lake,
+                self.catalogue,
+                day,
+                scope,
+                now=self.now,
+                enterprises=table["enterprise_key"].to_pylist(),
+                datasets=SEGMENT_DATASETS,
+            ) as snapshot:
+                yield add_segments(table, snapshot)
 
 
 @dataclass(frozen=True)
