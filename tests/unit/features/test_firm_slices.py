@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import features.slices
@@ -48,6 +49,24 @@ def test_a_lake_without_firms_has_columns(tmp_path: Path) -> None:
     cut = Cut(TinyLake(tmp_path / "lake").view, CATALOGUE, DAY, whole_scope(), NOW)
     table = cut.table(REGISTRY).table
     assert (table.num_rows, table.column_names[2:]) == (0, list(REGISTRY.names))
+
+
+def test_a_look_at_many_firms_opens_only_their_files(tmp_path: Path) -> None:
+    world = TinyLake(tmp_path / "lake")
+    firms = [range(1, 121), range(121, 241)]
+    for part in firms:
+        land_firms(world, part)
+        land_any(world, seeded(part.start), {"tax_filing_month"}, part, DAY)
+    registry = REGISTRY.reading_only({"tax_filing_month"})
+    filed = CATALOGUE["tax_filing_month"]
+    first, second = (world.view.among(part).rows(filed) for part in firms)
+    assert first != second
+    assert world.view.among(range(60, 180)).rows(filed) == world.view.rows(filed)
+    with open_snapshot(world.view, CATALOGUE, DAY, whole_scope(), now=NOW) as snapshot:
+        expected = build_features(snapshot, registry).table
+    cut = Cut(world.view, CATALOGUE, DAY, whole_scope(), NOW)
+    found = [cut.table(registry, list(part)).table for part in firms]
+    assert pa.concat_tables(found).equals(expected)
 
 
 def test_what_comes_keeps_its_order_and_no_more_is_begun_than_wanted() -> None:
